@@ -1,0 +1,103 @@
+"""The interface of a ledger engine, and the records that cross it.
+
+An engine is not trusted by those who read from it: headers carry everything needed to recompute their hash,
+receipts everything needed to recompute the receipts root.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log entry of a receipt. `index` counts within the block."""
+
+    address: bytes
+    topics: tuple[bytes, ...]
+    data: bytes
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Receipt of one transaction; `encoded` is its EIP-2718 encoding as it stands in the receipts trie."""
+
+    tx_hash: bytes
+    tx_index: int
+    status: int
+    gas_used: int
+    block_number: int
+    block_hash: bytes
+    logs: tuple[Log, ...]
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Block header. `rlp` is the encoding whose keccak is `hash`, so that nobody has to believe `hash`."""
+
+    number: int
+    hash: bytes
+    parent_hash: bytes
+    timestamp: int
+    receipts_root: bytes
+    rlp: bytes
+
+
+class ChainClient(Protocol):
+    """What the gateway, the indexer and the proofs need of a chain.
+
+    Raises (every method):
+        UnavailableError: the engine does not answer; retry.
+        TrustError: the engine answered what cannot be true.
+    """
+
+    def chain_id(self) -> int:
+        """The chain's id."""
+        ...
+
+    def head_number(self) -> int:
+        """Number of the latest block."""
+        ...
+
+    def header(self, number: int) -> Header | None:
+        """Header of the block with that number on the canonical chain, or None."""
+        ...
+
+    def receipts(self, number: int) -> list[Receipt]:
+        """All receipts of a block, in order of transaction index."""
+        ...
+
+    def receipt(self, tx_hash: bytes) -> Receipt | None:
+        """Receipt of a transaction that is in a block, or None."""
+        ...
+
+    def send_raw_transaction(self, raw: bytes) -> bytes:
+        """Hand over a signed transaction; returns its hash. The same bytes twice are no error."""
+        ...
+
+    def transaction_count(self, address: bytes) -> int:
+        """Next nonce of an account, by the latest block."""
+        ...
+
+    def call(self, to: bytes, data: bytes, sender: bytes | None = None) -> bytes:
+        """Result of a read-only call at the latest block.
+
+        Raises:
+            InputError: the call reverts; the message names the error.
+        """
+        ...
+
+    def code(self, address: bytes) -> bytes:
+        """Runtime code of an account."""
+        ...
+
+    def estimate_gas(self, to: bytes, data: bytes, sender: bytes) -> int:
+        """Gas that a transaction would use."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and sockets."""
+        ...

@@ -1,0 +1,183 @@
+"""Who is who: names for the numbers that stand on chain.
+
+Names are not on chain. The authority publishes the directory (a JSON file); gateways, indexers and clients load it.
+Numbers, roles, signers and rights are the chain's; the directory only gives them names and identifiers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ledger.errors import ConflictError, InputError, NotFoundError
+from ledger.vocabulary import BookOption, Role
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantEntry:
+    """A participant: its number on chain, short id (`hai-phong-terminal`), URI, name and roles."""
+
+    number: int
+    id: str
+    uri: str
+    name: str
+    roles: Role
+    hold_bit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FacilityEntry:
+    """A place: number on chain, short id, URI as used in EPCIS readPoint, name, operator, supervised or not."""
+
+    number: int
+    id: str
+    uri: str
+    name: str
+    operator: str
+    supervised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BookEntry:
+    """A book: number on chain, short id, owner, regime (`SXXK`, `GC`, ...), options."""
+
+    number: int
+    id: str
+    name: str
+    owner: str
+    regime: str
+    options: BookOption = BookOption(0)
+
+
+@dataclass(slots=True)
+class Directory:
+    """All entries, found by number, short id or URI."""
+
+    participants: list[ParticipantEntry] = field(default_factory=list)
+    facilities: list[FacilityEntry] = field(default_factory=list)
+    books: list[BookEntry] = field(default_factory=list)
+
+    def participant(self, key: str | int) -> ParticipantEntry:
+        """The participant with that number, id or URI.
+
+        Raises:
+            NotFoundError: nobody of that name is known.
+        """
+        return _find(self.participants, key, "participant")
+
+    def facility(self, key: str | int) -> FacilityEntry:
+        """The facility with that number, id or URI.
+
+        Raises:
+            NotFoundError: no such facility is known.
+        """
+        return _find(self.facilities, key, "facility")
+
+    def book(self, key: str | int) -> BookEntry:
+        """The book with that number or id.
+
+        Raises:
+            NotFoundError: no such book is known.
+        """
+        return _find(self.books, key, "book")
+
+    def with_role(self, role: Role) -> list[ParticipantEntry]:
+        """Participants that hold a role, by number."""
+        return sorted((p for p in self.participants if p.roles & role), key=lambda p: p.number)
+
+    def add(self, entry: ParticipantEntry | FacilityEntry | BookEntry) -> None:
+        """Add an entry; an identical one is no error.
+
+        Raises:
+            ConflictError: number, id or URI is taken by another entry.
+        """
+        entries: list[Any]
+        if isinstance(entry, ParticipantEntry):
+            entries = self.participants
+        elif isinstance(entry, FacilityEntry):
+            entries = self.facilities
+        else:
+            entries = self.books
+        for other in entries:
+            if other == entry:
+                return
+            same_uri = getattr(entry, "uri", "") and getattr(other, "uri", "") == getattr(entry, "uri", "")
+            if other.number == entry.number or other.id == entry.id or same_uri:
+                raise ConflictError(f"{entry.id!r} (number {entry.number}) is taken by {other.id!r}.",
+                                    remedy="Choose another id.")
+        entries.append(entry)
+
+    def next_number(self, kind: str) -> int:
+        """The next free number for `participants`, `facilities` or `books`; numbers start at 1."""
+        return max((e.number for e in getattr(self, kind)), default=0) + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The directory as JSON values."""
+        return {
+            "participants": [{**asdict(p), "roles": [r.name for r in Role if r in p.roles]}
+                             for p in self.participants],
+            "facilities": [asdict(f) for f in self.facilities],
+            "books": [{**asdict(b), "options": [o.name for o in BookOption if o in b.options]} for b in self.books],
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> Directory:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: malformed.
+        """
+        try:
+            directory = cls()
+            for p in value["participants"]:
+                directory.add(ParticipantEntry(**{**p, "roles": _flags(Role, p["roles"])}))
+            for f in value["facilities"]:
+                directory.add(FacilityEntry(**f))
+            for b in value["books"]:
+                directory.add(BookEntry(**{**b, "options": _flags(BookOption, b["options"])}))
+        except (KeyError, TypeError, ValueError) as fault:
+            raise InputError(f"the directory is malformed: {fault}.") from fault
+        return directory
+
+    @classmethod
+    def load(cls, path: Path) -> Directory:
+        """Read a directory file; an absent file is an empty directory.
+
+        Raises:
+            InputError: not readable as a directory.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            return cls.from_json(json.loads(path.read_text("utf-8")))
+        except json.JSONDecodeError as fault:
+            raise InputError(f"{path} is not JSON: {fault}.") from fault
+
+    def save(self, path: Path) -> None:
+        """Write the file so that a crash leaves either the old or the new one."""
+        temporary = path.with_suffix(".new")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(self.to_json(), file, indent=2, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+def _flags(enum: Any, names: Iterable[str]) -> Any:
+    value = enum(0)
+    for name in names:
+        value |= enum[name]
+    return value
+
+
+def _find(entries: list[Any], key: str | int, what: str) -> Any:
+    for entry in entries:
+        if key in (entry.number, entry.id) or (key and key == getattr(entry, "uri", None)):
+            return entry
+    known = ", ".join(sorted(e.id for e in entries)[:12]) or "none"
+    raise NotFoundError(f"no {what} {key!r} is known.", remedy=f"Known: {known}.")

@@ -1,0 +1,93 @@
+"""Four error roots: the caller must know whether to fix, distrust, retry or stop.
+
+Every class carries a stable code (`CL-INPUT-001`) that docs/errors.md lists; a test compares both ways.
+"""
+
+from __future__ import annotations
+
+
+class CargoLedgerError(Exception):
+    """Base of everything this project raises on purpose.
+
+    Attributes:
+        code: stable identifier, listed in docs/errors.md.
+        remedy: what the person who reads this can do, or an empty string.
+    """
+
+    code = "CL-000"
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".rstrip()
+
+
+class InputError(CargoLedgerError):
+    """The caller's request is wrong; retry after a change. `pointer` is a JSON pointer to the fault."""
+
+    code = "CL-INPUT-001"
+
+    def __init__(self, message: str, *, remedy: str = "", pointer: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.pointer = pointer
+
+
+class NotFoundError(InputError):
+    """No such thing, or nothing the caller may know of: both look the same."""
+
+    code = "CL-INPUT-002"
+
+
+class ConflictError(InputError):
+    """The same identifier with other content."""
+
+    code = "CL-INPUT-003"
+
+
+class TooLargeError(InputError):
+    """A stated limit is exceeded."""
+
+    code = "CL-INPUT-004"
+
+
+class AuthenticationError(InputError):
+    """No credential, or one that is not valid."""
+
+    code = "CL-INPUT-005"
+
+
+class TrustError(CargoLedgerError):
+    """Evidence does not verify. Never retry."""
+
+    code = "CL-TRUST-001"
+
+
+class CannotVerifyError(TrustError):
+    """Evidence could not be checked (something needed is missing)."""
+
+    code = "CL-TRUST-002"
+
+
+class UnavailableError(CargoLedgerError):
+    """A dependency is away or we are full; retry later."""
+
+    code = "CL-UNAVAILABLE-001"
+
+
+class InvariantError(CargoLedgerError):
+    """Our bug, or corrupt storage: stop."""
+
+    code = "CL-INVARIANT-001"
+
+
+def invariant(condition: bool, message: str) -> None:
+    """Raise InvariantError with `message` unless `condition` holds (assert vanishes under -O).
+
+    Raises:
+        InvariantError: the condition does not hold.
+    """
+    if not condition:
+        raise InvariantError(message)
