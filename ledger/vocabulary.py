@@ -141,7 +141,7 @@ class Balance(IntEnum):
 
 
 class LineRole(IntEnum):
-    """What a unit is in the event that names it; in DECLARE, the purpose of the line."""
+    """What a unit is in the event that names it; in DECLARE the purpose of the line, in OPENING the origin of the lot."""
 
     NONE = 0
     INPUT = 1
@@ -159,6 +159,9 @@ class LineRole(IntEnum):
     CHANGE_OF_PURPOSE = 14
     TRANSFER_IN = 15
     TRANSFER_OUT = 16
+    IMPORTED = 21
+    DOMESTIC = 22
+    OWN = 23
 
 
 class Origin(IntEnum):
