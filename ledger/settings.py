@@ -1,0 +1,186 @@
+"""Settings of one home: read once at start, frozen, passed down; they name keys and never hold one.
+
+A home is a folder with `cargoledger.toml`. A value comes from the environment (`CARGOLEDGER_HTTP_PORT`),
+else from the file, else from the default below. An unknown variable or entry, a signer without a scheme, or a
+wildcard origin refuses to start and names the culprit. docs/settings.md lists every field;
+a test compares both.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ledger.errors import InputError
+
+SETTINGS_FILE = "cargoledger.toml"
+PREFIX = "CARGOLEDGER_"
+
+NOT_SETTINGS = frozenset({"CARGOLEDGER_HOME", "CARGOLEDGER_ANVIL"})
+"""Variables with our prefix that are no settings: where the home is, and which anvil the tests use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator may choose. Relative paths start at `home`."""
+
+    home: Path                                  # folder of the settings file; not a setting itself
+    chain: str = "embedded:chain.sqlite"        # engine: `embedded:PATH`, or an http(s) JSON-RPC URL
+    chain_id: int = 72024                       # an engine with another id is refused
+    finality: str = "instant"                   # `instant`, or `confirmations=N`
+    manager_address: str = ""                   # AccessManager, written by deployment
+    participants_address: str = ""              # Participants, written by deployment
+    ledger_address: str = ""                    # CustodyLedger, written by deployment
+    deployed_block: int = 0                     # block of the deployment, where indexing starts
+    directory: str = "directory.json"           # names for the numbers on chain
+    keys: str = "keys"                          # folder of participants' keys, one folder each
+    network_secret: str = "file:keys/network.key"  # noqa: S105 - a URI: secret behind unit ids
+    authority_signer: str = "file:keys/authority/signer.key"  # admits participants, sets facilities and books
+    gateway_signer: str = "file:keys/gateway/signer.key"  # sends batches; has no rights over content
+    operator_key: str = "file:keys/operator/checkpoint.key"  # Ed25519 key that signs checkpoints
+    gateway_store: str = "gateway.sqlite"       # outbox, payloads, grants, tokens
+    posters: str = "posters"                    # folder of the posters' own stores
+    index_url: str = "sqlite:///index.sqlite"   # SQLAlchemy URL; a relative SQLite path starts at home
+    tx_gas_max: int = 16_000_000                # gas limit of one batch transaction
+    receipt_wait_s: int = 30                    # how long one flush waits for a receipt
+    reference_wait_s: int = 0                   # wait for a referenced event never seen here
+    event_deadline_s: int = 2_592_000           # how long a signed event may be recorded (30 days)
+    http_host: str = "127.0.0.1"                # address the HTTP server listens on
+    http_port: int = 8480                       # port of the HTTP server
+    allowed_origins: tuple[str, ...] = field(default=())  # other web pages that may call; no wildcard
+
+    def path(self, value: str) -> Path:
+        """A path of these settings, relative ones taken from `home`."""
+        return self.home / value
+
+    def key_uri(self, uri: str) -> str:
+        """A key URI with its path made absolute: `file:keys/a` becomes `file:/home/keys/a`."""
+        scheme, _, rest = uri.partition(":")
+        return f"{scheme}:{self.home.absolute() / rest}" if scheme in ("file", "keystore") else uri
+
+    @classmethod
+    def load(cls, home: Path, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings of a home.
+
+        Args:
+            home: the folder; an absent settings file means defaults.
+            environment: variables that overrule the file (`os.environ` at the top of a program), or None.
+
+        Raises:
+            InputError: unknown or malformed entry or variable, named in the message.
+        """
+        path = home / SETTINGS_FILE
+        values: dict[str, Any] = {}
+        types = _types()
+        try:
+            entries = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as fault:
+            raise InputError(f"{path} cannot be read: {fault}.") from fault
+        for name, value in entries.items():
+            if name not in types:
+                raise InputError(f"{path} has the unknown entry {name!r}.", remedy="See docs/settings.md.")
+            values[name] = _from_toml(path, name, value, types[name])
+        for variable, text in (environment or {}).items():
+            if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
+                continue
+            name = variable[len(PREFIX):].lower()
+            if name not in types or variable != variable.upper():
+                raise InputError(f"the variable {variable} is unknown.",
+                                 remedy="See docs/settings.md, or unset it.")
+            values[name] = _from_text(variable, text, types[name])
+        settings = cls(home=home, **values)
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        for name in ("network_secret", "authority_signer", "gateway_signer", "operator_key"):
+            uri = getattr(self, name)
+            if ":" not in uri:
+                raise InputError(f"{PREFIX}{name.upper()} must be a URI such as file:PATH, not {uri!r}.")
+        if not self.chain.startswith(("embedded:", "http://", "https://")):
+            raise InputError(f"{PREFIX}CHAIN must be embedded:PATH or an http(s) URL, not {self.chain!r}.")
+        kind, _, count = self.finality.partition("=")
+        if self.finality != "instant" and not (kind == "confirmations" and count.isdecimal()):
+            raise InputError(f"{PREFIX}FINALITY must be instant or confirmations=N, not {self.finality!r}.")
+        if "*" in "".join(self.allowed_origins):
+            raise InputError(f"{PREFIX}ALLOWED_ORIGINS must not hold a wildcard: calls carry credentials.")
+        for name, low, high in (("http_port", 0, 65535), ("chain_id", 1, 2**53),
+                                ("tx_gas_max", 1_000_000, 2**32), ("receipt_wait_s", 0, 3600),
+                                ("reference_wait_s", 0, 2**31), ("event_deadline_s", 60, 2**31),
+                                ("deployed_block", 0, 2**63)):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(f"{PREFIX}{name.upper()} must lie between {low} and {high}.")
+
+
+def write_settings(settings: Settings) -> Path:
+    """Write a home's settings file: entries that differ from their default. A crash leaves old or new.
+
+    Returns:
+        The file's path.
+    """
+    lines = ["# Settings of this CargoLedger home; docs/settings.md explains every entry."]
+    for item in fields(Settings):
+        value = getattr(settings, item.name)
+        if item.name != "home" and value != item.default:
+            lines.append(f"{item.name} = {_to_toml(value)}")
+    path = settings.home / SETTINGS_FILE
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return path
+
+
+def setting_names() -> list[str]:
+    """Names of all settings, in the order of the table in docs/settings.md."""
+    return [item.name for item in fields(Settings) if item.name != "home"]
+
+
+def _types() -> dict[str, Any]:
+    hints = get_type_hints(Settings)
+    return {name: hints[name] for name in setting_names()}
+
+
+def _from_toml(path: Path, name: str, value: Any, kind: Any) -> Any:
+    if kind == tuple[str, ...]:
+        good = isinstance(value, list) and all(isinstance(x, str) for x in value)
+        value = tuple(value) if good else value
+    else:
+        good = type(value) is kind
+    if not good:
+        raise InputError(f"{path}: {name} has the wrong type: {value!r}.", remedy="See docs/settings.md.")
+    return value
+
+
+def _from_text(variable: str, text: str, kind: Any) -> Any:
+    if kind is int:
+        if not text.isdecimal() or not text.isascii():
+            raise InputError(f"{variable} must be a whole number, not {text!r}.")
+        return int(text)
+    if kind is str:
+        return text
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _to_toml(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return _quote(value)
+    return "[" + ", ".join(_quote(x) for x in value) + "]"
+
+
+def _quote(text: str) -> str:
+    def escape(c: str) -> str:
+        if c in '"\\':
+            return "\\" + c
+        return f"\\u{ord(c):04X}" if ord(c) < 0x20 or ord(c) == 0x7F else c
+
+    escaped = "".join(escape(c) for c in text)
+    return f'"{escaped}"'
