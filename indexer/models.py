@@ -1,65 +1,95 @@
 """The tables of the index (SQLModel). The ER picture and meanings: docs/reference/index.md.
 
-Three groups. *Chain facts*, rebuilt from logs alone: Block, Event, EventLine, NotTaken, Unit, Lot, LotLoaded,
-DeclarationLineState, UnitState, and the registry. *Opened payloads*, present only where a reading key opens
-them and the commitment matches: Payload, PayloadReader, UnitName, Material, DeclarationLine, Norm, CountEntry,
-QuantityEntry. *Position*: Cursor. Ids and hashes are 0x-prefixed lower-case hex; quantities are integers in
-micro-units stored as text-safe 64-bit (see `Micro`); times are integers (ms for occurred, s for recorded).
+Three groups. *Chain facts*, rebuilt from logs alone: Block, Event, EventLine, NotTaken, Unit, UnitState, Lot,
+LotLoaded, LineState, Head and the registry (Participant, Signer, Facility, Book). *Opened payloads*, present
+only where a reading key opens them and the commitment matches: Payload, PayloadReader, Grant, UnitName,
+Material, DeclarationLine, Norm, CountEntry. *Position and alarm*: Cursor, Evidence. Ids and hashes are
+0x-prefixed lower-case hex, `ZERO_ID` where the ledger has zero; quantities are whole micro-units
+(`columns.Micro`); times are integers (ms for occurred, s for recorded).
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Column, Numeric, Text
+from sqlalchemy import BigInteger, Column, Table, Text
+from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
+
+from indexer.columns import U64, Micro
+
+ZERO_ID = "0x" + "00" * 32
+"""A 32-byte id that is zero on the ledger: no reference, no material, no source line."""
 
 
 def _micro(*, default: int | None = 0) -> Decimal:
-    """A column for unsigned 64-bit micro-units: NUMERIC(20, 0), since SQL integers end at 2**63 - 1."""
-    return Field(default=default, sa_column=Column(Numeric(20, 0, asdecimal=True), nullable=False))  # type: ignore[no-any-return]
+    """A column for micro-units: unsigned 64 bits, `Decimal` in Python (see `columns`)."""
+    return Field(default=default, sa_column=Column(Micro(), nullable=False))  # type: ignore[no-any-return]
 
 
-class Cursor(SQLModel, table=True):
+def _u64(*, index: bool = False) -> Any:
+    """A column for an unsigned 64-bit number that a poster may choose freely."""
+    return Field(sa_column=Column(U64(), nullable=False, index=index))
+
+
+def _number(*, index: bool = False, primary_key: bool = False, unique: bool = False) -> Any:
+    """A column for 32-bit numbers of the ledger, block numbers, places in order and block times."""
+    return Field(sa_type=BigInteger, index=index, primary_key=primary_key, unique=unique,
+                 sa_column_kwargs={"autoincrement": False} if primary_key else {})
+
+
+class IndexTable(SQLModel):
+    """Base of every table of the index; EventLine is kept in `event_line`."""
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:  # noqa: N805 - SQLAlchemy passes the class
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+class Cursor(IndexTable, table=True):
     """How far the index is; moves in the transaction that writes the rows."""
 
     id: int = Field(default=1, primary_key=True)
-    chain_id: int
+    chain_id: int = _number()
     ledger_address: str
-    block_number: int
+    block_number: int = _number()
     block_hash: str
 
 
-class Block(SQLModel, table=True):
+class Block(IndexTable, table=True):
     """A block whose parent, hash and receipts root were checked."""
 
-    number: int = Field(primary_key=True)
+    number: int = _number(primary_key=True)
     hash: str = Field(unique=True)
     parent_hash: str
-    timestamp: int
+    timestamp: int = _number()
     receipts_root: str
+    rlp: str = Field(sa_column=Column(Text, nullable=False))
+    """The header as its hash covers it, so that the row proves itself."""
 
 
-class Event(SQLModel, table=True):
+class Event(IndexTable, table=True):
     """One signed event and its outcome. `seq` is its place in the ledger's order, from 1."""
 
     event_id: str = Field(primary_key=True)
-    seq: int = Field(index=True, unique=True)
-    block_number: int = Field(index=True)
+    seq: int = _number(index=True, unique=True)
+    block_number: int = _number(index=True)
     block_hash: str
     tx_hash: str
     log_index: int
     signer: str
-    participant: int = Field(index=True)
+    participant: int = _number(index=True)
     kind: str = Field(index=True)
     step: str
-    counterparty: int
-    facility: int
-    book: int = Field(index=True)
+    counterparty: int = _number()
+    facility: int = _number()
+    book: int = _number(index=True)
     reference: str = Field(index=True)
-    occurred_at_ms: int = Field(index=True)
-    recorded_at_s: int
-    deadline_s: int
+    occurred_at_ms: int = _u64(index=True)
+    recorded_at_s: int = _number()
+    deadline_s: int = _u64()
     nonce: str
     commitment: str = Field(index=True)
     outcome: int = Field(index=True)
@@ -70,7 +100,7 @@ class Event(SQLModel, table=True):
     """Event id of the recorded APPROVE (of a pending event)."""
 
 
-class EventLine(SQLModel, table=True):
+class EventLine(IndexTable, table=True):
     """A unit or declaration line named by an event."""
 
     event_id: str = Field(primary_key=True, foreign_key="event.event_id")
@@ -82,17 +112,17 @@ class EventLine(SQLModel, table=True):
     role: str
 
 
-class NotTaken(SQLModel, table=True):
+class NotTaken(IndexTable, table=True):
     """A submission the ledger did not take: bad signature, unknown signer, used nonce."""
 
-    block_number: int = Field(primary_key=True)
+    block_number: int = _number(primary_key=True)
     log_index: int = Field(primary_key=True)
     event_id: str = Field(index=True)
     code: int
     code_name: str
 
 
-class Unit(SQLModel, table=True):
+class Unit(IndexTable, table=True):
     """Present state of a container, cargo or lot, as the contract last reported it."""
 
     unit: str = Field(primary_key=True)
@@ -101,10 +131,10 @@ class Unit(SQLModel, table=True):
     eligible: bool
     empty: bool
     holds: int
-    custodian: int = Field(index=True)
-    facility: int
-    offeree: int
-    offer_expires_at_s: int
+    custodian: int = _number(index=True)
+    facility: int = _number()
+    offeree: int = _number()
+    offer_expires_at_s: int = _number()
     offer_event: str | None = None
     inside: str | None = None
     head: str
@@ -112,26 +142,26 @@ class Unit(SQLModel, table=True):
     """Event id that last changed the state."""
 
 
-class UnitState(SQLModel, table=True):
+class UnitState(IndexTable, table=True):
     """Every state a unit went through, in ledger order: for timelines and for 'as known at'."""
 
     unit: str = Field(primary_key=True)
-    seq: int = Field(primary_key=True)
+    seq: int = _number(primary_key=True)
     event_id: str
     thing: str
     status: str
     eligible: bool
     holds: int
-    custodian: int
-    facility: int
-    offeree: int
+    custodian: int = _number()
+    facility: int = _number()
+    offeree: int = _number()
 
 
-class Lot(SQLModel, table=True):
+class Lot(IndexTable, table=True):
     """A lot's identity and present balances (custody is in Unit)."""
 
     unit: str = Field(primary_key=True)
-    book: int = Field(index=True)
+    book: int = _number(index=True)
     material: str = Field(index=True)
     origin: str
     source_line: str
@@ -144,7 +174,7 @@ class Lot(SQLModel, table=True):
     loaded_micro: Decimal = _micro()
 
 
-class LotLoaded(SQLModel, table=True):
+class LotLoaded(IndexTable, table=True):
     """What of a lot is loaded for which export line."""
 
     unit: str = Field(primary_key=True)
@@ -152,11 +182,11 @@ class LotLoaded(SQLModel, table=True):
     quantity_micro: Decimal = _micro()
 
 
-class LineState(SQLModel, table=True):
+class LineState(IndexTable, table=True):
     """Present state of a declaration line on chain."""
 
     line: str = Field(primary_key=True)
-    declarant: int
+    declarant: int = _number()
     purpose: str
     status: str
     holds: int
@@ -171,45 +201,45 @@ class LineState(SQLModel, table=True):
     head: str
 
 
-class Participant(SQLModel, table=True):
+class Participant(IndexTable, table=True):
     """A participant as the chain knows it; its name comes from the directory."""
 
-    number: int = Field(primary_key=True)
+    number: int = _number(primary_key=True)
     roles: int
     hold_bit: int
     suspended: bool
     reading_key: str
 
 
-class Signer(SQLModel, table=True):
+class Signer(IndexTable, table=True):
     """A key that may sign for a participant, with its window."""
 
     address: str = Field(primary_key=True)
-    participant: int = Field(index=True)
-    valid_from_s: int
-    valid_until_s: int
-    revoked_at_s: int | None = None
+    participant: int = _number(index=True)
+    valid_from_s: int = _u64()
+    valid_until_s: int = _u64()
+    revoked_at_s: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class Facility(SQLModel, table=True):
+class Facility(IndexTable, table=True):
     """A place as the chain knows it."""
 
-    number: int = Field(primary_key=True)
-    operator: int
+    number: int = _number(primary_key=True)
+    operator: int = _number()
     supervised: bool
 
 
-class Book(SQLModel, table=True):
+class Book(IndexTable, table=True):
     """A book as the chain knows it."""
 
-    number: int = Field(primary_key=True)
-    owner: int
+    number: int = _number(primary_key=True)
+    owner: int = _number()
     regime: int
     options: int
     opening_open: bool
 
 
-class Payload(SQLModel, table=True):
+class Payload(IndexTable, table=True):
     """What is known of an event's content.
 
     `status`: `open` (decrypted, commitment matches), `sealed` (present, no key of ours opens it), `withheld`
@@ -227,17 +257,17 @@ class Payload(SQLModel, table=True):
     fault: str | None = None
 
 
-class PayloadReader(SQLModel, table=True):
+class PayloadReader(IndexTable, table=True):
     """Who may read the payload of an event: sealed to at posting, or granted later."""
 
     event_id: str = Field(primary_key=True)
-    participant: int = Field(primary_key=True, index=True)
+    participant: int = _number(primary_key=True, index=True)
     grant_id: str = Field(default="", primary_key=True)
     """Empty when sealed at posting; else the grant that gave the right."""
-    until_s: int | None = None
+    until_s: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class UnitName(SQLModel, table=True):
+class UnitName(IndexTable, table=True):
     """What a pseudonymous unit id stands for."""
 
     unit: str = Field(primary_key=True)
@@ -249,7 +279,7 @@ class UnitName(SQLModel, table=True):
     """Container number, package, lot number or line number."""
 
 
-class Material(SQLModel, table=True):
+class Material(IndexTable, table=True):
     """What a pseudonymous material id stands for."""
 
     material: str = Field(primary_key=True)
@@ -258,9 +288,15 @@ class Material(SQLModel, table=True):
     uom: str
     description: str = ""
     hs: str = ""
+    checked: bool = False
+    """Recomputed with the enterprise's key; else it is what the poster, who signed the id, says it stands
+    for.
+    """
+    named_by: str = ""
+    """The earliest opened event that names it; description and HS code are from there."""
 
 
-class DeclarationLine(SQLModel, table=True):
+class DeclarationLine(IndexTable, table=True):
     """A declaration line as declared (off-chain content); one row per DECLARE version."""
 
     event_id: str = Field(primary_key=True)
@@ -286,7 +322,7 @@ class DeclarationLine(SQLModel, table=True):
     registered_at: str
 
 
-class Norm(SQLModel, table=True):
+class Norm(IndexTable, table=True):
     """One material of a product's norm, as declared (DECLARE, step NORM)."""
 
     event_id: str = Field(primary_key=True)
@@ -303,7 +339,7 @@ class Norm(SQLModel, table=True):
     loss_rate: str
 
 
-class CountEntry(SQLModel, table=True):
+class CountEntry(IndexTable, table=True):
     """One stock stated by a COUNT."""
 
     event_id: str = Field(primary_key=True)
@@ -319,13 +355,46 @@ class CountEntry(SQLModel, table=True):
     place: str
 
 
-class Grant(SQLModel, table=True):
+class Grant(IndexTable, table=True):
     """A right to read given after posting."""
 
+    __tablename__ = "reading_grant"  # GRANT is a reserved word of SQL
+
     grant_id: str = Field(primary_key=True)
-    grantor: int
-    grantee: int
+    grantor: int = _number()
+    grantee: int = _number()
     reason: str
     scope: str
-    issued_at_s: int
-    until_s: int | None = None
+    issued_at_s: int = _number()
+    until_s: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Head(IndexTable, table=True):
+    """Head of everything an event ever named, known to the ledger or not: the fold of the outcomes that named
+    it.
+    """
+
+    unit: str = Field(primary_key=True)
+    head: str
+
+
+class Evidence(IndexTable, table=True):
+    """Two headers that cannot both be true on a chain with instant finality. Kept for ever; indexing halts.
+    """
+
+    block_number: int = _number(primary_key=True)
+    their_hash: str = Field(primary_key=True)
+    our_header: str = Field(sa_column=Column(Text, nullable=False))
+    """RLP of the header that this index holds at the number, or just below it."""
+    their_header: str = Field(sa_column=Column(Text, nullable=False))
+    what: str
+
+
+MODELS: tuple[type[IndexTable], ...] = (
+    Cursor, Block, Event, EventLine, NotTaken, Unit, UnitState, Lot, LotLoaded, LineState, Head,
+    Participant, Signer, Facility, Book,
+    Payload, PayloadReader, Grant, UnitName, Material, DeclarationLine, Norm, CountEntry, Evidence,
+)
+"""Every table of the index; a table comes after those that it refers to."""
+
+TABLES: tuple[Table, ...] = tuple(model.__table__ for model in MODELS)  # type: ignore[attr-defined]

@@ -1,0 +1,5 @@
+"""Versions of the tables (Alembic), packaged and run by `indexer.database.migrate`.
+
+Each file in `versions/` goes from one version to the next; the last one equals `indexer.models` (a test
+compares).
+"""

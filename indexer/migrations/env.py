@@ -1,0 +1,13 @@
+"""Run by Alembic: applies the versions on the connection that `migrate` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from indexer.models import TABLES
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=TABLES[0].metadata, render_as_batch=True,
+                  version_table="index_version")
+with context.begin_transaction():
+    context.run_migrations()
