@@ -1,0 +1,200 @@
+"""The keys of one home: where they lie, and how they come to be there.
+
+    keys/network.key                 shared HMAC secret behind unit ids (all participants of the ledger)
+    keys/authority/signer.key        admits participants, registers facilities and books
+    keys/gateway/signer.key          sends batches
+    keys/operator/checkpoint.key     signs checkpoints (Ed25519)
+    keys/PARTICIPANT/signer.key      signs the participant's events (delegated to this home, revocable)
+    keys/PARTICIPANT/reading.key     opens payloads sealed to the participant
+    keys/PARTICIPANT/enterprise.key  behind the material ids of a participant that keeps books
+
+A key is made once and never replaced; making it again gives the same key. With a seed every key follows
+from it: whoever knows the seed knows all keys, so only a demonstration passes one.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ledger.errors import ConflictError, InputError, NotFoundError
+from ledger.keys.reading import (
+    CheckpointKey,
+    ReadingKey,
+    load_checkpoint_key,
+    load_reading_key,
+    load_shared_secret,
+    new_checkpoint_key,
+    new_reading_key,
+    new_shared_secret,
+)
+from ledger.keys.secret_files import path_of
+from ledger.keys.signers import Signer, load_signer, new_signer
+from ledger.settings import Settings
+
+RESERVED = frozenset({"authority", "gateway", "operator", "network"})
+ID_CHARS_MAX = 63
+_Key = TypeVar("_Key")
+
+
+class Keyring:
+    """Opens and makes the keys of a home.
+
+    Args:
+        settings: say where the keys are.
+        seed: see the module; None makes random keys.
+    """
+
+    def __init__(self, settings: Settings, seed: bytes | None = None) -> None:
+        self._settings = settings
+        self._seed = seed
+
+    def make_network(self) -> None:
+        """Make the keys of the home itself, those that are missing."""
+        s = self._settings
+        self._ensure(s.authority_signer, _signer, new_signer)
+        self._ensure(s.gateway_signer, _signer, new_signer)
+        self._ensure(s.operator_key, load_checkpoint_key, new_checkpoint_key)
+        self._ensure(s.network_secret, load_shared_secret, new_shared_secret)
+
+    def make_participant(self, participant_id: str, *, keeps_books: bool) -> None:
+        """Make the keys of a participant, those that are missing."""
+        self._ensure(self._uri(participant_id, "signer.key"), _signer, new_signer)
+        self._ensure(self._uri(participant_id, "reading.key"), load_reading_key, new_reading_key)
+        if keeps_books:
+            self._ensure(self._uri(participant_id, "enterprise.key"), load_shared_secret, new_shared_secret)
+
+    def authority(self) -> Signer:
+        """The signer that admits participants."""
+        return load_signer(self._settings.key_uri(self._settings.authority_signer))
+
+    def gateway(self) -> Signer:
+        """The signer that sends batches."""
+        return load_signer(self._settings.key_uri(self._settings.gateway_signer))
+
+    def checkpoint(self) -> CheckpointKey:
+        """The operator's key."""
+        return load_checkpoint_key(self._settings.key_uri(self._settings.operator_key))
+
+    def network_secret(self) -> bytes:
+        """32 bytes behind every unit id."""
+        return load_shared_secret(self._settings.key_uri(self._settings.network_secret))
+
+    def signer(self, participant_id: str) -> Signer:
+        """The signer delegated to this home by a participant.
+
+        Raises:
+            NotFoundError: this home holds none.
+        """
+        try:
+            return load_signer(self._settings.key_uri(self._uri(participant_id, "signer.key")))
+        except NotFoundError as fault:
+            raise NotFoundError(
+                f"this home holds no signing key of {participant_id!r}.",
+                remedy="Post from the home of that participant, or send events signed there.",
+            ) from fault
+
+    def reading_key(self, participant_id: str) -> ReadingKey:
+        """The key that opens what is sealed to a participant.
+
+        Raises:
+            NotFoundError: this home holds none.
+        """
+        return load_reading_key(self._settings.key_uri(self._uri(participant_id, "reading.key")))
+
+    def reading_keys(self) -> dict[str, ReadingKey]:
+        """Every reading key of this home, by participant id."""
+        return {name: self.reading_key(name) for name in self._with("reading.key")}
+
+    def enterprise_keys(self) -> dict[str, bytes]:
+        """Every secret behind material ids that this home holds, by participant id."""
+        return {
+            name: load_shared_secret(self._settings.key_uri(self._uri(name, "enterprise.key")))
+            for name in self._with("enterprise.key")
+        }
+
+    def holds(self, participant_id: str) -> bool:
+        """Whether this home may sign for a participant."""
+        return (self._folder / participant_id / "signer.key").is_file()
+
+    def add_signer(self, participant_id: str, path: Path | None = None) -> tuple[Signer, Path]:
+        """Make one more signing key for a participant; the file must not exist.
+
+        Args:
+            participant_id: whose key it will be.
+            path: where to put it; None puts it beside the first one under the next free number.
+        """
+        number = 2
+        while path is None:
+            free = self._folder / participant_id / f"signer-{number}.key"
+            path = None if free.exists() else free
+            number += 1
+        return new_signer(path, seed=self._derived(f"{participant_id}/{path.name}")), path
+
+    def listed(self) -> list[tuple[str, str, Path]]:
+        """(owner, what it is, file) of every key of this home; the keys themselves stay closed."""
+        found = []
+        for path in sorted(self._folder.rglob("*.key")):
+            owner = path.parent.name if path.parent != self._folder else "network"
+            found.append((owner, path.stem, path))
+        return found
+
+    @property
+    def _folder(self) -> Path:
+        return self._settings.path(self._settings.keys)
+
+    def _uri(self, participant_id: str, name: str) -> str:
+        check_id(participant_id)
+        return f"file:{self._settings.keys}/{participant_id}/{name}"
+
+    def _with(self, name: str) -> list[str]:
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.parent.name for path in self._folder.glob(f"*/{name}"))
+
+    def _ensure(self, uri: str, load: Callable[[str], _Key], make: Callable[..., _Key]) -> _Key:
+        where = self._settings.key_uri(uri)
+        try:
+            return load(where)
+        except NotFoundError:
+            path = path_of(where)
+            label = (
+                path.relative_to(self._settings.home.absolute()).as_posix()
+                if path.is_relative_to(self._settings.home.absolute())
+                else path.as_posix()
+            )
+            try:
+                return make(path, seed=self._derived(label))
+            except ConflictError:  # another process made it just now
+                return load(where)
+
+    def _derived(self, label: str) -> bytes | None:
+        return None if self._seed is None else hmac.digest(self._seed, label.encode(), "sha256")
+
+
+def check_id(participant_id: str) -> None:
+    """Refuse an id that could not be a folder name.
+
+    Raises:
+        InputError: not lower-case letters, digits and dashes, or a reserved word.
+    """
+    good = (
+        0 < len(participant_id) <= ID_CHARS_MAX
+        and participant_id[0] != "-"
+        and all(c.isascii() and (c.islower() or c.isdigit() or c == "-") for c in participant_id)
+    )
+    if not good:
+        raise InputError(
+            f"{participant_id!r} cannot be an id.",
+            remedy=f"Use up to {ID_CHARS_MAX} lower-case letters, digits and dashes.",
+        )
+    if participant_id in RESERVED:
+        raise InputError(
+            f"{participant_id!r} is reserved for the home's own keys.", remedy="Choose another id."
+        )
+
+
+def _signer(uri: str) -> Signer:
+    return load_signer(uri)
