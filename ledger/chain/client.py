@@ -35,6 +35,21 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageProof:
+    """What an account's storage slot held in the state of one block, with its Merkle-Patricia paths.
+
+    Attributes:
+        block_number: the block whose state root the proof starts from.
+        account_nodes: RLP nodes from the state root to the account, root first.
+        storage_nodes: RLP nodes from the account's storage root to the slot, root first; none if it is empty.
+    """
+
+    block_number: int
+    account_nodes: tuple[bytes, ...]
+    storage_nodes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """Block header. `rlp` is the encoding whose keccak is `hash`, so that nobody has to believe `hash`."""
 
@@ -96,6 +111,18 @@ class ChainClient(Protocol):
 
     def estimate_gas(self, to: bytes, data: bytes, sender: bytes) -> int:
         """Gas that a transaction would use."""
+        ...
+
+    def gas_price(self) -> int:
+        """What a transaction must offer per gas to be taken now, in wei; 0 where gas is free."""
+        ...
+
+    def transaction_input(self, tx_hash: bytes) -> bytes | None:
+        """Call data of a transaction that is in a block (of a batch: signatures, witnesses), or None."""
+        ...
+
+    def storage_proof(self, address: bytes, slot: bytes) -> StorageProof:
+        """Proof of a 32-byte storage slot in the state of the latest block."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,292 @@
+"""The durable store of the embedded ledger: one SQLite file, one SQL transaction a block.
+
+Promises: what `commit_block` returned for survives a power cut (WAL, synchronous=FULL); a block is there
+whole or not at all; one process writes at a time. Fails by UnavailableError when another process holds the
+ledger, by InputError when the file is not one of ours, by InvariantError on any disk error: then the process
+must stop, since a retried sync can report success over lost pages.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from eth.db.atomic import AtomicDB
+from eth.db.backends.base import BaseDB
+
+from ledger.errors import InputError, InvariantError, UnavailableError
+
+FORMAT = "cargoledger-chain-1"
+CACHE_NODES_MAX = 100_000  # about 30 MB; the upper levels of the state trie of millions of units
+_BUSY_TIMEOUT_S = 10.0     # a reader never waits in WAL mode; a writer at most for a checkpoint
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE node (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE block (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, rlp BLOB NOT NULL);
+CREATE TABLE transaction_row (
+    hash BLOB NOT NULL UNIQUE, block INTEGER NOT NULL REFERENCES block, position INTEGER NOT NULL,
+    raw BLOB NOT NULL, input BLOB NOT NULL, receipt BLOB NOT NULL, gas_used INTEGER NOT NULL,
+    UNIQUE (block, position));
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """A block header as stored."""
+
+    number: int
+    hash: bytes
+    rlp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRow:
+    """A mined transaction with its receipt, as stored."""
+
+    hash: bytes
+    block: int
+    position: int
+    raw: bytes
+    input: bytes
+    receipt: bytes
+    gas_used: int
+
+
+class ProcessLock:
+    """An exclusive lock of the operating system on a file beside the ledger; it ends with its process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            UnavailableError: another process holds it; the message names its process id.
+        """
+        file = self._path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as fault:
+            file.seek(0)
+            holder = file.read(32).strip() or "unknown"
+            file.close()
+            raise UnavailableError(
+                f"the ledger {self._path.with_suffix('')} is in use by process {holder}.",
+                remedy="Stop that process, or send your request to it.") from fault
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Store:
+    """Rows of the ledger file. Writing happens under the caller's lock; reading may happen in any thread."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open or create the file.
+
+        Raises:
+            UnavailableError: another process writes to it.
+            InputError: it is not a ledger of this format, or absent and `read_only`.
+        """
+        self.path = path
+        self.read_only = read_only
+        self._lock = ProcessLock(path.with_name(path.name + ".lock"))
+        if read_only and not path.exists():
+            raise InputError(f"there is no ledger at {path}.", remedy="Create it first.")
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        try:
+            self._writer = _connect(path)
+            self._reader = _connect(path)
+            self._reader_lock = threading.Lock()
+            self._prepare()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _prepare(self) -> None:
+        try:
+            (tables,) = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables == 0 and not self.read_only:
+                self._writer.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
+                self._writer.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+            found = self.meta("format")
+        except sqlite3.DatabaseError as fault:
+            raise InputError(f"{self.path} is not a ledger: {fault}.") from fault
+        if found != FORMAT:
+            raise InputError(f"{self.path} is not a ledger of format {FORMAT} (found {found}).")
+        self._reader.execute("PRAGMA query_only=ON")
+
+    def close(self) -> None:
+        """Close the file and release the lock."""
+        self._writer.close()
+        with self._reader_lock:
+            self._reader.close()
+        self._lock.release()
+
+    # reading
+
+    def _fetch(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        with self._reader_lock:
+            return self._reader.execute(sql, parameters).fetchall()
+
+    def meta(self, name: str) -> str | None:
+        """A named parameter of the file, or None."""
+        rows = self._fetch("SELECT value FROM meta WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def node(self, key: bytes) -> bytes | None:
+        """A committed value of the engine's key-value space."""
+        rows = self._fetch("SELECT value FROM node WHERE key = ?", (key,))
+        return rows[0][0] if rows else None
+
+    def head(self) -> BlockRow | None:
+        """The latest block, or None before the genesis block."""
+        rows = self._fetch("SELECT number, hash, rlp FROM block ORDER BY number DESC LIMIT 1")
+        return BlockRow(*rows[0]) if rows else None
+
+    def block(self, number: int) -> BlockRow | None:
+        """The block of that number, or None."""
+        rows = self._fetch("SELECT number, hash, rlp FROM block WHERE number = ?", (number,))
+        return BlockRow(*rows[0]) if rows else None
+
+    def transactions(self, number: int) -> list[TransactionRow]:
+        """The transactions of a block in order."""
+        return [TransactionRow(*row) for row in self._fetch(
+            "SELECT hash, block, position, raw, input, receipt, gas_used FROM transaction_row"
+            " WHERE block = ? ORDER BY position", (number,))]
+
+    def transaction(self, tx_hash: bytes) -> TransactionRow | None:
+        """A mined transaction by its hash, or None."""
+        rows = self._fetch(
+            "SELECT hash, block, position, raw, input, receipt, gas_used FROM transaction_row WHERE hash = ?",
+            (tx_hash,))
+        return TransactionRow(*rows[0]) if rows else None
+
+    # writing
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            yield self._writer
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as fault:
+            with suppress(sqlite3.Error):
+                self._writer.execute("ROLLBACK")
+            raise InvariantError(
+                f"the ledger file {self.path} cannot be written: {fault}.",
+                remedy="Stop, check the disk and its space, start again: what was acknowledged is safe.",
+            ) from fault
+
+    def commit_block(
+        self, nodes: dict[bytes, bytes | None], block: BlockRow, transactions: list[TransactionRow],
+        meta: dict[str, str] | None = None,
+    ) -> None:
+        """Write a block with everything that belongs to it, in one SQL transaction.
+
+        Args:
+            nodes: keys and values of the engine; None deletes.
+            block: the header.
+            transactions: with receipts.
+            meta: parameters to store with the genesis block.
+
+        Raises:
+            InvariantError: the disk refuses; the process must stop.
+        """
+        with self._transaction() as sql:
+            sql.executemany(
+                "INSERT INTO node VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                [(key, value) for key, value in sorted(nodes.items()) if value is not None])
+            sql.executemany("DELETE FROM node WHERE key = ?", [(k,) for k, v in nodes.items() if v is None])
+            sql.execute("INSERT INTO block VALUES (?, ?, ?)", (block.number, block.hash, block.rlp))
+            sql.executemany(
+                "INSERT INTO transaction_row VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(t.hash, t.block, t.position, t.raw, t.input, t.receipt, t.gas_used) for t in transactions])
+            sql.executemany("INSERT INTO meta VALUES (?, ?)", list((meta or {}).items()))
+
+
+class NodeSpace(BaseDB):  # type: ignore[misc]  # py-evm ships no types we follow
+    """The engine's key-value space: committed nodes, and over them what the block being made has written."""
+
+    def __init__(self, read: Callable[[bytes], bytes | None], cache: dict[bytes, bytes]) -> None:
+        """Read committed nodes by `read`; `cache` may be shared, it only takes what never changes."""
+        self._read = read
+        self._cache = cache
+        self.pending: dict[bytes, bytes | None] = {}
+
+    def __getitem__(self, key: bytes) -> bytes:
+        if key in self.pending:
+            value = self.pending[key]
+        else:
+            value = self._cache.get(key)
+            if value is None:
+                value = self._read(key)
+                if value is not None:
+                    self._remember(key, value)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self.pending[key] = value
+
+    def __delitem__(self, key: bytes) -> None:
+        self[key]  # a KeyError where there is nothing, as a dict does
+        self.pending[key] = None
+
+    def _exists(self, key: bytes) -> bool:
+        try:
+            self[key]
+        except KeyError:
+            return False
+        return True
+
+    def _remember(self, key: bytes, value: bytes) -> None:
+        if len(key) != 32:  # a hash names its content for ever; other keys are pointers that move
+            return
+        if len(self._cache) >= CACHE_NODES_MAX:
+            for old in list(self._cache)[:CACHE_NODES_MAX // 10]:
+                self._cache.pop(old, None)
+        self._cache[key] = value
+
+    def committed(self) -> None:
+        """The pending writes are on disk: keep them as cached values."""
+        for key, value in self.pending.items():
+            if value is not None:
+                self._remember(key, value)
+        self.pending = {}
+
+    def discard(self) -> None:
+        """Forget the pending writes."""
+        self.pending = {}
+
+    def atomic(self) -> Any:
+        """The same space as py-evm wants it, with nested batches in memory."""
+        return AtomicDB(self)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA cache_size=-32000")  # 32 MB
+    return connection

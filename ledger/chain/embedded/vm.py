@@ -1,0 +1,58 @@
+"""The virtual machine of the embedded ledger: Cancun, without proof of work and without fees.
+
+Departs from py-evm's Cancun in one rule of the header: the base fee is always zero (as `zeroBaseFee` of a
+Besu network), so that a gateway needs no funds and never runs dry. What a transaction does is plain Cancun.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth.chains.base import Chain
+from eth.consensus.noproof import NoProofConsensus
+from eth.db.chain import ChainDB
+from eth.validation import validate_gas_limit
+from eth.vm.forks.cancun import CancunVM
+
+FORK = "cancun"
+
+
+def _header_from_parent(parent_header: Any, **header_params: Any) -> Any:
+    """Header of the next block: the parent's gas limit and a base fee of zero, whatever the parent used."""
+    if parent_header is not None:
+        header_params.setdefault("gas_limit", parent_header.gas_limit)
+    return CancunVM.create_header_from_parent(parent_header, **header_params).copy(base_fee_per_gas=0)
+
+
+class LedgerVM(CancunVM):  # type: ignore[misc]  # py-evm ships no types we follow
+    """Cancun with a base fee of zero and no consensus seal: checkpoints vouch for blocks, not this engine."""
+
+    consensus_class = NoProofConsensus
+    create_header_from_parent = staticmethod(_header_from_parent)
+
+    @classmethod
+    def validate_gas(cls, header: Any, parent_header: Any) -> None:
+        """Check gas limit and base fee of a header.
+
+        Raises:
+            eth_utils.ValidationError: the limit jumps, or the base fee is not zero.
+        """
+        validate_gas_limit(header.gas_limit, parent_header.gas_limit)
+        if header.base_fee_per_gas != 0:
+            raise ValueError("the base fee of the embedded ledger is zero")
+
+
+class LedgerChainDB(ChainDB):  # type: ignore[misc]  # as above
+    """py-evm's header and lookup records; bodies and receipts are kept as plain rows by our store instead."""
+
+    def persist_trie_data_dict(self, trie_data_dict: Any) -> None:
+        """Store nothing: the nodes of transaction and receipt tries can be rebuilt from the rows."""
+
+
+def chain_class(chain_id: int) -> Any:
+    """The py-evm chain class for a chain id."""
+    return type("LedgerChain", (Chain,), {
+        "chain_id": chain_id,
+        "chaindb_class": LedgerChainDB,
+        "vm_configuration": ((0, LedgerVM),),
+    })

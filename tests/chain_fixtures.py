@@ -1,0 +1,125 @@
+"""Engines for tests: the same test on the embedded ledger and on anvil.
+
+`from tests.chain_fixtures import engine` (or `pytest_plugins`) gives a fixture with a fresh chain of each kind.
+anvil is found by CARGOLEDGER_ANVIL, then .tools/bin/anvil, then PATH; without it those tests are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account import Account
+
+from ledger.chain.client import ChainClient
+from ledger.chain.embedded import EmbeddedChain
+from ledger.chain.rpc import RpcChain
+from ledger.errors import UnavailableError
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAIN_ID = 20_263_001
+NOW_S = 1_767_225_600  # 2026-01-01
+START_S_MAX = 20.0     # anvil is up in 0.2 s; a busy machine may need longer
+
+
+class Clock:
+    """A clock that tests move by hand."""
+
+    def __init__(self, now_s: int = NOW_S) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> int:
+        return self.now_s
+
+
+class AccountSigner:
+    """An eth_account key as `ledger.chain.tx.Signer`; deterministic by its number."""
+
+    def __init__(self, number: int) -> None:
+        self.account: Any = Account.from_key(number.to_bytes(32, "big"))
+        self.address = bytes.fromhex(self.account.address[2:])
+
+    def sign_transaction(self, fields: dict[str, Any]) -> bytes:
+        return bytes(self.account.sign_transaction(fields).raw_transaction)
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        signature = self.account.unsafe_sign_hash(digest)
+        return bytes(signature.signature)
+
+
+def anvil_path() -> str | None:
+    """Where anvil is, or None."""
+    named = os.environ.get("CARGOLEDGER_ANVIL")
+    local = ROOT / ".tools" / "bin" / "anvil"
+    return named or (str(local) if local.exists() else shutil.which("anvil"))
+
+
+@contextmanager
+def anvil(*options: str, chain_id: int = CHAIN_ID, timestamp_s: int | None = NOW_S) -> Iterator[str]:
+    """A fresh anvil on a free loopback port; yields its address. Fees are zero, so any key can send."""
+    binary = anvil_path()
+    if binary is None:
+        pytest.skip("anvil is not installed (set CARGOLEDGER_ANVIL or put it in .tools/bin)")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        binary, "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--hardfork", "cancun",
+        "--gas-limit", "60000000", "--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee",
+        "--accounts", "1", "--silent", *options]
+    if timestamp_s is not None:
+        command += ["--timestamp", str(timestamp_s)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        give_up = time.monotonic() + START_S_MAX
+        while True:
+            try:
+                RpcChain(url).chain_id()
+                break
+            except UnavailableError:
+                if process.poll() is not None or time.monotonic() > give_up:
+                    pytest.fail(f"anvil does not start: {' '.join(command)}")
+                time.sleep(0.02)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def open_engine(kind: str, directory: Path, clock: Clock) -> Iterator[ChainClient]:
+    """A fresh chain of the kind `embedded` or `anvil`."""
+    if kind == "embedded":
+        chain: ChainClient = EmbeddedChain(directory / "chain.sqlite", clock, CHAIN_ID)
+        try:
+            yield chain
+        finally:
+            chain.close()
+    else:
+        with anvil(timestamp_s=clock.now_s) as url:
+            yield RpcChain(url, chain_id=CHAIN_ID)
+
+
+ENGINES = [pytest.param("embedded"), pytest.param("anvil", marks=pytest.mark.anvil)]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock at NOW_S."""
+    return Clock()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[ChainClient]:
+    """The same test on both engines."""
+    with open_engine(request.param, tmp_path, clock) as chain:
+        yield chain
