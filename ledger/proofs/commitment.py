@@ -18,14 +18,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-import rfc8785
-
 from ledger.errors import InputError, TrustError
+from ledger.events.canonical import canonical_json
 from ledger.events.faults import pointer as json_pointer
-from ledger.events.quantity import canonical
 from ledger.proofs import merkle
 
 SECRET_BYTES = 32
@@ -157,35 +154,13 @@ def salt(secret: bytes, pointer: str) -> bytes:
     return hmac.new(secret, _utf8(pointer), hashlib.sha256).digest()
 
 
-def committed_value(value: Any) -> Any:
-    """The value as JCS gets it: numbers as `#` and the canonical decimal, texts that begin with `#` with one more.
-
-    Raises:
-        InputError: a float or another type that JSON has not.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return "#" + value if value.startswith("#") else value
-    if isinstance(value, int | Decimal):
-        return "#" + canonical(value)
-    if isinstance(value, dict):
-        return {key: committed_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [committed_value(item) for item in value]
-    raise InputError(f"a {type(value).__name__} cannot be committed to; numbers are int or Decimal.")
-
-
 def _leaf(place: str, value: Any, secret: bytes) -> Leaf:
     own = salt(secret, place)
     return Leaf(place, value, own, _leaf_hash(place, value, own))
 
 
 def _leaf_hash(place: str, value: Any, own_salt: bytes) -> bytes:
-    try:
-        text = rfc8785.dumps([place, committed_value(value)])
-    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError, TypeError) as fault:
-        raise InputError(f"the value cannot be written canonically: {fault}.", pointer=place) from fault
+    text = canonical_json([place, value], place)
     return merkle.leaf_hash(own_salt + text)
 
 

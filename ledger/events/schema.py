@@ -1,0 +1,172 @@
+"""Validity of EPCIS 2.0 documents and events: our JSON Schema (formats asserted), then the rules a schema cannot say.
+
+All faults are collected, each with a JSON pointer and a remedy; nothing is repaired. `strict` is the customs profile:
+what is only pointed out in an open document is refused there.
+
+Source: EPCIS 2.0 (standards section 1), CBV 2.0 (section 2), refusals of section 5.5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+from referencing import Registry
+from referencing.jsonschema import DRAFT7
+
+from ledger.events import rules
+from ledger.events.context import context_faults, merge_contexts
+from ledger.events.faults import Fault, pointer
+from ledger.limits import DEFAULT_LIMITS
+
+DOCUMENT_TYPES = ("EPCISDocument", "EPCISQueryDocument")
+_EVENT_LISTS = {
+    "EPCISDocument": ("epcisBody", "eventList"),
+    "EPCISQueryDocument": ("epcisBody", "queryResults", "resultsBody", "eventList"),
+}
+_WORDS_OF_TYPES = {"object": "an object", "array": "a list", "string": "a text", "number": "a number",
+                   "integer": "a whole number", "boolean": "true or false", "null": "null"}
+
+
+def event_schema() -> dict[str, Any]:
+    """The published JSON Schema (draft-07) of an EPCIS event."""
+    return _load("epcis-event")
+
+
+def document_schema() -> dict[str, Any]:
+    """The published JSON Schema (draft-07) of an EPCIS document."""
+    return _load("epcis-document")
+
+
+def check_document(value: Any) -> list[Fault]:
+    """Every fault of a capture body: document, query document, bare event or list of bare events.
+
+    Returns:
+        Faults in order of the document; those with `refuses` False are only pointed out.
+    """
+    if isinstance(value, list):
+        if not value:
+            return [Fault("", "the list contains no event.")]
+        return [fault.under(f"/{i}") for i, event in enumerate(value) for fault in _check_bare(event)] + \
+            rules.duplicates([(f"/{i}", event) for i, event in enumerate(value)])
+    if not isinstance(value, dict):
+        return [Fault("", "an EPCIS document is a JSON object, this is not one.")]
+    if value.get("type") not in DOCUMENT_TYPES and "epcisBody" not in value:
+        return _check_bare(value)
+    faults = _schema_faults("epcis-document", value)
+    faults += [f for f in context_faults(value.get("@context")) if not (f.refuses and "@context" not in value)]
+    events = event_list(value)
+    for place, event in events:
+        if isinstance(event, dict):
+            merged = {**event, "@context": merge_contexts(value.get("@context"), event.get("@context"))}
+            if "@context" in event:
+                faults += [fault.under(place) for fault in context_faults(event["@context"])]
+            faults += [fault.under(place) for fault in rules.check(merged)]
+    faults += rules.duplicates(events)
+    return faults
+
+
+def check_event(event: Any, *, strict: bool = False) -> list[Fault]:
+    """Every fault of one event with its own `@context`.
+
+    Args:
+        event: the event.
+        strict: judge by the customs profile.
+    """
+    return _check_bare(event, strict=strict)
+
+
+def profile_faults(event: dict[str, Any]) -> list[Fault]:
+    """Faults of an event under the JSON Schema of the customs profile alone."""
+    return _schema_faults("customs-profile", event)
+
+
+def profile_schema() -> dict[str, Any]:
+    """The published JSON Schema (draft-07) of the customs profile: what it adds to an EPCIS event."""
+    return _load("customs-profile")
+
+
+def event_list(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The events of a document with their JSON pointers; none where the way to the list is broken."""
+    way = _EVENT_LISTS.get(document.get("type", ""), _EVENT_LISTS["EPCISDocument"])
+    value: Any = document
+    for part in way:
+        value = value.get(part) if isinstance(value, dict) else None
+    return [(pointer(*way, i), event) for i, event in enumerate(value)] if isinstance(value, list) else []
+
+
+def _check_bare(event: Any, *, strict: bool = False) -> list[Fault]:
+    if not isinstance(event, dict):
+        return [Fault("", "an event is a JSON object, this is not one.")]
+    faults = context_faults(event.get("@context")) + _schema_faults("epcis-event", event)
+    return faults + rules.check(event, strict=strict)
+
+
+def _schema_faults(name: str, value: Any) -> list[Fault]:
+    faults: list[Fault] = []
+    seen: set[Fault] = set()
+    for error in _validator(name).iter_errors(value):
+        for fault in _translate(error):
+            if fault not in seen:
+                seen.add(fault)
+                faults.append(fault)
+    return faults
+
+
+def _translate(error: ValidationError) -> Iterator[Fault]:
+    """Say in plain words, at the exact place, what a schema error means."""
+    place = pointer(*error.absolute_path)
+    schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    remedy = schema.get("remedy", "")
+    if error.validator == "required":
+        missing = next(n for n in error.validator_value if n not in error.instance and error.message.startswith(repr(n)))
+        yield Fault(place + pointer(missing), f"{missing} is missing.", schema.get("remedies", {}).get(missing, ""))
+    elif error.validator == "additionalProperties":
+        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+        for key in error.instance:
+            if key not in known and not (patterns and ":" in key.strip(":")):
+                yield Fault(place + pointer(key), f"{key!r} is not a field here.",
+                            "Remove it, or write it with a declared prefix (ex:name) if it is an extension."
+                            if patterns else f"Allowed are {', '.join(known)}.")
+    elif error.validator == "dependencies" or "message" in schema:
+        yield Fault(place, f"{_short(error.instance)} {schema.get('message', error.message)}.", remedy)
+    elif error.validator == "type":
+        wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        yield Fault(place, f"{_short(error.instance)} must be {' or '.join(_WORDS_OF_TYPES[t] for t in wanted)}.", remedy)
+    elif error.validator == "uniqueItems":
+        yield Fault(place, "the list names something twice.", "Name it once.")
+    elif error.validator == "minItems":
+        yield Fault(place, "the list is empty.", "Leave the field out, or fill the list.")
+    elif error.validator == "enum":
+        yield Fault(place, f"{_short(error.instance)} is not one of {', '.join(map(str, error.validator_value))}.", remedy)
+    else:
+        yield Fault(place, f"{_short(error.instance)}: {error.message[:200]}.", remedy)
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value) if not isinstance(value, dict | list) else \
+        "the object" if isinstance(value, dict) else "the list"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+@cache
+def _load(name: str) -> dict[str, Any]:
+    text = files("ledger.events").joinpath("schemas", f"{name}.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text, parse_float=Decimal)
+    return schema
+
+
+@cache
+def _validator(name: str) -> Draft7Validator:
+    registry: Registry[Any] = Registry().with_resource(
+        "urn:cargoledger:schema:epcis-event:1", DRAFT7.create_resource(_load("epcis-event")))
+    return Draft7Validator(_load(name), registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER)
+
+
+EVENTS_MAX = DEFAULT_LIMITS.capture_events_max
