@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from eth_hash.auto import keccak
 
@@ -128,7 +130,7 @@ def test_block_time__follows_the_clock_and_never_falls(engine: ChainClient, cloc
     times = [header.timestamp for n in range(1, 5) if (header := engine.header(n)) is not None]
     assert len(times) == 4
     assert times[0] >= NOW_S
-    assert all(later >= earlier for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later >= earlier for earlier, later in pairwise(times))
 
 
 def test_storage_proof__leads_from_the_state_root_to_the_value(engine: ChainClient) -> None:
