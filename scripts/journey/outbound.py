@@ -282,11 +282,11 @@ def changes_of_purpose(story: Story) -> None:
     """The declarations that allow 400 m of fabric and 150 jackets to stay in the country, duty paid."""
     declare(story, A42_1)
     story.post(
-        CUSTOMS_INLAND, "duty-a42-1", duty_paid(A42_1, 1, "2025-05-26 09:30", CUSTOMS_INLAND, "1774800")
+        CUSTOMS_INLAND, "duty-a42-1", duty_paid(A42_1, 1, "2025-05-26 09:30", CUSTOMS_INLAND, "1767840")
     )
     clear(story, A42_1, CUSTOMS_INLAND)
     declare(story, A42_2)
     story.post(
-        CUSTOMS_INLAND, "duty-a42-2", duty_paid(A42_2, 1, "2025-11-18 10:00", CUSTOMS_INLAND, "13005000")
+        CUSTOMS_INLAND, "duty-a42-2", duty_paid(A42_2, 1, "2025-11-18 10:00", CUSTOMS_INLAND, "12954000")
     )
     clear(story, A42_2, CUSTOMS_INLAND)

@@ -175,6 +175,9 @@ CONSIGNMENT = {
 }
 
 
+DONG_PER_DOLLAR = 25_400
+
+
 @dataclass(frozen=True, slots=True)
 class DeclarationLine:
     """One line of a customs declaration, with the days on which it moved."""
@@ -194,6 +197,11 @@ class DeclarationLine:
     original: tuple[str, int] | None = None
     origin: str = "CN"
     owner: str = GARMENT
+
+    @property
+    def taxable_value(self) -> str:
+        """Value in dong, at the story's one rate of exchange; `value` is the invoice in US dollars."""
+        return str(int(self.value) * DONG_PER_DOLLAR)
 
     @property
     def direction(self) -> str:
@@ -216,8 +224,8 @@ class DeclarationLine:
             "origin": self.origin,
             "quantity": self.quantity,
             "uom": goods.uom,
-            "value": self.value,
-            "currency": "USD",
+            "value": self.taxable_value,
+            "currency": "VND",
             "dutyRate": self.duty_rate,
             "partner": self.partner,
             "originalDeclaration": str(original[0]),
