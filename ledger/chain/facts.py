@@ -226,6 +226,14 @@ class LineChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingEnded:
+    """An event waits for approval no more: executed, denied, cancelled, or its checks failed at approval."""
+
+    log_index: int
+    event_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantAdmitted:
     """The authority admitted an organisation."""
 
@@ -321,6 +329,7 @@ class OpeningClosed:
 
 Fact = (
     EventOutcome | EventNotTaken | UnitChanged | LotCreated | LotChanged | LoadedChanged | LineDeclared
-    | LineChanged | ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated
-    | ReadingKeyChanged | SignerAdded | SignerRevoked | FacilitySet | BookSet | OpeningClosed
+    | LineChanged | PendingEnded | ParticipantAdmitted | RolesChanged | ParticipantSuspended
+    | ParticipantReinstated | ReadingKeyChanged | SignerAdded | SignerRevoked | FacilitySet | BookSet
+    | OpeningClosed
 )

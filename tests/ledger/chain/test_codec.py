@@ -143,6 +143,7 @@ def word(number: int) -> bytes:
      facts.LineDeclared(0, LINE_ID, UNIT, bytes(32), EVENT_ID)),
     (log("LineChanged(bytes32,uint256,uint256)", [LINE_ID], ["uint256"] * 2, [6, 7]),
      facts.LineChanged(0, LINE_ID, 6, 7)),
+    (log("PendingEnded(bytes32)", [LINE_ID], [], []), facts.PendingEnded(0, LINE_ID)),
     (log("ParticipantAdmitted(uint32,uint16,uint8,bytes32)", [word(9)], ["uint16", "uint8", "bytes32"],
          [33, 255, UNIT]), facts.ParticipantAdmitted(0, 9, 33, 255, UNIT)),
     (log("RolesChanged(uint32,uint16)", [word(9)], ["uint16"], [4]), facts.RolesChanged(0, 9, 4)),
@@ -156,6 +157,7 @@ def word(number: int) -> bytes:
     (log("FacilitySet(uint32,uint32,bool)", [word(3), word(9)], ["bool"], [True]), facts.FacilitySet(0, 3, 9, True)),
     (log("BookSet(uint32,uint32,uint8,uint8)", [word(3), word(9)], ["uint8", "uint8"], [1, 2]),
      facts.BookSet(0, 3, 9, 1, 2)),
+    (log("PendingEnded(bytes32)", [EVENT_ID], [], []), facts.PendingEnded(0, EVENT_ID)),
     (log("OpeningClosed(uint32)", [word(3)], [], []), facts.OpeningClosed(0, 3)),
 ], ids=lambda value: type(value).__name__)
 def test_log__of_each_kind__is_read(entry: Log, expected: codec.Fact) -> None:
@@ -163,7 +165,7 @@ def test_log__of_each_kind__is_read(entry: Log, expected: codec.Fact) -> None:
 
 
 def test_every_log_signature__has_a_case_above() -> None:
-    assert len(codec.LOG_SIGNATURES) == 18
+    assert len(codec.LOG_SIGNATURES) == 19
 
 
 def test_unit_word__fields_at_their_bits__are_read() -> None:
