@@ -182,6 +182,15 @@ class BookOption(IntFlag):
     NAME_CONTAINER = 8
 
 
+class Regime(IntEnum):
+    """Customs regime of a book: for index and tracer, the contract does not judge by it."""
+
+    NONE = 0
+    SXXK = 1
+    GC = 2
+    EPE = 3
+
+
 class Outcome(IntEnum):
     """The outcome of an event: recorded, pending, or refused with a stable code (hundreds are groups).
 
