@@ -121,8 +121,8 @@ class ChainClient(Protocol):
         """Call data of a transaction that is in a block (of a batch: signatures, witnesses), or None."""
         ...
 
-    def storage_proof(self, address: bytes, slot: bytes) -> StorageProof:
-        """Proof of a 32-byte storage slot in the state of the latest block."""
+    def storage_proof(self, address: bytes, slot: bytes, number: int) -> StorageProof:
+        """Proof of a 32-byte storage slot in the state of a block; nodes may keep recent states only."""
         ...
 
     def close(self) -> None:

@@ -223,9 +223,8 @@ class RpcChain:
         """What the node proposes per gas, in wei."""
         return _number(self._get("eth_gasPrice"))
 
-    def storage_proof(self, address: bytes, slot: bytes) -> StorageProof:
-        """Proof of a storage slot in the state of the latest block."""
-        number = self.head_number()
+    def storage_proof(self, address: bytes, slot: bytes, number: int) -> StorageProof:
+        """Proof of a storage slot in the state of a block, if the node still has that state."""
         found = _mapping(self._get("eth_getProof", "0x" + address.hex(), ["0x" + slot.hex()], hex(number)))
         slots = _list(found.get("storageProof"))
         if len(slots) != 1:

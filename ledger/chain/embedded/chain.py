@@ -29,7 +29,15 @@ from ledger.chain.embedded.vm import FORK, LedgerChainDB, LedgerVM, chain_class
 from ledger.chain.header import decode_header, state_root
 from ledger.chain.receipt_codec import decode_receipt
 from ledger.chain.reverts import RevertedError
-from ledger.errors import ConflictError, InputError, InvariantError, UnavailableError, invariant
+from ledger.errors import (
+    ConflictError,
+    InputError,
+    InvariantError,
+    NotFoundError,
+    UnavailableError,
+    invariant,
+)
+from ledger.proofs.tries import proof_nodes
 
 DEFAULT_CHAIN_ID = 20_263_001
 BLOCK_GAS_LIMIT = 60_000_000  # a batch of 200 of the dearest events is 38 Mgas
@@ -173,17 +181,22 @@ class EmbeddedChain:
         used = BLOCK_GAS_LIMIT - computation.get_gas_remaining()  # before refunds, which come only at the end
         return min(int(used) * 11 // 10 + 5_000, BLOCK_GAS_LIMIT)
 
-    def storage_proof(self, address: bytes, slot: bytes) -> StorageProof:
-        """Proof of a storage slot in the state of the latest block."""
-        head = self._head()
+    def storage_proof(self, address: bytes, slot: bytes, number: int) -> StorageProof:
+        """Proof of a storage slot in the state of a block; the state of every block is kept.
+
+        Raises:
+            NotFoundError: there is no such block.
+        """
+        self._check_open()
+        block = self._store.block(number)
+        if block is None:
+            raise NotFoundError(f"there is no block {number}.")
         space = NodeSpace(self._store.node, self._cache)
-        accounts = HexaryTrie(space, state_root(head.rlp))
-        account_path = accounts.get_proof(keccak(address))
+        accounts = HexaryTrie(space, state_root(block.rlp))
         account = accounts.get(keccak(address))
         root = rlp.decode(account)[2] if account else BLANK_ROOT_HASH
-        slot_path = () if root == BLANK_ROOT_HASH else HexaryTrie(space, root).get_proof(keccak(slot))
-        return StorageProof(
-            head.number, tuple(rlp.encode(n) for n in account_path), tuple(rlp.encode(n) for n in slot_path))
+        slot_nodes = [] if root == BLANK_ROOT_HASH else proof_nodes(HexaryTrie(space, root), keccak(slot))
+        return StorageProof(number, tuple(proof_nodes(accounts, keccak(address))), tuple(slot_nodes))
 
     def close(self) -> None:
         """Close the file and let another process have it."""

@@ -142,7 +142,7 @@ def test_storage_proof__leads_from_the_state_root_to_the_value(engine: ChainClie
     for number in (*range(40), 7, 7):
         toy.poke(engine, ALICE, contract, number)
     for slot, value in ((7, b"\x03"), (0, b"\x01"), (99, b"")):
-        proof = engine.storage_proof(contract, toy.word(slot))
+        proof = engine.storage_proof(contract, toy.word(slot), engine.head_number())
         header = engine.header(proof.block_number)
         assert header is not None
         account = rlp.decode(value_in_proof(state_root(header.rlp), keccak(contract), proof.account_nodes))

@@ -1,0 +1,155 @@
+"""The authority: who takes part, with which keys, where and in which books. Every act is a transaction.
+
+Each method looks at the state of the chain first: what already stands so is no transaction and answers None,
+so that an interrupted set-up is simply run again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.chain.client import ChainClient, Receipt
+from ledger.chain.codec import call_data
+from ledger.chain.deploy import ROLE_GATEWAY, ROLE_REGISTRAR, Deployment, has_role
+from ledger.chain.tx import Sender, Signer
+from ledger.chain.views import View
+from ledger.errors import ConflictError, NotFoundError
+from ledger.vocabulary import BookOption, Role
+
+NO_HOLD = 255
+"""Hold bit of a participant that may set no hold."""
+
+FOREVER_S = 2**64 - 1
+"""End of a signer's window that has none."""
+
+
+class Authority:
+    """Acts of the authority. `signer` must hold the registrar's role, which `deploy` gives."""
+
+    def __init__(self, chain: ChainClient, deployment: Deployment, signer: Signer, **sender: Any) -> None:
+        self._chain = chain
+        self._deployment = deployment
+        self._sender = Sender(chain, signer, **sender)
+        self._view = View(chain, deployment)
+
+    def admit(
+        self, participant: int, roles: Role, *, reading_key: bytes, hold_bit: int = NO_HOLD,
+    ) -> Receipt | None:
+        """Admit an organisation under its number (1 to 2**24 - 1).
+
+        Raises:
+            ConflictError: the number is taken by one with other roles, hold or reading key.
+            InputError: the register refuses.
+        """
+        known = self._view.participant(participant)
+        if known is not None:
+            if (known.roles, known.hold_bit, known.reading_key) != (roles, hold_bit, reading_key):
+                raise ConflictError(
+                    f"participant {participant} is already admitted with other roles, hold or reading key.",
+                    remedy="Change its roles or its reading key instead.")
+            return None
+        return self._register(
+            "admit(uint32,uint16,uint8,bytes32)", participant, int(roles), hold_bit, reading_key)
+
+    def set_roles(self, participant: int, roles: Role) -> Receipt | None:
+        """Give an organisation other roles: all that it has from now on."""
+        if self._participant(participant).roles == roles:
+            return None
+        return self._register("setRoles(uint32,uint16)", participant, int(roles))
+
+    def suspend(self, participant: int) -> Receipt | None:
+        """Refuse all acts of an organisation until it is reinstated."""
+        if self._participant(participant).suspended:
+            return None
+        return self._register("suspend(uint32)", participant)
+
+    def reinstate(self, participant: int) -> Receipt | None:
+        """Let a suspended organisation act again."""
+        if not self._participant(participant).suspended:
+            return None
+        return self._register("reinstate(uint32)", participant)
+
+    def set_reading_key(self, participant: int, reading_key: bytes) -> Receipt | None:
+        """Give an organisation a new X25519 key; older payloads stay sealed to the older one."""
+        if self._participant(participant).reading_key == reading_key:
+            return None
+        return self._register("setReadingKey(uint32,bytes32)", participant, reading_key)
+
+    def add_signer(
+        self, signer: bytes, participant: int, *, valid_from_s: int = 0, valid_until_s: int = FOREVER_S,
+    ) -> Receipt | None:
+        """Let a key sign for an organisation between two block times, both included.
+
+        Raises:
+            ConflictError: the key is known with another participant or window, or revoked.
+        """
+        known = self._view.signer(signer)
+        if known is not None:
+            found = (known.participant, known.valid_from_s, known.valid_until_s)
+            if known.revoked or found != (participant, valid_from_s, valid_until_s):
+                raise ConflictError(
+                    f"the key 0x{signer.hex()} is already known"
+                    f"{' and revoked' if known.revoked else ' with another participant or window'}.",
+                    remedy="Make a new key: a key is never used again or moved.")
+            return None
+        return self._register(
+            "addSigner(address,uint32,uint64,uint64)", signer, participant, valid_from_s, valid_until_s)
+
+    def revoke_signer(self, signer: bytes) -> Receipt | None:
+        """Revoke a key for good; what was recorded under it stays valid."""
+        known = self._view.signer(signer)
+        if known is not None and known.revoked:
+            return None
+        return self._register("revokeSigner(address)", signer)
+
+    def set_facility(self, facility: int, operator: int, *, supervised: bool) -> Receipt | None:
+        """Set up or change a place."""
+        known = self._view.facility(facility)
+        if known is not None and (known.operator, known.supervised) == (operator, supervised):
+            return None
+        return self._register("setFacility(uint32,uint32,bool)", facility, operator, supervised)
+
+    def set_book(self, book: int, owner: int, *, regime: int, options: BookOption) -> Receipt | None:
+        """Set up a book with its opening open, or change regime and options of one that exists."""
+        known = self._view.book(book)
+        if known is not None and (known.owner, known.regime, known.options) == (owner, regime, int(options)):
+            return None
+        return self._register("setBook(uint32,uint32,uint8,uint8)", book, owner, regime, int(options))
+
+    def close_opening(self, book: int) -> Receipt | None:
+        """Take no opening stock into a book any more."""
+        known = self._view.book(book)
+        if known is not None and not known.opening_open:
+            return None
+        return self._register("closeOpening(uint32)", book)
+
+    def grant_gateway(self, address: bytes) -> Receipt | None:
+        """Let an account send batches."""
+        return self._grant(ROLE_GATEWAY, address)
+
+    def revoke_gateway(self, address: bytes) -> Receipt | None:
+        """Take batches from an account no longer."""
+        if not has_role(self._chain, self._deployment.manager, ROLE_GATEWAY, address):
+            return None
+        return self._sender.send(
+            self._deployment.manager, call_data("revokeRole(uint64,address)", ROLE_GATEWAY, address))
+
+    def grant_registrar(self, address: bytes) -> Receipt | None:
+        """Let another account keep the register."""
+        return self._grant(ROLE_REGISTRAR, address)
+
+    def _grant(self, role: int, address: bytes) -> Receipt | None:
+        if has_role(self._chain, self._deployment.manager, role, address):
+            return None
+        return self._sender.send(
+            self._deployment.manager, call_data("grantRole(uint64,address,uint32)", role, address, 0))
+
+    def _register(self, signature: str, *arguments: Any) -> Receipt:
+        return self._sender.send(self._deployment.participants, call_data(signature, *arguments))
+
+    def _participant(self, number: int) -> Any:
+        known = self._view.participant(number)
+        if known is None:
+            raise NotFoundError(f"no participant {number} was admitted.")
+        return known
+

@@ -1,0 +1,178 @@
+"""Putting the contracts on a chain, and knowing them again: addresses and pinned code.
+
+`deploy` can be killed at any moment and run again with the same key: contracts stand at the addresses that
+the key's first account nonces give, and what is there is not sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.artifacts import load
+from eth_abi.abi import decode, encode
+from eth_hash.auto import keccak
+
+from ledger.chain.client import ChainClient
+from ledger.chain.codec import call_data, encode_record, selector
+from ledger.chain.tx import Sender, Signer, created_address
+from ledger.errors import CannotVerifyError, ConflictError, InputError, TrustError
+
+ROLE_REGISTRAR = 1
+"""AccessManager role that may change the register."""
+ROLE_GATEWAY = 2
+"""AccessManager role that may send batches."""
+
+REGISTRAR_FUNCTIONS = (
+    "admit(uint32,uint16,uint8,bytes32)", "setRoles(uint32,uint16)", "suspend(uint32)", "reinstate(uint32)",
+    "setReadingKey(uint32,bytes32)", "addSigner(address,uint32,uint64,uint64)", "revokeSigner(address)",
+    "setFacility(uint32,uint32,bool)", "setBook(uint32,uint32,uint8,uint8)", "closeOpening(uint32)",
+)
+
+_FORMAT = "cargoledger-deployment-1"
+_NAMES = ("manager", "participants", "ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where the contracts of one ledger are, and what code stands there.
+
+    Attributes:
+        manager, participants, ledger: 20-byte addresses of AccessManager, Participants and CustodyLedger.
+        block_number: nothing of this ledger happened before this block.
+        code_hashes: contract name (`manager`, `participants`, `ledger`) to keccak-256 of its runtime code.
+    """
+
+    chain_id: int
+    manager: bytes
+    participants: bytes
+    ledger: bytes
+    block_number: int
+    code_hashes: Mapping[str, bytes]
+
+    def verify(self, chain: ChainClient) -> None:
+        """Check that this chain carries these contracts with this code.
+
+        Raises:
+            TrustError: other chain, or other code.
+            CannotVerifyError: there is no code yet (the node may lag behind).
+        """
+        found = chain.chain_id()
+        if found != self.chain_id:
+            raise TrustError(f"the deployment is on chain {self.chain_id}, this is chain {found}.")
+        for name in _NAMES:
+            address: bytes = getattr(self, name)
+            code = chain.code(address)
+            if not code:
+                raise CannotVerifyError(f"there is no contract at 0x{address.hex()} ({name}).")
+            if keccak(code) != self.code_hashes[name]:
+                raise TrustError(f"the contract at 0x{address.hex()} ({name}) is not what was deployed.")
+
+    def to_json(self) -> dict[str, Any]:
+        """The deployment as JSON values."""
+        return {
+            "format": _FORMAT, "chainId": self.chain_id, "blockNumber": self.block_number,
+            **{name: "0x" + getattr(self, name).hex() for name in _NAMES},
+            "codeHashes": {name: "0x" + self.code_hashes[name].hex() for name in _NAMES},
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> Deployment:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: malformed, or of another format.
+        """
+        try:
+            if value["format"] != _FORMAT:
+                raise InputError(f"the deployment has format {value['format']!r}, not {_FORMAT!r}.")
+            return cls(
+                chain_id=int(value["chainId"]), block_number=int(value["blockNumber"]),
+                code_hashes={name: _unhex(value["codeHashes"][name], 32) for name in _NAMES},
+                **{name: _unhex(value[name], 20) for name in _NAMES})
+        except (KeyError, TypeError, ValueError) as fault:
+            raise InputError(f"the deployment is malformed: {fault!r}.") from fault
+
+
+def deploy(
+    chain: ChainClient, authority: Signer, gateway: bytes, *, first_nonce: int = 0, **sender: Any,
+) -> Deployment:
+    """Deploy the contracts and give the roles: registrar to the authority, gateway to an address.
+
+    Args:
+        chain: where to.
+        authority: admin of the AccessManager; on a chain with fees it must have funds.
+        gateway: 20-byte address that may send batches.
+        first_nonce: account nonce of the authority at which deploying begins; 0 for a fresh key.
+
+    Raises:
+        ConflictError: the authority's key was used for other transactions at those nonces.
+        UnavailableError: the chain does not answer; run again.
+    """
+    transactions = Sender(chain, authority, **sender)
+    manager, participants, ledger = (created_address(authority.address, first_nonce + i) for i in range(3))
+    blocks = [
+        _create(
+            transactions, first_nonce, manager, "AccessManager", encode(["address"], [authority.address])),
+        _create(
+            transactions, first_nonce + 1, participants, "Participants", encode(["address"], [manager])),
+        _create(
+            transactions, first_nonce + 2, ledger, "CustodyLedger",
+            encode(["address", "address"], [manager, participants])),
+    ]
+    registrar = [selector(signature) for signature in REGISTRAR_FUNCTIONS]
+    record = [encode_record([])[:4]]
+    _open(transactions, manager, participants, registrar, ROLE_REGISTRAR)
+    _open(transactions, manager, ledger, record, ROLE_GATEWAY)
+    for role, account in ((ROLE_REGISTRAR, authority.address), (ROLE_GATEWAY, gateway)):
+        if not has_role(chain, manager, role, account):
+            transactions.send(manager, call_data("grantRole(uint64,address,uint32)", role, account, 0))
+    return Deployment(
+        chain_id=chain.chain_id(), manager=manager, participants=participants, ledger=ledger,
+        block_number=blocks[0] if blocks[0] is not None else _first_block_of(chain, manager),
+        code_hashes={
+            "manager": keccak(chain.code(manager)), "participants": keccak(chain.code(participants)),
+            "ledger": keccak(chain.code(ledger))})
+
+
+def has_role(chain: ChainClient, manager: bytes, role: int, account: bytes) -> bool:
+    """Whether an account has a role of the access control, effective now."""
+    answer = chain.call(manager, call_data("hasRole(uint64,address)", role, account))
+    return bool(decode(["bool", "uint32"], answer)[0])
+
+
+def _create(sender: Sender, nonce: int, address: bytes, name: str, arguments: bytes) -> int | None:
+    """Create a contract at the account's nonce; the block it is in, or None if it was there already."""
+    if sender.chain.code(address):
+        return None
+    if sender.chain.transaction_count(sender.signer.address) != nonce:
+        raise ConflictError(
+            f"the authority's key was used for something else where {name} should have been created.",
+            remedy="Use a fresh key, or say at which account nonce the deployment begins.")
+    return sender.send(None, load(name).bytecode + arguments).block_number
+
+
+def _open(sender: Sender, manager: bytes, target: bytes, selectors: list[bytes], role: int) -> None:
+    """Let a role call functions of a contract, where it may not yet."""
+    closed = [
+        one for one in selectors if int.from_bytes(sender.chain.call(manager, call_data(
+            "getTargetFunctionRole(address,bytes4)", target, one)), "big") != role]
+    if closed:
+        sender.send(
+            manager, call_data("setTargetFunctionRole(address,bytes4[],uint64)", target, closed, role))
+
+
+def _first_block_of(chain: ChainClient, contract: bytes) -> int:
+    """The block of a contract's first log. Asked only when an interrupted deployment goes on."""
+    for number in range(chain.head_number() + 1):
+        if any(log.address == contract for receipt in chain.receipts(number) for log in receipt.logs):
+            return number
+    raise CannotVerifyError(f"no block has a log of 0x{contract.hex()}.")
+
+
+def _unhex(text: str, length: int) -> bytes:
+    raw = bytes.fromhex(text.removeprefix("0x"))
+    if len(raw) != length:
+        raise ValueError(f"{text} has not {length} bytes")
+    return raw

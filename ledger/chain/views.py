@@ -1,0 +1,182 @@
+"""What the contracts show to anybody who asks: one call each, at the latest block.
+
+For readers that need the present state without an index: gateways, the authority, tests. Histories come from
+logs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from ledger.chain.client import ChainClient
+from ledger.chain.codec import Contracts, call_data
+from ledger.chain.facts import (
+    LineAmounts,
+    LineState,
+    LotBalances,
+    UnitState,
+    unpack_balances,
+    unpack_line_amounts,
+    unpack_line_state,
+    unpack_unit_state,
+)
+from ledger.errors import TrustError
+from ledger.vocabulary import Origin, Role
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantView:
+    """An organisation; `hold_bit` is 255 where it may set no hold."""
+
+    roles: Role
+    hold_bit: int
+    suspended: bool
+    supervised_count: int
+    reading_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignerView:
+    """A key and the seconds, both included, between which it may sign."""
+
+    participant: int
+    valid_from_s: int
+    valid_until_s: int
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FacilityView:
+    """A place."""
+
+    operator: int
+    supervised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BookView:
+    """A book; `options` is a mask of BookOption."""
+
+    owner: int
+    regime: int
+    options: int
+    opening_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LotView:
+    """A lot."""
+
+    material: bytes
+    source_line: bytes
+    book: int
+    origin: Origin
+    balances: LotBalances
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """A declaration line; `version` is the id of the DECLARE event at which it stands."""
+
+    state: LineState
+    amounts: LineAmounts
+    material: bytes
+    original: bytes
+    version: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PendingView:
+    """An event that waits for approval."""
+
+    kind: int
+    participant: int
+    signer: bytes
+
+
+class View:
+    """Read-only calls to one deployment. What does not exist is None."""
+
+    def __init__(self, chain: ChainClient, contracts: Contracts) -> None:
+        self._chain = chain
+        self._contracts = contracts
+
+    def _ask(self, contract: bytes, signature: str, returns: str, *arguments: Any) -> Any:
+        answer = self._chain.call(contract, call_data(signature, *arguments))
+        try:
+            return decode([returns], answer)[0]
+        except (DecodingError, OverflowError) as fault:
+            raise TrustError(f"the answer of {signature} cannot be read: {fault}.") from fault
+
+    def participant(self, number: int) -> ParticipantView | None:
+        """An organisation by number."""
+        roles, hold_bit, suspended, supervised, key = self._ask(
+            self._contracts.participants, "participantOf(uint32)", "(uint16,uint8,bool,uint32,bytes32)",
+            number)
+        return ParticipantView(Role(roles), hold_bit, suspended, supervised, key) if roles else None
+
+    def signer(self, address: bytes) -> SignerView | None:
+        """A key by its address."""
+        found = SignerView(*self._ask(
+            self._contracts.participants, "signerOf(address)", "(uint32,uint64,uint64,bool)", address))
+        return found if found.participant else None
+
+    def facility(self, number: int) -> FacilityView | None:
+        """A place by number."""
+        found = FacilityView(*self._ask(
+            self._contracts.participants, "facilityOf(uint32)", "(uint32,bool)", number))
+        return found if found.operator else None
+
+    def book(self, number: int) -> BookView | None:
+        """A book by number."""
+        found = BookView(*self._ask(
+            self._contracts.participants, "bookOf(uint32)", "(uint32,uint8,uint8,bool)", number))
+        return found if found.owner else None
+
+    def unit(self, unit: bytes) -> UnitState | None:
+        """State of a container, cargo or lot."""
+        word = self._ask(self._contracts.ledger, "unitOf(bytes32)", "uint256", unit)
+        return unpack_unit_state(word) if word else None
+
+    def lot(self, lot: bytes) -> LotView | None:
+        """What a lot is and holds."""
+        material, source, book, origin, balances, more = self._ask(
+            self._contracts.ledger, "lotOf(bytes32)", "(bytes32,bytes32,uint32,uint8,uint256,uint256)", lot)
+        if not book:
+            return None
+        return LotView(material, source, book, Origin(origin), unpack_balances(balances, more))
+
+    def line(self, line: bytes) -> LineView | None:
+        """A declaration line and what is left of it."""
+        state, amounts, material, original, version = self._ask(
+            self._contracts.ledger, "lineOf(bytes32)", "(uint256,uint256,bytes32,bytes32,bytes32)", line)
+        if not state:
+            return None
+        return LineView(unpack_line_state(state), unpack_line_amounts(amounts), material, original, version)
+
+    def loaded_micro(self, lot: bytes, line: bytes) -> int:
+        """What of a lot is loaded for a line and has not exited, in micro-units."""
+        return int(self._ask(self._contracts.ledger, "loadedOf(bytes32,bytes32)", "uint64", lot, line))
+
+    def head(self, unit: bytes) -> bytes | None:
+        """Head of the chain of events that named a unit or line."""
+        head = bytes(self._ask(self._contracts.ledger, "headOf(bytes32)", "bytes32", unit))
+        return head if any(head) else None
+
+    def pending(self, event_id: bytes) -> PendingView | None:
+        """What waits for approval under an event id."""
+        kind, participant, signer = self._ask(
+            self._contracts.ledger, "pendingOf(bytes32)", "(uint8,uint32,address)", event_id)
+        return PendingView(kind, participant, bytes.fromhex(signer[2:])) if kind else None
+
+    def nonce_used(self, signer: bytes, nonce: int) -> bool:
+        """Whether a key has used a nonce."""
+        return bool(self._ask(self._contracts.ledger, "nonceUsed(address,uint64)", "bool", signer, nonce))
+
+    def domain_separator(self) -> bytes:
+        """EIP-712 domain separator under which events are signed."""
+        return bytes(self._ask(self._contracts.ledger, "domainSeparator()", "bytes32"))
