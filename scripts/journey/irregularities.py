@@ -48,7 +48,7 @@ class Irregularity:
     title: str
     what: str
     caught_by: list[str]
-    findings: list[dict[str, str]]
+    findings: list[dict[str, Any]]
     refusals: dict[str, int] = field(default_factory=dict)
     replaces: dict[str, Document] = field(default_factory=dict)
     adds: dict[str, Document] = field(default_factory=dict)
@@ -78,8 +78,14 @@ class Irregularity:
         self.removes += [story.find(label).file for label in labels]
 
 
-def finding(rule: str, subject: str, expected: str, observed: str, uom: str) -> dict[str, str]:
-    """An expected finding; the difference is observed minus expected."""
+def finding(
+    rule: str, subject: str, expected: str, observed: str, uom: str, *, companion: bool = False
+) -> dict[str, Any]:
+    """An expected finding; the difference is observed minus expected.
+
+    Args:
+        companion: the same fault rightly sets off this rule as well.
+    """
     return {
         "rule": rule,
         "subject": subject,
@@ -87,6 +93,7 @@ def finding(rule: str, subject: str, expected: str, observed: str, uom: str) -> 
         "observed": observed,
         "difference": f"{Decimal(observed) - Decimal(expected):f}",
         "uom": uom,
+        "companion": companion,
     }
 
 
@@ -103,10 +110,11 @@ def short_handover(story: Story) -> Irregularity:
         "A handover comes up short",
         "The print works hands 5,000 m of printed fabric back; the garment maker finds 4,940 m and accepts "
         "only those. The missing 60 m stay the print works' liability; the year-end count misses them.",
-        ["C2", "B2"],
+        ["C2"],
         [
             finding("C2", f"{GARMENT}/FAB-2505-P", "5000", "4940", "MTR"),
-            finding("B2", "FAB-PES-150", "1700", "1640", "MTR"),
+            finding("B5", f"{GARMENT}/FAB-2505-P", "5000", "4940", "MTR", companion=True),
+            finding("B2", "FAB-PES-150", "1700", "1640", "MTR", companion=True),
         ],
     )
     it.replace(

@@ -169,7 +169,8 @@ def regroup(
     """
     uom = GOODS[code].uom
     lines = [{"id": lot(GARMENT, n), "role": "INPUT"} for n in inputs]
-    lines += [{"id": lot(GARMENT, n), "role": "OUTPUT", "balance": balance} for n, _ in outputs]
+    stated = {"balance": balance} if kind == "SPLIT" else {}  # a MERGE takes over every balance
+    lines += [{"id": lot(GARMENT, n), "role": "OUTPUT", **stated} for n, _ in outputs]
     listed: list[dict[str, Any]] = [{"epcClass": lot(GARMENT, n)} for n in inputs]
     listed += [quantity(lot(GARMENT, n), amount, uom) for n, amount in outputs]
     return make(kind, label, at, AT_GARMENT, bizStep="repackaging", quantityList=listed, cl_lines=lines)

@@ -155,18 +155,19 @@ def test_counts_csv__against_a_plain_sum_of_the_documents__agrees():
                     held[q["epcClass"], "WIP"] -= Decimal(q["quantity"])
                 for q in e["outputQuantityList"]:
                     held[q["epcClass"], balance_of_role[roles[q["epcClass"]]["role"]]] += Decimal(q["quantity"])
-            case "SPLIT" | "MERGE":
-                outs = [q for q in e["quantityList"] if roles[q["epcClass"]]["role"] == "OUTPUT"]
-                balance = roles[outs[0]["epcClass"]]["balance"]
-                total = sum(Decimal(q["quantity"]) for q in outs)
-                for q in outs:
-                    held[q["epcClass"], balance] += Decimal(q["quantity"])
+            case "SPLIT":
+                (parent,) = [q["epcClass"] for q in e["quantityList"] if roles[q["epcClass"]]["role"] == "INPUT"]
                 for q in e["quantityList"]:
-                    if roles[q["epcClass"]]["role"] == "INPUT":
-                        taken = held[q["epcClass"], balance] if e["cl:kind"] == "MERGE" else total
-                        held[q["epcClass"], balance] -= taken
-                        total -= taken
-                assert total == 0, e["eventID"]
+                    if q["epcClass"] != parent:
+                        held[parent, roles[q["epcClass"]]["balance"]] -= Decimal(q["quantity"])
+                        held[q["epcClass"], roles[q["epcClass"]]["balance"]] += Decimal(q["quantity"])
+            case "MERGE":
+                (made,) = [q for q in e["quantityList"] if roles[q["epcClass"]]["role"] == "OUTPUT"]
+                for (name, balance), amount in list(held.items()):
+                    if name in roles and name != made["epcClass"]:
+                        held[name, balance] -= amount
+                        held[made["epcClass"], balance] += amount
+                assert sum(q for (n, _), q in held.items() if n == made["epcClass"]) == made["quantity"], e["eventID"]
         assert min(held.values(), default=Decimal(0)) >= 0, e["eventID"]
     stock = {"RAW": "material", "WIP": "wip", "FINISHED": "product", "SCRAP": "scrap"}
     left = {(name.rpartition(":")[2], stock[b]): q for (name, b), q in held.items() if q}
