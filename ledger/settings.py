@@ -21,8 +21,10 @@ SETTINGS_FILE = "cargoledger.toml"
 PREFIX = "CARGOLEDGER_"
 
 NOT_SETTINGS = frozenset({
-    "CARGOLEDGER_HOME", "CARGOLEDGER_TOKEN", "CARGOLEDGER_ANVIL", "CARGOLEDGER_NO_SKIP", "CARGOLEDGER_TEST_PROFILE"})
-"""Variables with our prefix that are no settings: where the home is, a token for commands, and three of the tests."""
+    "CARGOLEDGER_HOME", "CARGOLEDGER_TOKEN",
+    "CARGOLEDGER_ANVIL", "CARGOLEDGER_NO_SKIP", "CARGOLEDGER_TEST_PROFILE",
+})
+"""Variables with our prefix that are no settings: home and token of commands, and three of the tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Settings:
     """Everything an operator may choose. Relative paths start at `home`."""
 
     home: Path                                  # folder of the settings file; not a setting itself
-    name: str = "cargoledger"                                   # of this ledger: on screens, and signed into checkpoints
+    name: str = "cargoledger"                   # of this ledger: shown, and signed into checkpoints
     chain: str = "embedded:chain.sqlite"        # engine: `embedded:PATH`, or an http(s) JSON-RPC URL
     chain_id: int = 72024                       # an engine with another id is refused
     finality: str = "instant"                   # `instant`, or `confirmations=N`
