@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.artifacts import load
 from eth_abi.abi import decode, encode
 from eth_hash.auto import keccak
 
+from contracts.artifacts import load
 from ledger.chain.client import ChainClient
 from ledger.chain.codec import call_data, encode_record, selector
 from ledger.chain.tx import Sender, Signer, created_address

@@ -61,7 +61,7 @@ def test_transaction__deploys_and_logs__receipt_header_and_roots_agree(engine: C
 def test_transaction__sent_twice__is_no_error_and_counts_once(engine: ChainClient) -> None:
     contract = toy.deploy(engine, ALICE)
     raw = toy.transaction(ALICE, 1, contract, toy.word(1))
-    assert engine.send_raw_transaction(raw) == keccak(raw)
+    assert toy.send(engine, raw).tx_hash == keccak(raw)
     head = engine.head_number()
     assert engine.send_raw_transaction(raw) == keccak(raw)
     assert engine.head_number() == head
@@ -84,9 +84,7 @@ def test_transaction__for_another_chain__is_refused(engine: ChainClient) -> None
 
 def test_transaction__that_reverts__is_mined_with_status_zero(engine: ChainClient) -> None:
     contract = toy.deploy(engine, ALICE)
-    tx_hash = engine.send_raw_transaction(toy.transaction(ALICE, 1, contract, b""))
-    receipt = engine.receipt(tx_hash)
-    assert receipt is not None
+    receipt = toy.send(engine, toy.transaction(ALICE, 1, contract, b""))
     assert (receipt.status, receipt.logs) == (0, ())
     assert engine.transaction_count(ALICE.address) == 2
 
@@ -116,9 +114,7 @@ def test_call__changes_nothing(engine: ChainClient) -> None:
 def test_gas__estimated__is_enough(engine: ChainClient) -> None:
     contract = toy.deploy(engine, ALICE)
     gas = engine.estimate_gas(contract, toy.word(9), ALICE.address)
-    tx_hash = engine.send_raw_transaction(toy.transaction(ALICE, 1, contract, toy.word(9), gas=gas))
-    receipt = engine.receipt(tx_hash)
-    assert receipt is not None
+    receipt = toy.send(engine, toy.transaction(ALICE, 1, contract, toy.word(9), gas=gas))
     assert receipt.status == 1
     assert receipt.gas_used <= gas <= 2 * receipt.gas_used
 

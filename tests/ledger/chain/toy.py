@@ -8,6 +8,7 @@ import rlp
 from eth_hash.auto import keccak
 
 from ledger.chain.client import ChainClient, Receipt
+from ledger.chain.tx import wait_for_receipt
 from tests.chain_fixtures import CHAIN_ID, AccountSigner
 
 # storage[calldata word] += 1; log1(topic 1, calldata word); with no call data: revert(0, 4 bytes "\xde\xad\xbe\xef")
@@ -39,9 +40,13 @@ def address_of(signer: AccountSigner, nonce: int) -> bytes:
     return bytes(keccak(encoded))[12:]
 
 
+def send(chain: ChainClient, raw: bytes) -> Receipt:
+    return wait_for_receipt(chain, chain.send_raw_transaction(raw))
+
+
 def deploy(chain: ChainClient, signer: AccountSigner) -> bytes:
     nonce = chain.transaction_count(signer.address)
-    chain.send_raw_transaction(transaction(signer, nonce, None, init_code()))
+    send(chain, transaction(signer, nonce, None, init_code()))
     return address_of(signer, nonce)
 
 
@@ -51,7 +56,4 @@ def word(number: int) -> bytes:
 
 def poke(chain: ChainClient, signer: AccountSigner, contract: bytes, number: int) -> Receipt:
     nonce = chain.transaction_count(signer.address)
-    tx_hash = chain.send_raw_transaction(transaction(signer, nonce, contract, word(number)))
-    receipt = chain.receipt(tx_hash)
-    assert receipt is not None
-    return receipt
+    return send(chain, transaction(signer, nonce, contract, word(number)))
