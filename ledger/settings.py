@@ -36,10 +36,7 @@ class Settings:
     chain: str = "embedded:chain.sqlite"        # engine: `embedded:PATH`, or an http(s) JSON-RPC URL
     chain_id: int = 72024                       # an engine with another id is refused
     finality: str = "instant"                   # `instant`, or `confirmations=N`
-    manager_address: str = ""                   # AccessManager, written by deployment
-    participants_address: str = ""              # Participants, written by deployment
-    ledger_address: str = ""                    # CustodyLedger, written by deployment
-    deployed_block: int = 0                     # block of the deployment, where indexing starts
+    deployment: str = "deployment.json"         # where the contracts are; written by `deploy`
     directory: str = "directory.json"           # names for the numbers on chain
     keys: str = "keys"                          # folder of participants' keys, one folder each
     network_secret: str = "file:keys/network.key"  # noqa: S105 - a URI: secret behind unit ids
@@ -114,8 +111,7 @@ class Settings:
             raise InputError(f"{PREFIX}ALLOWED_ORIGINS must not hold a wildcard: calls carry credentials.")
         for name, low, high in (("http_port", 0, 65535), ("chain_id", 1, 2**53),
                                 ("tx_gas_max", 1_000_000, 2**32), ("receipt_wait_s", 0, 3600),
-                                ("reference_wait_s", 0, 2**31), ("event_deadline_s", 60, 2**31),
-                                ("deployed_block", 0, 2**63)):
+                                ("reference_wait_s", 0, 2**31), ("event_deadline_s", 60, 2**31)):
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"{PREFIX}{name.upper()} must lie between {low} and {high}.")
 

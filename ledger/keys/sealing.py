@@ -28,6 +28,7 @@ from ledger.events.strict_json import dump_json, parse_json
 from ledger.keys import wire
 from ledger.keys.reading import ReadingKey
 from ledger.limits import DEFAULT_LIMITS
+from ledger.proofs.commitment import verify_event
 
 LABEL = b"cargoledger sealed payload v1\x00"
 VERSION = 1
@@ -88,10 +89,17 @@ class SealedPayload:
                                        wire.read_base64(item["sealedKey"], "sealedKey")))
         payload = cls(unhex32(fields["commitment"]), wire.read_hex(fields["nonce"], NONCE_BYTES, "nonce"),
                       wire.read_base64(fields["ciphertext"], "ciphertext"), tuple(readers))
-        payload._check()
+        payload.check()
         return payload
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse readers out of order, sealed keys of another length, content beyond its limit.
+
+        Raises:
+            InputError: malformed. TooLargeError: beyond a limit.
+        """
+        if len(self.commitment) != 32 or len(self.nonce) != NONCE_BYTES:
+            raise InputError("a commitment has 32 bytes and a nonce 24.")
         numbers = [r.participant for r in self.readers]
         if numbers != sorted(set(numbers)):
             raise InputError("readers ascend by participant, none twice.", pointer="/readers")
@@ -225,14 +233,7 @@ def check_opened(opened: Opened, commitment: bytes) -> None:
     Raises:
         TrustError: the content is not what was committed.
     """
-    from ledger.proofs.commitment import commit
-
-    try:
-        found = commit(opened.event, opened.secret, opened.submitter).root
-    except InputError as fault:
-        raise TrustError(f"the content cannot be committed: {fault}") from fault
-    if found != commitment:
-        raise TrustError("the content of this event is not what its commitment says.")
+    verify_event(opened.event, opened.secret, commitment, submitter=opened.submitter)
 
 
 def with_reader(

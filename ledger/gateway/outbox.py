@@ -1,0 +1,285 @@
+"""The durable outbox: every submission, its way to an outcome, and the batches that carried it.
+
+    queued → submitted → recorded | pending | refused | not_taken
+               ↓ (the batch failed as a whole)
+             queued
+
+A submission is on disk before it is acknowledged; a batch's raw transaction is on disk before it is
+sent. Nothing is ever deleted: the history of an event is evidence.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.errors import ConflictError
+from ledger.events.model import CustodyEvent
+from ledger.gateway.batching import Queued
+from ledger.gateway.store import Store
+from ledger.gateway.submission import EventStatus, SignedSubmission, StatusChange
+from ledger.vocabulary import Kind, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A submission as the outbox keeps it (its payload is with the payload store)."""
+
+    seq: int
+    event_id: bytes
+    epcis_event_id: str
+    is_correction: bool
+    participant: int
+    signer: bytes
+    custody_event: CustodyEvent
+    signature: bytes
+    witness: bytes
+    status: str
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch transaction: `state` is submitted, settled, failed (as a whole) or abandoned (never taken)."""
+
+    id: int
+    tx_hash: bytes
+    sender: bytes
+    nonce: int
+    raw: bytes
+    event_count: int
+    state: str
+
+
+class Outbox:
+    """Submissions and batches in the gateway's store. Every method that writes is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, submission: SignedSubmission, identifier: bytes, signer: bytes, now_s: int) -> bool:
+        """Take a submission in.
+
+        Returns:
+            False if this very event is known already (nothing changes, except that one
+            which the ledger did not take is queued again).
+
+        Raises:
+            ConflictError: the same label with other content.
+        """
+        event = submission.custody_event
+        with self._store.transaction() as sql:
+            known = sql.execute("SELECT seq, status FROM submission WHERE event_id=?",
+                                (identifier,)).fetchone()
+            if known is not None:
+                if known["status"] == "not_taken":
+                    self._change(sql, known["seq"], "queued", None, now_s, note="submitted again")
+                return False
+            self._check_label(sql, submission)
+            seq = sql.execute(
+                "INSERT INTO submission (event_id, epcis_event_id, is_correction, participant, signer, kind,"
+                " line_count, custody_event, signature, witness, commitment, counterparty, reference,"
+                " received_at_s, status) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'queued')",
+                (identifier, submission.epcis_event_id, submission.is_correction, submission.participant,
+                 signer, int(event.kind), len(event.lines), json.dumps(event.to_json()), submission.signature,
+                 submission.witness, event.commitment, event.counterparty, event.reference, now_s)).lastrowid
+            sql.executemany("INSERT INTO submission_unit (unit, seq) VALUES (?,?)",
+                            [(line.unit, seq) for line in event.lines])
+            self._change(sql, int(seq or 0), "queued", None, now_s)
+        return True
+
+    def _check_label(self, sql: sqlite3.Connection, submission: SignedSubmission) -> None:
+        """The same label again is only right for the same content, signed anew because it never got in."""
+        others = sql.execute(
+            "SELECT commitment, status, outcome FROM submission WHERE epcis_event_id=? AND is_correction=?",
+            (submission.epcis_event_id, submission.is_correction)).fetchall()
+        for other in others:
+            if other["status"] == "not_taken" and other["outcome"] in (
+                    Outcome.UNKNOWN_SIGNER.name, Outcome.BAD_SIGNATURE.name):
+                continue  # nobody known signed it: it must not reserve a label
+            same = other["commitment"] == submission.custody_event.commitment
+            if not (same and may_be_renewed(other["status"], other["outcome"])):
+                raise ConflictError(
+                    f"the event {submission.epcis_event_id} is known with other content or signature.",
+                    remedy="Give a new event a new eventID; to change a recorded one, post a correction.",
+                    pointer="/eventID")
+
+    def status(self, identifier: bytes) -> EventStatus | None:
+        """Status of an event by the ledger's id, or None."""
+        row = self._store.row("SELECT * FROM submission WHERE event_id=?", identifier)
+        return None if row is None else self._status(row)
+
+    def status_by_label(self, epcis_event_id: str, is_correction: bool) -> EventStatus | None:
+        """Status of the latest event under an EPCIS label, or None."""
+        row = self._store.row(
+            "SELECT * FROM submission WHERE epcis_event_id=? AND is_correction=? ORDER BY seq DESC LIMIT 1",
+            epcis_event_id, is_correction)
+        return None if row is None else self._status(row)
+
+    def stored(self, identifier: bytes) -> StoredEvent | None:
+        """The submission of an event, or None."""
+        row = self._store.row("SELECT * FROM submission WHERE event_id=?", identifier)
+        return None if row is None else _stored(row)
+
+    def counts(self) -> dict[str, int]:
+        """How many submissions are in each status."""
+        rows = self._store.rows("SELECT status, count(*) AS n FROM submission GROUP BY status ORDER BY 1")
+        return {row["status"]: row["n"] for row in rows}
+
+    def knows(self, identifier: bytes) -> bool:
+        """Whether an event was ever submitted here, whatever became of it."""
+        return self._store.row("SELECT 1 FROM submission WHERE event_id=?", identifier) is not None
+
+    def queued(self, count_max: int) -> list[Queued]:
+        """The oldest queued events."""
+        rows = self._store.rows(
+            "SELECT * FROM submission WHERE status='queued' ORDER BY seq LIMIT ?", count_max)
+        return [self._queued(row) for row in rows]
+
+    def find_queued(self, identifier: bytes) -> Queued | None:
+        """A queued event by id, or None."""
+        row = self._store.row("SELECT * FROM submission WHERE event_id=? AND status='queued'", identifier)
+        return None if row is None else self._queued(row)
+
+    def events(self, seqs: Iterable[int]) -> list[StoredEvent]:
+        """Submissions by their place in the outbox, in that order."""
+        found = []
+        for seq in seqs:
+            row = self._store.row("SELECT * FROM submission WHERE seq=?", seq)
+            if row is not None:
+                found.append(_stored(row))
+        return found
+
+    def note_waiting(self, waiting: Sequence[tuple[Queued, bytes]], now_s: int) -> None:
+        """Make visible which events wait, and for what."""
+        with self._store.transaction() as sql:
+            for event, missing in waiting:
+                changed = sql.execute(
+                    "UPDATE submission SET waiting_for=? WHERE seq=? AND waiting_for IS NOT ?",
+                    (missing, event.seq, missing)).rowcount
+                if changed:
+                    note = f"waits for 0x{missing.hex()}"
+                    _history(sql, (event.seq, "queued", None, now_s, None, note))
+
+    # batches
+
+    def save_batch(self, seqs: Sequence[int], *, tx_hash: bytes, sender: bytes, nonce: int, raw: bytes,
+                   now_s: int) -> StoredBatch:
+        """Put a signed batch and its membership on disk, before it is sent."""
+        with self._store.transaction() as sql:
+            number = sql.execute(
+                "INSERT INTO batch (tx_hash, sender, nonce, raw, event_count, state, made_at_s)"
+                " VALUES (?,?,?,?,?,'submitted',?)",
+                (tx_hash, sender, nonce, raw, len(seqs), now_s)).lastrowid
+            for position, seq in enumerate(seqs):
+                self._change(sql, seq, "submitted", None, now_s, tx_hash=tx_hash)
+                sql.execute("UPDATE submission SET batch=?, batch_position=?, waiting_for=NULL WHERE seq=?",
+                            (number, position, seq))
+        return StoredBatch(int(number or 0), tx_hash, sender, nonce, raw, len(seqs), "submitted")
+
+    def open_batches(self) -> list[StoredBatch]:
+        """Batches whose end is not known, oldest first."""
+        rows = self._store.rows("SELECT * FROM batch WHERE state='submitted' ORDER BY id")
+        return [StoredBatch(row["id"], row["tx_hash"], row["sender"], row["nonce"], row["raw"],
+                            row["event_count"], row["state"]) for row in rows]
+
+    def batch_events(self, batch: StoredBatch) -> list[StoredEvent]:
+        """Events of a batch that is still open, in its order (not always that of `seq`)."""
+        rows = self._store.rows(
+            "SELECT * FROM submission WHERE batch=? AND status='submitted' ORDER BY batch_position", batch.id)
+        return [_stored(row) for row in rows]
+
+    def requeue(self, batch: StoredBatch, state: str, note: str, now_s: int) -> None:
+        """Close a batch that carried nothing and queue its events again."""
+        with self._store.transaction() as sql:
+            sql.execute("UPDATE batch SET state=? WHERE id=?", (state, batch.id))
+            for row in sql.execute("SELECT seq FROM submission WHERE batch=? AND status='submitted'",
+                                   (batch.id,)).fetchall():
+                self._change(sql, row["seq"], "queued", None, now_s, note=note)
+
+    def settle(self, batch: StoredBatch, outcomes: Sequence[tuple[int, dict[str, Any]]], gas_used: int,
+               now_s: int) -> None:
+        """Store the outcome of every event of a batch, in one transaction.
+
+        Args:
+            outcomes: (seq, columns) with columns status, outcome, tx_hash, block_number, block_hash,
+                log_index and participant.
+        """
+        with self._store.transaction() as sql:
+            sql.execute("UPDATE batch SET state='settled', gas_used=? WHERE id=?", (gas_used, batch.id))
+            for seq, columns in outcomes:
+                self._settle_one(sql, seq, columns, now_s)
+
+    def fail_alone(self, batch: StoredBatch, event: StoredEvent, *, gas_used: int, note: str,
+                   now_s: int) -> None:
+        """Give up on one event whose transaction fails even alone; it burned no nonce on the ledger."""
+        with self._store.transaction() as sql:
+            sql.execute("UPDATE batch SET state='failed', gas_used=? WHERE id=?", (gas_used, batch.id))
+            self._change(sql, event.seq, "not_taken", "TX_FAILED", now_s, tx_hash=batch.tx_hash, note=note)
+
+    def unannounced(self) -> list[sqlite3.Row]:
+        """Events with an outcome that listeners have not heard of, in order."""
+        return self._store.rows(
+            "SELECT * FROM submission WHERE announced=0 AND status NOT IN ('queued', 'submitted')"
+            " ORDER BY seq")
+
+    def announced(self, seqs: Sequence[int]) -> None:
+        """Listeners have heard of these."""
+        with self._store.transaction() as sql:
+            sql.executemany("UPDATE submission SET announced=1 WHERE seq=?", [(seq,) for seq in seqs])
+
+    # inside
+
+    def _settle_one(self, sql: sqlite3.Connection, seq: int, columns: dict[str, Any], now_s: int) -> None:
+        self._change(sql, seq, columns["status"], columns["outcome"], now_s, tx_hash=columns["tx_hash"])
+        sql.execute(
+            "UPDATE submission SET block_number=?, block_hash=?, log_index=?, participant=? WHERE seq=?",
+            (columns["block_number"], columns["block_hash"], columns["log_index"],
+             columns["participant"], seq))
+
+    def _change(self, sql: sqlite3.Connection, seq: int, status: str, outcome: str | None, now_s: int, *,
+                tx_hash: bytes | None = None, note: str = "") -> None:
+        sql.execute("UPDATE submission SET status=?, outcome=?, tx_hash=?, announced=0 WHERE seq=?",
+                    (status, outcome, tx_hash, seq))
+        _history(sql, (seq, status, outcome, now_s, tx_hash, note))
+
+    def _status(self, row: sqlite3.Row) -> EventStatus:
+        changes = self._store.rows("SELECT * FROM status_change WHERE seq=? ORDER BY id", row["seq"])
+        return EventStatus(
+            row["event_id"], row["epcis_event_id"], bool(row["is_correction"]), row["participant"],
+            row["status"], row["outcome"], row["waiting_for"], row["tx_hash"], row["block_number"],
+            row["block_hash"], row["log_index"],
+            tuple(StatusChange(c["status"], c["outcome"], c["at_s"], c["tx_hash"], c["note"])
+                  for c in changes))
+
+    def _queued(self, row: sqlite3.Row) -> Queued:
+        units = self._store.rows("SELECT unit FROM submission_unit WHERE seq=?", row["seq"])
+        return Queued(row["seq"], row["event_id"], Kind(row["kind"]), row["signer"],
+                      frozenset(u["unit"] for u in units), row["reference"], row["line_count"],
+                      len(row["witness"]), row["received_at_s"])
+
+
+def may_be_renewed(status: str, outcome: str | None) -> bool:
+    """Whether the same content may be signed again: not taken by the ledger, or refused for its signature.
+
+    An event of a revoked or expired key, or past its deadline, is signed again with a good key; any other
+    refusal is a fact, and trying again is a new act with a new eventID.
+    """
+    if status == "not_taken":
+        return True
+    return status == "refused" and outcome is not None and Outcome[outcome] < Outcome.PARTICIPANT_SUSPENDED
+
+
+def _history(sql: sqlite3.Connection, change: tuple[int, str, str | None, int, bytes | None, str]) -> None:
+    sql.execute("INSERT INTO status_change (seq, status, outcome, at_s, tx_hash, note) VALUES (?,?,?,?,?,?)",
+                change)
+
+
+def _stored(row: sqlite3.Row) -> StoredEvent:
+    return StoredEvent(
+        row["seq"], row["event_id"], row["epcis_event_id"], bool(row["is_correction"]), row["participant"],
+        row["signer"], CustodyEvent.from_json(json.loads(row["custody_event"])), row["signature"],
+        row["witness"], row["status"], row["outcome"])
