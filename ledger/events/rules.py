@@ -28,6 +28,7 @@ QUANTITY_MAX = Decimal(10) ** 18
 # Characters that make two different events hash alike (standards section 5.5), and whitespace of every script.
 _GAP = re.compile(r"[={}\s\x00-\x1f\x7f-\x9f]")
 _NO_OBJECT_NEEDED = frozenset({"APPROVE", "DENY", "CANCEL", "DECLARE", "COUNT", "OBSERVE"})
+"""Kinds of the customs profile whose event may be about another event or a paper rather than goods."""
 _EXCLUSIVE = {
     "receiving": ("arriving", "accepting"),
     "shipping": ("staging_outbound", "loading", "departing"),
@@ -59,7 +60,8 @@ def objects_present(event: dict[str, Any]) -> Iterator[Fault]:
         if action != "DELETE" and not _some(event, "childEPCs", "childQuantityList"):
             yield Fault("/childEPCs", "the event names no children.", "Only DELETE may leave them out; it means all.")
     elif kind == "TransactionEvent":
-        if action != "DELETE" and not _some(event, "epcList", "quantityList"):
+        if action != "DELETE" and not _some(event, "epcList", "quantityList") \
+                and event.get("cl:kind") not in _NO_OBJECT_NEEDED:
             yield Fault("/epcList", "the event names no object: epcList and quantityList are missing or empty.",
                         "Name what the transaction is about.")
     elif kind == "TransformationEvent":

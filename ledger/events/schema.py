@@ -134,7 +134,14 @@ def _translate(error: ValidationError) -> Iterator[Fault]:
                 yield Fault(place + pointer(key), f"{key!r} is not a field here.",
                             "Remove it, or write it with a declared prefix (ex:name) if it is an extension."
                             if patterns else f"Allowed are {', '.join(known)}.")
-    elif error.validator == "dependencies" or "message" in schema:
+    elif error.validator == "dependencies":
+        for key, needed in error.validator_value.items():
+            if key in error.instance:
+                yield from (Fault(place + pointer(n), f"{n} is missing beside {key}.", "Add it: KGM, MTR, H87 ...")
+                            for n in needed if n not in error.instance)
+    elif error.validator == "not" and isinstance(error.instance, str) and "propertyNames" in error.schema_path:
+        yield Fault(place + pointer(error.instance), f"{_short(error.instance)} {schema['message']}.", remedy)
+    elif "message" in schema:
         yield Fault(place, f"{_short(error.instance)} {schema.get('message', error.message)}.", remedy)
     elif error.validator == "type":
         wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
