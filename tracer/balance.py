@@ -1,0 +1,215 @@
+"""Stock by code and period in the columns of Vietnam's forms 15 and 15a, and the ledgers beside them.
+
+Which event stands in which column is the table of the domain reference, section 6; the closing figure is
+the form's identity and nothing else:
+
+- form 15 (materials): (11) = (5) + (6) - (7) - (8) - (9) - (10)
+- form 15a (products): (10) = (5) + (6) - (7) - (8) - (9)
+
+Semi-finished goods are not shown on the forms but are kept here; work in progress and scrap have ledgers of
+their own. What a handover found short stays in stock as its owner's liability until an ADJUST books it, so
+a count that does not find it differs from the identity. One row is one code from one source (imported or
+domestic).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ledger.vocabulary import Balance, Kind, Origin
+from tracer.book import BookData, Event, Lot
+from tracer.replay import Delta
+
+Source = Literal["imported", "domestic", "own"]
+
+FORM15 = ("opening", "received", "re_exported", "repurposed", "issued", "other_issue")
+FORM15A = ("opening", "received", "repurposed", "exported", "other_issue")
+SEMI = ("opening", "produced", "returned", "issued", "other_issue")
+WIP = ("opening", "issued", "returned", "consumed", "other_issue")
+SCRAP = ("opening", "generated", "taken_out", "destroyed", "other_issue")
+_PLUS = frozenset({"opening", "received", "produced", "generated"})
+"""Columns that add to stock; in the WIP ledger `issued` does, in that of semi-finished goods `returned`."""
+
+_MATERIAL = {
+    Kind.OPENING: "opening",
+    Kind.RECEIVE_FACTORY: "received",
+    Kind.RECEIVE_DOMESTIC: "received",
+    Kind.RETURN_PROD: "received",
+    Kind.REEXPORT: "re_exported",
+    Kind.UNLOAD: "re_exported",
+    Kind.REPURPOSE: "repurposed",
+    Kind.SELL_INLAND: "repurposed",
+    Kind.DESTROY: "repurposed",
+    Kind.ISSUE_PROD: "issued",
+}
+_PRODUCT = {
+    Kind.OPENING: "opening",
+    Kind.TRANSFORM: "received",
+    Kind.FG_RETURN: "received",
+    Kind.REPURPOSE: "repurposed",
+    Kind.SELL_INLAND: "repurposed",
+    Kind.DESTROY: "repurposed",
+    Kind.EXPORT_LOAD: "exported",
+    Kind.UNLOAD: "exported",
+}
+_SEMI = {
+    Kind.OPENING: "opening",
+    Kind.TRANSFORM: "produced",
+    Kind.ISSUE_PROD: "issued",
+    Kind.RETURN_PROD: "returned",
+}
+_WIP = {
+    Kind.OPENING: "opening",
+    Kind.ISSUE_PROD: "issued",
+    Kind.RETURN_PROD: "returned",
+    Kind.TRANSFORM: "consumed",
+}
+_SCRAP = {
+    Kind.OPENING: "opening",
+    Kind.TRANSFORM: "generated",
+    Kind.SCRAP_OUT: "taken_out",
+    Kind.DESTROY: "destroyed",
+}
+_NEUTRAL = frozenset({Kind.SPLIT, Kind.MERGE, Kind.ACCEPT})
+
+
+@dataclass(slots=True)
+class Row:
+    """One code from one source: a figure per column (micro-units) and the events behind each."""
+
+    code: str
+    uom: str
+    source: Source
+    columns: tuple[str, ...]
+    adding: frozenset[str]
+    cells: dict[str, int] = field(default_factory=dict)
+    events: dict[str, list[str]] = field(default_factory=dict)
+
+    def __getitem__(self, column: str) -> int:
+        return self.closing if column == "closing" else self.cells.get(column, 0)
+
+    @property
+    def closing(self) -> int:
+        """Closing stock by the form's identity."""
+        return sum(q if column in self.adding else -q for column, q in self.cells.items())
+
+    def add(self, column: str, change: int, event: Event) -> None:
+        """Book a change of stock into a column, which counts in its own direction."""
+        self.cells[column] = self.cells.get(column, 0) + (change if column in self.adding else -change)
+        behind = self.events.setdefault(column, [])
+        if event.id not in behind:
+            behind.append(event.id)
+
+
+@dataclass(slots=True)
+class Accounts:
+    """All ledgers of a book in a period, each row by (code, source)."""
+
+    materials: dict[tuple[str, Source], Row] = field(default_factory=dict)
+    products: dict[tuple[str, Source], Row] = field(default_factory=dict)
+    semi_finished: dict[tuple[str, Source], Row] = field(default_factory=dict)
+    wip: dict[tuple[str, Source], Row] = field(default_factory=dict)
+    scrap: dict[tuple[str, Source], Row] = field(default_factory=dict)
+
+
+def accounts(book: BookData, deltas: Iterable[Delta]) -> Accounts:
+    """Book every effect into its column. Pure; order of the effects does not matter."""
+    result = Accounts()
+    lots = {lot.id: lot for lot in book.lots}
+    registered = {line.key: line.registered for line in book.lines}
+
+    def late(event: Event) -> bool:
+        span = registered.get(event.line)
+        return event.line not in registered or (span is not None and span.start_ms > book.period.end_ms)
+
+    for delta in sorted(deltas, key=lambda d: (d.event.occurred, d.event.seq)):
+        lot = lots.get(delta.lot)
+        if lot is None or delta.event.occurred.start_ms > book.period.end_ms:
+            continue
+        place = _place(result, delta, lot)
+        if place is None:
+            continue
+        table, columns, by_kind, adding = place
+        row = table.setdefault(
+            (lot.code, _source(lot)), Row(lot.code, lot.uom, _source(lot), columns, adding)
+        )
+        column = _column(book, delta, by_kind, adding, late)
+        if column:
+            row.add(column, delta.change, delta.event)
+    return result
+
+
+_Table = dict[tuple[str, Source], Row]
+
+
+def _place(result: Accounts, delta: Delta, lot: Lot
+           ) -> tuple[_Table, tuple[str, ...], dict[Kind, str], frozenset[str]] | None:
+    """The ledger that a balance belongs to."""
+    material = lot.origin in (Origin.IMPORTED, Origin.DOMESTIC)
+    balance = delta.balance
+    if balance == Balance.SHORT:
+        balance = Balance.RAW if material else Balance.FINISHED
+    if balance == Balance.RAW:
+        if material:
+            return result.materials, FORM15, _MATERIAL, _PLUS
+        return result.semi_finished, SEMI, _SEMI, _PLUS | {"returned"}
+    if balance == Balance.FINISHED:
+        return result.products, FORM15A, _PRODUCT, _PLUS
+    if balance == Balance.WIP:
+        return result.wip, WIP, _WIP, _PLUS | {"issued"}
+    if balance == Balance.SCRAP:
+        return result.scrap, SCRAP, _SCRAP, _PLUS
+    return None
+
+
+def _column(book: BookData, delta: Delta, by_kind: dict[Kind, str], adding: frozenset[str],
+            late: Callable[[Event], bool]) -> str:
+    """The column of an effect; empty for one that changes no total of its code."""
+    kind = delta.event.kind
+    if kind == Kind.OPENING or delta.event.occurred.start_ms < book.period.start_ms:
+        return "opening"
+    if kind in _NEUTRAL:
+        return ""
+    if kind == Kind.EXPORT_LOAD and by_kind is _PRODUCT and late(delta.event):
+        return "other_issue"
+    if kind in by_kind:
+        return by_kind[kind]
+    plus = next((c for c in ("received", "produced", "generated", "issued") if c in adding), "opening")
+    return plus if delta.change > 0 else "other_issue"
+
+
+def _source(lot: Lot) -> Source:
+    if lot.origin == Origin.IMPORTED:
+        return "imported"
+    return "domestic" if lot.origin == Origin.DOMESTIC else "own"
+
+
+def stock_at(book: BookData, deltas: Iterable[Delta], at_ms: int) -> dict[tuple[str, str], int]:
+    """Stock by (kind of stock, code) after everything that had happened by a moment, in micro-units.
+
+    Kinds of stock are those of a stock-take: `material`, `wip`, `product`, `scrap`; semi-finished goods,
+    whether in store or on the line, are `semi`. What is short of a handover still counts; what is loaded
+    does not.
+    """
+    lots = {lot.id: lot for lot in book.lots}
+    result: dict[tuple[str, str], int] = {}
+    for delta in deltas:
+        lot = lots.get(delta.lot)
+        started = delta.event.kind == Kind.OPENING and delta.event.occurred.start_ms <= book.period.end_ms
+        if lot is None or not (started or delta.event.occurred.start_ms <= at_ms):
+            continue
+        key = (stock_kind(lot, delta.balance), lot.code)
+        if key[0]:
+            result[key] = result.get(key, 0) + delta.change
+    return result
+
+
+def stock_kind(lot: Lot, balance: Balance) -> str:
+    """The kind of stock that a balance of a lot is for a stock-take; empty for what is loaded."""
+    own = lot.origin == Origin.OWN
+    if balance in (Balance.RAW, Balance.WIP) and own:
+        return "semi"
+    return {Balance.RAW: "material", Balance.WIP: "wip", Balance.FINISHED: "product", Balance.SCRAP: "scrap",
+            Balance.SHORT: "product" if own else "material"}.get(balance, "")

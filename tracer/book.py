@@ -1,0 +1,256 @@
+"""The data of one book: all that the tracer reads, wherever it came from.
+
+A `BookData` is filled from the index (`load.load_book`) or, one day, from a folder of files; rules,
+balances and lineage see only this. It is plain, frozen and complete: two equal BookData give the same bytes
+of result.
+
+What is in it: events that count (recorded; an OPENING only once approved; voided ones are out) and events
+that were refused, which move nothing and stay as evidence. Names are what people know: `owner/lot number`,
+`consignment/container number`, `declaration/line`; where the index cannot read a name, the ledger's id
+stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
+from tracer.moment import Span
+
+NO_LINE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A thing named by an event, and how much of it.
+
+    Attributes:
+        unit: name of a lot, container, cargo or declaration line.
+        thing: what it is; NONE for a declaration line.
+        role, balance: as in the event model.
+        quantity_micro: 10⁻⁶ of `uom`; 0 where the event states none.
+        code, uom: material or product code of a lot, and its unit of measure.
+    """
+
+    unit: str
+    thing: Thing = Thing.LOT
+    role: LineRole = LineRole.NONE
+    balance: Balance = Balance.NONE
+    quantity_micro: int = 0
+    code: str = ""
+    uom: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Process loss declared with a TRANSFORM: material, quantity, unit of measure."""
+
+    code: str
+    quantity_micro: int
+    uom: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, recorded or refused.
+
+    Attributes:
+        id: the ledger's event id, or the movement id of a file.
+        seq: place in the order in which the ledger took it (an OPENING: that of its approval).
+        occurred, recorded_ms: when it happened (an interval) and when it was recorded.
+        line: declaration line it draws from or is loaded for, `declaration/line`.
+        reference: event it answers.
+        cited: declaration lines named by its documents.
+        product: what an issue to production is meant for, where it was said.
+        norm: event id of the norm a TRANSFORM cites.
+        withdrawn_by: for a refused event, the CORRECT by which its own poster took it back.
+    """
+
+    id: str
+    seq: int
+    kind: Kind
+    occurred: Span
+    recorded_ms: int
+    actor: str
+    legs: tuple[Leg, ...] = ()
+    outcome: Outcome = Outcome.RECORDED
+    step: Step = Step.NONE
+    counterparty: str = ""
+    place: str = ""
+    book: str = ""
+    line: str = NO_LINE
+    reference: str = ""
+    cited: tuple[str, ...] = ()
+    product: str = ""
+    norm: str = ""
+    loss: tuple[Loss, ...] = ()
+    seals: tuple[str, ...] = ()
+    reason: str = ""
+    expires_ms: int = 0
+    epcis_id: str = ""
+    tx_hash: str = ""
+    withdrawn_by: str = ""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the act counts (a refused one is evidence only)."""
+        return self.outcome == Outcome.RECORDED
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Identity of a lot: one code, one unit of measure, one origin, one source line."""
+
+    id: str
+    code: str
+    uom: str
+    origin: Origin
+    source_line: str = NO_LINE
+    book: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclarationLine:
+    """A declaration line as it stands, with what it was worth.
+
+    Attributes:
+        key: `declaration/line`.
+        purpose: what the line is a quota for (RECEIVE, EXPORT, RE_EXPORT, CHANGE_OF_PURPOSE, ...).
+        value: customs value of the whole line in `currency`; None where not known.
+        duty_rate: fraction (0.12 is 12 %); None where not known.
+        original: key of the line it changes, or empty.
+        cleared, cancelled: when; with the event and time of recording.
+    """
+
+    key: str
+    purpose: LineRole
+    code: str
+    quantity_micro: int
+    uom: str
+    regime: str = ""
+    description: str = ""
+    hs: str = ""
+    origin: str = ""
+    value: Fraction | None = None
+    currency: str = ""
+    duty_rate: Fraction | None = None
+    partner: str = ""
+    original: str = NO_LINE
+    registered: Span | None = None
+    cleared: Span | None = None
+    cleared_by: str = ""
+    cancelled: Span | None = None
+    cancelled_recorded_ms: int = 0
+    declared_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """Material per unit of product, as declared, from a date on.
+
+    `norm` is the legal actual norm: embodied material, process loss and what became scrap. `flag` is form
+    16's column 9: blank imported, X domestic, KXDDM no norm can be set, TH, SPTN.
+    """
+
+    product: str
+    material: str
+    norm: Fraction
+    product_uom: str
+    material_uom: str
+    flag: str = ""
+    valid_from: Span | None = None
+    valid_to: Span | None = None
+    loss_rate: Fraction | None = None
+    declared_by: str = ""
+    declared_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A stock stated by a stock-take. `stock` is material, wip, product or scrap; `lot` may be empty."""
+
+    at: Span
+    stock: str
+    code: str
+    quantity_micro: int
+    uom: str
+    lot: str = ""
+    place: str = ""
+    event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A factor between two units of measure for one code (empty: any): one `from_uom` is `factor` `to_uom`.
+    """
+
+    code: str
+    from_uom: str
+    to_uom: str
+    factor: Fraction
+    source: str = ""
+    valid_from: Span | None = None
+    valid_to: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """Terms of `tolerance.tol`. Defaults have no legal force.
+
+    Attributes:
+        abs_floor_micro: by unit of measure; `*` for any other.
+        rel: share of the expected quantity.
+        k: coverage factor of the combined standard uncertainty.
+    """
+
+    abs_floor_micro: Mapping[str, int] = field(default_factory=lambda: {"*": 10_000})
+    rel: Fraction = Fraction(1, 1_000)
+    k: Fraction = Fraction(2)
+
+
+@dataclass(frozen=True, slots=True)
+class BookData:
+    """Everything about one book in one period.
+
+    Attributes:
+        id, name, enterprise: the book and its owner. An empty id means no book: custody events alone.
+        regime, jurisdiction: SXXK, GC, EPE ...; VN.
+        period: first and last millisecond of the period.
+        as_of_ms: nothing after this moment is known; a clock still running then is pending, not a finding.
+        offset: fixed zone of the book, `+07:00`.
+        clock_uncertainty_ms: of one clock; "before" needs twice as much.
+        allocation: policy by which imported material is attributed (see `allocation`).
+        events: of this book's lots and lines, and custody events of the units its goods came in.
+        claims: exempt quantity claimed per material code; None when the declared norm is the claim.
+        codes: internal code to declared code, where they differ.
+        unit_ids: ledger ids of names, so that a screen can link them.
+    """
+
+    id: str
+    enterprise: str
+    period: Span
+    as_of_ms: int
+    name: str = ""
+    regime: str = ""
+    jurisdiction: str = "VN"
+    offset: str = "+07:00"
+    clock_uncertainty_ms: int = 60_000
+    allocation: str = "SPECIFIC"
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    lots: tuple[Lot, ...] = ()
+    lines: tuple[DeclarationLine, ...] = ()
+    norms: tuple[Norm, ...] = ()
+    counts: tuple[Count, ...] = ()
+    events: tuple[Event, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
+    claims: Mapping[str, int] | None = None
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    unit_ids: Mapping[str, str] = field(default_factory=dict)
+
+    def known_at(self, known_at_ms: int) -> BookData:
+        """The same book with only what had been recorded by then (the record time of a bitemporal
+        question).
+        """
+        return replace(self, events=tuple(e for e in self.events if e.recorded_ms <= known_at_ms))

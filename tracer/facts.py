@@ -1,0 +1,159 @@
+"""What several rules and the settlement need of one book, worked out once.
+
+`Facts` adds nothing to the book: every property is a pure function of it, kept so that twelve rules do not
+replay the same events twelve times.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+
+from ledger.vocabulary import Kind, LineRole, Origin
+from tracer.balance import Accounts, accounts
+from tracer.book import BookData, DeclarationLine, Event, Lot, Norm
+from tracer.graph import Lineage, lineage
+from tracer.norms import NormTable, factor, uom_of
+from tracer.quantity import nearest
+from tracer.replay import Replay, in_order, replay
+from tracer.usage import Usage, usage
+
+
+class Facts:
+    """One book and what follows from it."""
+
+    def __init__(self, book: BookData) -> None:
+        self.book = book
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """All events in the ledger's order."""
+        return in_order(self.book.events)
+
+    @cached_property
+    def lots(self) -> dict[str, Lot]:
+        """Lots by name."""
+        return {lot.id: lot for lot in self.book.lots}
+
+    @cached_property
+    def lines(self) -> dict[str, DeclarationLine]:
+        """Declaration lines by key."""
+        return {line.key: line for line in self.book.lines}
+
+    @cached_property
+    def replay(self) -> Replay:
+        """Effects of the events."""
+        return replay(self.book)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Ledgers by code in the forms' columns."""
+        return accounts(self.book, self.replay.deltas)
+
+    @cached_property
+    def _converted(self) -> tuple[list[Norm], list[Norm]]:
+        """Norms in the units of the lots, and norms for which no factor is known."""
+        units, good, bad = uom_of(self.book), [], []
+        for norm in self.book.norms:
+            at = norm.valid_from or self.book.period
+            materials = factor(self.book.conversions, norm.material, norm.material_uom,
+                               units.get(norm.material, norm.material_uom), at)
+            products = factor(self.book.conversions, norm.product, norm.product_uom,
+                              units.get(norm.product, norm.product_uom), at)
+            if materials is None or products is None:
+                bad.append(norm)
+            else:
+                good.append(replace(norm, norm=norm.norm * materials / products))
+        return good, bad
+
+    @property
+    def unconverted(self) -> list[Norm]:
+        """Norms in a unit of measure for which no factor is known."""
+        return self._converted[1]
+
+    @cached_property
+    def norms(self) -> NormTable:
+        """Norms in force, in the units of measure of the lots."""
+        return NormTable(self._converted[0])
+
+    @cached_property
+    def usage(self) -> Usage:
+        """Consumption and norms of the period."""
+        return usage(self.book, self.accounts, self.norms)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """The attribution matrix, legal basis."""
+        return lineage(self.book, self.replay, table=self.norms)
+
+    @cached_property
+    def exits(self) -> dict[tuple[str, str], int]:
+        """Quantity that really left in the period by (export line, product code): confirmed exits less
+        returns.
+        """
+        result: dict[tuple[str, str], int] = defaultdict(int)
+        for delta in self.replay.deltas:
+            event = delta.event
+            if not self.book.period.start_ms <= event.occurred.start_ms <= self.book.period.end_ms:
+                continue
+            code = self.lots[delta.lot].code if delta.lot in self.lots else ""
+            line = self.lines.get(event.line)
+            left = event.kind == Kind.EXIT_CONFIRM and not (line and line.purpose == LineRole.RE_EXPORT)
+            if left or event.kind == Kind.FG_RETURN:
+                result[event.line, code] -= delta.change
+        return dict(result)
+
+    @cached_property
+    def exported(self) -> dict[str, int]:
+        """`exits` by product code."""
+        result: dict[str, int] = defaultdict(int)
+        for (_, code), q in self.exits.items():
+            result[code] += q
+        return dict(result)
+
+    @cached_property
+    def imported_share(self) -> dict[str, Fraction]:
+        """Imported part of what was issued to production of each material, by the lots really issued."""
+        issued: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for (code, source), row in self.accounts.wip.items():
+            amount = row["issued"] - row["returned"] + row["opening"]
+            issued[code][0] += amount if source == "imported" else 0
+            issued[code][1] += amount
+        return {code: Fraction(part, whole) for code, (part, whole) in issued.items() if whole > 0}
+
+    @cached_property
+    def uoms(self) -> dict[str, str]:
+        """Unit of measure of each code."""
+        found = {line.code: line.uom for line in self.book.lines}
+        return {**found, **uom_of(self.book)}
+
+    def duty_per_unit(self, code: str) -> Fraction | None:
+        """Average duty on one unit of a code, from the import lines that state value and rate; None without
+        one.
+
+        For a product: the duty on the imported base materials of its norm.
+        """
+        value, quantity = Fraction(0), 0
+        for line in self.book.lines:
+            if line.code == code and line.purpose == LineRole.RECEIVE and line.value is not None \
+                    and line.duty_rate is not None and line.cancelled is None:
+                value += line.value * line.duty_rate
+                quantity += line.quantity_micro
+        if quantity:
+            return value / quantity
+        parts = [
+            (norm, self.duty_per_unit(m)) for (p, m), norm in self.usage.base_declared.items() if p == code
+        ]
+        known = [norm * duty for norm, duty in parts if duty is not None]
+        return sum(known, Fraction(0)) if known else None
+
+    def duty_on(self, code: str, quantity_micro: int) -> str | None:
+        """Duty on a quantity in whole units of currency (VND has no smaller), as text; None where unknown."""
+        duty = self.duty_per_unit(code)
+        return None if duty is None else str(nearest(duty * abs(quantity_micro)))
+
+    def is_material(self, code: str) -> bool:
+        """Whether a code came in from outside rather than being made."""
+        return any(lot.code == code and lot.origin != Origin.OWN for lot in self.book.lots)

@@ -1,0 +1,145 @@
+"""Norms: which one was in force, what a product needs in base materials, what the ledger says was really
+used.
+
+The legal actual norm is `(put into production - recovered - still on the line) / product obtained` (form 16
+guide, Circular 38/2015 Art. 55); for a period with opening work in progress its change takes the place of
+what is on the line. It holds embodied material, process loss and what became scrap.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import networkx as nx
+
+from ledger.errors import InputError
+from tracer.book import BookData, Conversion, Norm
+from tracer.moment import Span
+
+Pair = tuple[str, str]
+"""(product, material)"""
+
+
+def legal_norm(issued: Fraction, recovered: Fraction, wip: Fraction, output: Fraction) -> Fraction:
+    """The legal formula of an actual norm, all quantities in units of measure.
+
+    Raises:
+        InputError: no output, so no norm.
+    """
+    if output <= 0:
+        raise InputError("a norm needs output; none was obtained.")
+    return (issued - recovered - wip) / output
+
+
+class NormTable:
+    """Norms of a book by product, in force at a date."""
+
+    def __init__(self, norms: Sequence[Norm]) -> None:
+        versions: dict[str, dict[tuple[int, int, str], list[Norm]]] = defaultdict(lambda: defaultdict(list))
+        for norm in norms:
+            start = norm.valid_from.start_ms if norm.valid_from else 0
+            versions[norm.product][(start, norm.declared_ms, norm.declared_by)].append(norm)
+        self._versions = {p: sorted(by.items()) for p, by in versions.items()}
+
+    @property
+    def products(self) -> list[str]:
+        """Codes that have a norm."""
+        return sorted(self._versions)
+
+    def effective(self, product: str, at: Span) -> list[Norm]:
+        """The rows of the latest version in force at a moment; empty when there is none."""
+        for (start_ms, _, _), rows in reversed(self._versions.get(product, [])):
+            if start_ms <= at.end_ms:
+                live = [n for n in rows if n.valid_to is None or at.start_ms <= n.valid_to.end_ms]
+                if live:
+                    return live
+        return []
+
+    def known(self, product: str) -> bool:
+        """Whether any version of a norm for the product exists."""
+        return product in self._versions
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One line of a bill of materials: net quantity per parent unit, and the share scrapped when it is
+    consumed.
+    """
+
+    child: str
+    quantity: Fraction
+    scrap: Fraction = Fraction(0)
+
+
+def explode(bill: Mapping[str, Sequence[Edge]], top: str) -> dict[str, Fraction]:
+    """Gross quantity of every code below `top` per unit of it (P1).
+
+    Codes are taken in order of their longest path from the top (low-level code), each edge needs
+    `net / (1 - scrap)`; codes with a bill of their own (semi-finished) are in the answer too.
+
+    Raises:
+        InputError: a code needs itself, directly or through others; the message names the circle.
+    """
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_node(top)
+    pending, seen = [top], {top}
+    while pending:
+        parent = pending.pop()
+        for edge in bill.get(parent, ()):
+            graph.add_edge(parent, edge.child)
+            if edge.child not in seen:
+                seen.add(edge.child)
+                pending.append(edge.child)
+    circles = [sorted(c) for c in nx.strongly_connected_components(graph) if len(c) > 1]
+    circles += [[n] for n in nx.nodes_with_selfloops(graph)]
+    if circles:
+        raise InputError(f"the bill of materials goes round in a circle: {', '.join(min(circles))}.",
+                         remedy="Correct the norms of these codes.")
+    need: dict[str, Fraction] = defaultdict(Fraction)
+    need[top] = Fraction(1)
+    for code in nx.topological_sort(graph):
+        for edge in bill.get(code, ()):
+            need[edge.child] += need[code] * edge.quantity / (1 - edge.scrap)
+    need.pop(top)
+    return dict(need)
+
+
+def base_needs(bill: Mapping[str, Sequence[Edge]], top: str) -> dict[str, Fraction]:
+    """`explode`, keeping only codes that are not made themselves: what form 16 shows in columns 5-6."""
+    return {code: q for code, q in explode(bill, top).items() if not bill.get(code)}
+
+
+def declared_bill(table: NormTable, at: Span, products: Sequence[str]) -> dict[str, list[Edge]]:
+    """Bills of materials from the norms in force at a moment; KXDDM rows carry no quantity and are left
+    out.
+    """
+    return {
+        p: [Edge(n.material, n.norm) for n in table.effective(p, at) if n.flag != "KXDDM"] for p in products
+    }
+
+
+def factor(
+    conversions: Sequence[Conversion], code: str, from_uom: str, to_uom: str, at: Span
+) -> Fraction | None:
+    """Factor between two units for a code at a date, or None when no source gives one (never 1:1 by
+    default).
+    """
+    if from_uom == to_uom:
+        return Fraction(1)
+    for row in sorted(conversions, key=lambda c: (c.code != code, c.valid_from or Span(0, 0))):
+        if row.code not in ("", code) or (row.valid_from and at.end_ms < row.valid_from.start_ms) \
+                or (row.valid_to and at.start_ms > row.valid_to.end_ms):
+            continue
+        if (row.from_uom, row.to_uom) == (from_uom, to_uom):
+            return row.factor
+        if (row.from_uom, row.to_uom) == (to_uom, from_uom) and row.factor:
+            return 1 / row.factor
+    return None
+
+
+def uom_of(book: BookData) -> dict[str, str]:
+    """Unit of measure of each code, as its lots have it."""
+    return {lot.code: lot.uom for lot in book.lots}

@@ -1,0 +1,245 @@
+"""What each event did to which balance: the one place that gives kinds their effect on stock.
+
+The ledger's order is causally sound (the contract refused whatever was not there), so effects are computed
+in that order; reports then sort them by when things happened. A refused act has no effect; what was left
+when it was refused is kept beside it, for the rules.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Thing
+from tracer.book import BookData, Event, Leg, Lot
+
+STOCK = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP)
+"""Balances that a stock-take can find."""
+
+_IN = {
+    Kind.RECEIVE_FACTORY: Balance.RAW, Kind.RECEIVE_DOMESTIC: Balance.RAW, Kind.FG_RETURN: Balance.FINISHED,
+}
+_MOVE = {
+    Kind.ISSUE_PROD: (Balance.RAW, Balance.WIP), Kind.RETURN_PROD: (Balance.WIP, Balance.RAW),
+    Kind.EXPORT_LOAD: (Balance.FINISHED, Balance.LOADED), Kind.REEXPORT: (Balance.RAW, Balance.LOADED),
+}
+_OUT = {
+    Kind.EXIT_CONFIRM: Balance.LOADED, Kind.REPURPOSE: Balance.NONE, Kind.SELL_INLAND: Balance.NONE,
+    Kind.SCRAP_OUT: Balance.SCRAP, Kind.DESTROY: Balance.NONE,
+}
+_MADE = {
+    LineRole.PRODUCT: Balance.FINISHED,
+    LineRole.CO_PRODUCT: Balance.FINISHED,
+    LineRole.SEMI_FINISHED: Balance.RAW,
+    LineRole.SCRAP: Balance.SCRAP,
+}
+DRAWS = frozenset(
+    {
+        Kind.ISSUE_PROD,
+        Kind.RETURN_PROD,
+        Kind.TRANSFORM,
+        Kind.EXPORT_LOAD,
+        Kind.REEXPORT,
+        Kind.REPURPOSE,
+        Kind.SELL_INLAND,
+        Kind.SCRAP_OUT,
+        Kind.DESTROY,
+        Kind.EXIT_CONFIRM,
+    }
+)
+"""Kinds that take a quantity out of a balance."""
+OVERDRAWN = frozenset({Outcome.NOT_ENOUGH, Outcome.EMPTY_LOT, Outcome.LINE_EXCEEDED})
+"""Refusals that say: more was asked for than was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A change of one balance of one lot by one event; `change` in micro-units, signed."""
+
+    event: Event
+    lot: str
+    balance: Balance
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A refused draw: what it asked for and what was left of the balance when it was refused."""
+
+    event: Event
+    leg: Leg
+    balance: Balance
+    left: int
+
+
+@dataclass(slots=True)
+class Replay:
+    """Effects in the ledger's order, final balances, and refused draws."""
+
+    deltas: list[Delta] = field(default_factory=list)
+    balances: dict[str, dict[Balance, int]] = field(default_factory=dict)
+    loaded: dict[tuple[str, str], int] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    created_by: dict[str, Event] = field(default_factory=dict)
+    """The event that made each lot."""
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """Events as the ledger took them."""
+    return sorted(events, key=lambda e: (e.seq, e.id))
+
+
+def replay(book: BookData) -> Replay:
+    """Apply every event of the book in the ledger's order."""
+    return _Machine(book).run()
+
+
+class _Machine:
+    """Balances while the events are applied."""
+
+    def __init__(self, book: BookData) -> None:
+        self.book = book
+        self.lots: dict[str, Lot] = {lot.id: lot for lot in book.lots}
+        self.state: dict[str, dict[Balance, int]] = defaultdict(lambda: defaultdict(int))
+        self.offers: dict[str, Event] = {}
+        self.result = Replay()
+
+    def run(self) -> Replay:
+        for event in in_order(self.book.events):
+            if event.kind == Kind.OFFER:
+                self.offers[event.id] = event
+            if event.recorded:
+                self.apply(event)
+            elif event.outcome in OVERDRAWN and event.kind in DRAWS:
+                self.attempt(event)
+        self.result.balances = {lot: dict(held) for lot, held in self.state.items()}
+        return self.result
+
+    def apply(self, event: Event) -> None:
+        legs = [leg for leg in event.legs if leg.thing == Thing.LOT]
+        kind = event.kind
+        if kind == Kind.OPENING:
+            for leg in legs:
+                self.make(event, leg, leg.balance)
+        elif kind in _IN:
+            for leg in legs:
+                self.make(event, leg, _IN[kind])
+        elif kind in _MOVE:
+            source, target = _MOVE[kind]
+            for leg in legs:
+                self.change(event, leg.unit, source, -leg.quantity_micro)
+                self.change(event, leg.unit, target, leg.quantity_micro)
+        elif kind in _OUT:
+            for leg in legs:
+                self.change(
+                    event, leg.unit, drawn_balance(event, leg, self.lots.get(leg.unit)), -leg.quantity_micro
+                )
+        elif kind == Kind.TRANSFORM:
+            for leg in legs:
+                if leg.role == LineRole.INPUT:
+                    self.change(event, leg.unit, Balance.WIP, -leg.quantity_micro)
+                else:
+                    self.make(event, leg, _MADE.get(leg.role, Balance.FINISHED))
+        elif kind == Kind.UNLOAD:
+            back = Balance.RAW if self.origin_is_material(legs) else Balance.FINISHED
+            for leg in legs:
+                self.change(event, leg.unit, Balance.LOADED, -leg.quantity_micro)
+                self.change(event, leg.unit, back, leg.quantity_micro)
+        elif kind == Kind.SPLIT:
+            self.split(event, legs)
+        elif kind == Kind.MERGE:
+            self.merge(event, legs)
+        elif kind == Kind.ACCEPT:
+            self.accept(event, legs)
+        elif kind in (Kind.ADJUST, Kind.TRANSFER):
+            for leg in legs:
+                sign = 1 if leg.role == LineRole.OUTPUT else -1
+                self.change(event, leg.unit, leg.balance or Balance.RAW, sign * leg.quantity_micro)
+
+    def make(self, event: Event, leg: Leg, balance: Balance) -> None:
+        if leg.role in (LineRole.CONTAINER, LineRole.CARGO):
+            return
+        self.result.created_by.setdefault(leg.unit, event)
+        self.change(event, leg.unit, balance, leg.quantity_micro)
+
+    def split(self, event: Event, legs: list[Leg]) -> None:
+        parents = [leg.unit for leg in legs if leg.role == LineRole.INPUT]
+        for leg in legs:
+            if leg.role == LineRole.INPUT:
+                continue
+            balance = leg.balance or Balance.RAW
+            for parent in parents[:1]:
+                self.change(event, parent, balance, -leg.quantity_micro)
+            self.result.created_by.setdefault(leg.unit, event)
+            self.change(event, leg.unit, balance, leg.quantity_micro)
+
+    def merge(self, event: Event, legs: list[Leg]) -> None:
+        outputs = [leg.unit for leg in legs if leg.role == LineRole.OUTPUT]
+        for output in outputs[:1]:
+            self.result.created_by.setdefault(output, event)
+            for leg in legs:
+                if leg.role != LineRole.INPUT:
+                    continue
+                for balance, held in list(self.state[leg.unit].items()):
+                    if held:
+                        self.change(event, leg.unit, balance, -held)
+                        self.change(event, output, balance, held)
+
+    def accept(self, event: Event, legs: list[Leg]) -> None:
+        """Less found than offered: what is missing of a lot moves to its short balance."""
+        for leg in legs:
+            offered, balance = self.offered(event, leg)
+            missing = offered - leg.quantity_micro if leg.quantity_micro else 0
+            if missing > 0 and balance != Balance.NONE:
+                self.change(event, leg.unit, balance, -missing)
+                self.change(event, leg.unit, Balance.SHORT, missing)
+
+    def offered(self, event: Event, leg: Leg) -> tuple[int, Balance]:
+        held = {
+            b: q for b, q in self.state[leg.unit].items() if q and b not in (Balance.LOADED, Balance.SHORT)
+        }
+        only = next(iter(held)) if len(held) == 1 else Balance.NONE
+        offer = self.offers.get(event.reference)
+        for other in offer.legs if offer else ():
+            if other.unit == leg.unit and other.quantity_micro:
+                return other.quantity_micro, leg.balance or other.balance or only
+        return held.get(only, 0), only
+
+    def change(self, event: Event, lot: str, balance: Balance, change: int) -> None:
+        if not change:
+            return
+        self.state[lot][balance] += change
+        if balance == Balance.LOADED:
+            key = (lot, event.line)
+            self.result.loaded[key] = self.result.loaded.get(key, 0) + change
+        self.result.deltas.append(Delta(event, lot, balance, change))
+
+    def attempt(self, event: Event) -> None:
+        for leg in event.legs:
+            if leg.thing != Thing.LOT or not leg.quantity_micro or leg.unit not in self.state:
+                continue
+            if event.kind == Kind.TRANSFORM and leg.role != LineRole.INPUT:
+                continue
+            balance = drawn_balance(event, leg, self.lots.get(leg.unit))
+            self.result.attempts.append(Attempt(event, leg, balance, self.state[leg.unit][balance]))
+
+    def origin_is_material(self, legs: list[Leg]) -> bool:
+        return any(self.lots[leg.unit].origin in (Origin.IMPORTED, Origin.DOMESTIC)
+                   for leg in legs if leg.unit in self.lots)
+
+
+def drawn_balance(event: Event, leg: Leg, lot: Lot | None) -> Balance:
+    """Which balance an act takes from, where the leg does not say: raw of a material, finished of a
+    product.
+    """
+    if event.kind in _MOVE:
+        return _MOVE[event.kind][0]
+    if event.kind == Kind.TRANSFORM:
+        return Balance.WIP
+    fixed = _OUT.get(event.kind, Balance.NONE)
+    if fixed != Balance.NONE:
+        return fixed
+    if leg.balance != Balance.NONE:
+        return leg.balance
+    return Balance.FINISHED if lot is not None and lot.origin == Origin.OWN else Balance.RAW

@@ -1,0 +1,210 @@
+"""Family C: who held the goods, who let them go, and whether both sides say the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from ledger.vocabulary import Kind, Outcome, Step, Thing
+from tracer.book import Event
+from tracer.facts import Facts
+from tracer.moment import HOUR_MS, iso
+from tracer.quantity import micro_text
+from tracer.rules.balance import handed_over
+from tracer.rules.core import Law, Param, Rule, Subject, Tally
+
+_NO_RIGHT = (Outcome.HELD, Outcome.NOT_ELIGIBLE)
+
+
+@dataclass(slots=True)
+class _Right:
+    """What speaks for and against a unit's release at some moment."""
+
+    holds: set[str] = field(default_factory=set)
+    eligible: bool = False
+    events: list[Event] = field(default_factory=list)
+    cited: tuple[str, ...] = ()
+
+    def fault(self, facts: Facts, known_ms: int) -> str:
+        if self.holds:
+            return f"held by {', '.join(sorted(self.holds))}"
+        if not self.eligible:
+            return "not eligible to pass the supervised area"
+        for key in self.cited:
+            line = facts.lines.get(key)
+            if line and line.cancelled is not None and line.cancelled_recorded_ms <= known_ms:
+                return f"its declaration line {key} was cancelled"
+        return ""
+
+
+def c1(facts: Facts, tally: Tally) -> None:
+    """A unit may leave supervision only while it is eligible, free of holds, and its declaration stands.
+
+    Two views of each gate-out: as known when it was recorded (what the operator could see), and with
+    everything known at the date of the run, by when things happened (a hold set before the gate-out but
+    recorded after it). A gate-out that the ledger refused because the unit was held or not eligible is
+    evidence of the attempt; if the unit was later seen leaving, that is said. A unit seen leaving without
+    any gate-out is reported as well.
+    """
+    by_unit: dict[str, list[Event]] = defaultdict(list)
+    for event in facts.events:
+        for leg in event.legs:
+            if leg.thing in (Thing.CONTAINER, Thing.CARGO):
+                by_unit[leg.unit].append(event)
+    for unit, events in sorted(by_unit.items()):
+        thing = next(leg.thing for leg in events[0].legs if leg.unit == unit)
+        subject = Subject(thing.name.lower(), unit)
+        seen = [e for e in events if e.kind == Kind.OBSERVE and e.step == Step.LEFT]
+        refused = [e for e in events if e.kind == Kind.GATE_OUT and e.outcome in _NO_RIGHT]
+        passed = [e for e in events if e.kind == Kind.GATE_OUT and e.recorded]
+        for gate in passed:
+            _released(facts, tally, subject, gate, events)
+        left = [e for e in seen if not any(g.seq < e.seq for g in passed)]
+        if refused:
+            right = _right(facts, events, refused[0], by_occurrence=False)
+            why = right.fault(facts, refused[0].recorded_ms) or refused[0].outcome.name.lower()
+            tally.found(
+                subject, "critical", "eligible and not held", why, evidence=[*refused, *right.events, *left],
+                explanation=f"Release without right was tried {len(refused)} time(s) and refused"
+                            + ("; the unit was seen leaving all the same." if left else "."))
+        elif left:
+            right = _right(facts, events, left[0], by_occurrence=False)
+            why = right.fault(facts, left[0].recorded_ms) or "no gate-out"
+            tally.found(subject, "critical", "a gate-out", why, evidence=[*left, *right.events],
+                        explanation="Seen leaving the supervised area without a recorded gate-out.")
+
+
+def _released(facts: Facts, tally: Tally, subject: Subject, gate: Event, events: list[Event]) -> None:
+    then = _right(facts, events, gate, by_occurrence=False)
+    now = _right(facts, events, gate, by_occurrence=True)
+    known_then, known_now = then.fault(facts, gate.recorded_ms), now.fault(facts, facts.book.as_of_ms)
+    if known_then:
+        tally.found(
+            subject,
+            "critical",
+            "eligible and not held",
+            known_then,
+            evidence=[gate, *then.events],
+            explanation="Released although the reason against it was known when the gate-out was recorded.",
+        )
+    elif known_now:
+        tally.found(
+            subject,
+            "high",
+            "eligible and not held",
+            known_now,
+            evidence=[gate, *now.events],
+            explanation="In order as known when the gate-out was recorded; not with what was recorded later.",
+        )
+    else:
+        tally.clean()
+
+
+def _right(facts: Facts, events: list[Event], gate: Event, *, by_occurrence: bool) -> _Right:
+    """The state of a unit just before an event: by the ledger's order, or by when things happened."""
+    u = 2 * facts.book.clock_uncertainty_ms
+    result = _Right()
+    order = sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)) if by_occurrence else events
+    for event in order:
+        if event.id == gate.id or not event.recorded:
+            continue
+        helps = event.kind in (Kind.ELIGIBLE, Kind.UNHOLD)
+        if by_occurrence:
+            earlier = event.occurred.before(gate.occurred, 0 if helps else u) or \
+                (helps and not gate.occurred.before(event.occurred, u))
+        else:
+            earlier = event.seq < gate.seq
+        if not earlier:
+            continue
+        if event.kind == Kind.HOLD:
+            result.holds.add(event.actor)
+        elif event.kind == Kind.UNHOLD:
+            result.holds.discard(event.actor)
+        elif event.kind == Kind.ELIGIBLE:
+            result.eligible, result.cited = True, event.cited
+        elif event.kind == Kind.REVOKE or (event.kind == Kind.GATE_OUT and not by_occurrence):
+            result.eligible = False
+        else:
+            continue
+        result.events.append(event)
+    return result
+
+
+def c2(facts: Facts, tally: Tally) -> None:
+    """A handover has two sides, says the same on both, and is finished within four hours.
+
+    The custodian offers, the receiver accepts. Found less than offered: the finding gives the difference in
+    the unit's own measure. No answer within four hours, or an answer later than that: a gap in which nobody
+    answers for the goods (an offer still within its time at the date of the run is pending). Goods taken
+    that were never offered, or offered to somebody else: critical, although the ledger refuses it.
+    """
+    answers: dict[str, Event] = {}
+    for event in facts.events:
+        if event.recorded and event.kind in (Kind.ACCEPT, Kind.REFUSE, Kind.CANCEL) and event.reference:
+            answers.setdefault(event.reference, event)
+    gaps: list[int] = []
+    for event in facts.events:
+        if event.kind == Kind.OFFER and event.recorded:
+            _offer(facts, tally, event, answers.get(event.id), gaps)
+        elif event.kind == Kind.ACCEPT and event.outcome in (Outcome.NO_OPEN_OFFER, Outcome.NOT_OFFEREE):
+            tally.found(
+                _subject(event),
+                "critical",
+                "an open offer to the receiver",
+                event.outcome.name.lower(),
+                evidence=[event],
+                explanation="Goods were taken that had not been offered to the receiver.",
+            )
+    if gaps:
+        tally.result.metrics["uncovered_hours_max"] = micro_text(max(gaps) * 1_000_000 // HOUR_MS)
+
+
+def _offer(facts: Facts, tally: Tally, offer: Event, answer: Event | None, gaps: list[int]) -> None:
+    limit = tally.hours_ms("hours")
+    short = False
+    if answer is not None and answer.kind == Kind.ACCEPT:
+        for leg, offered in handed_over(offer, answer):
+            tolerance = tally.tol(offered, leg.uom)
+            difference = leg.quantity_micro - offered
+            if tolerance.exceeded(difference):
+                short = True
+                tally.amount(
+                    Subject(leg.thing.name.lower(), leg.unit), "high", offered, leg.quantity_micro, leg.uom,
+                    tolerance=tolerance, evidence=[offer, answer],
+                    duty_at_risk=facts.duty_on(leg.code, difference) if leg.code and difference < 0 else None,
+                    explanation=f"{offer.actor} offered and {answer.actor} found different quantities"
+                                f"{': ' + answer.reason if answer.reason else ''}.")
+    end_ms = answer.occurred.start_ms if answer else facts.book.as_of_ms
+    open_ms = end_ms - offer.occurred.end_ms
+    if open_ms > limit + 2 * facts.book.clock_uncertainty_ms:
+        gaps.append(open_ms)
+        hours = micro_text(open_ms * 1_000 // HOUR_MS * 1_000)
+        allowed = micro_text(limit * 1_000 // HOUR_MS * 1_000)
+        beyond = micro_text((open_ms - limit) * 1_000 // HOUR_MS * 1_000)
+        what = f"answered at {iso(end_ms, facts.book.offset)}" if answer else "never answered"
+        tally.found(_subject(offer), "medium", allowed, hours, difference=beyond, uom="HUR",
+                    evidence=[offer, *([answer] if answer else [])],
+                    explanation=f"The offer to {offer.counterparty} was {what}.")
+    elif answer is not None and not short:
+        tally.clean()
+
+
+def _subject(event: Event) -> Subject:
+    if not event.legs:
+        return Subject("event", event.id)
+    leg = event.legs[0]
+    return Subject(leg.thing.name.lower() if leg.thing != Thing.NONE else "line", leg.unit)
+
+
+RULES = (
+    Rule("C1", "1", "custody", "Release without right", "custody",
+         (Law("Circular 38/2015/TT-BTC Art. 52, 52d (amended by 39/2018)"),
+          Law("Decree 169/2026/ND-CP Art. 25.3", valid_from="2026-07-01")), (),
+         {"T4": "a gate-out dated before its eligibility is out of order as well"}, c1),
+    Rule("C2", "1", "custody", "Gap in the chain of handovers", "custody",
+         (Law("Law 54/2014/QH13 Art. 41, 64"),),
+         (Param("hours", "4", "hours", "from the offer to its answer"),),
+         {"B5": "a handover found short does not conserve quantity",
+          "B2": "what is short of a lot's handover is missing at the next count",
+          "T4": "an acceptance dated before its offer is out of order"}, c2),
+)

@@ -1,0 +1,195 @@
+"""Family T: nothing happens before what it needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ledger.vocabulary import Balance, Kind, Step, Thing
+from tracer.book import Event
+from tracer.facts import Facts
+from tracer.finding import Severity
+from tracer.moment import Span
+from tracer.rules.core import Law, Rule, Subject, Tally
+
+_FREE = (Kind.OBSERVE, Kind.DECLARE, Kind.CORRECT, Kind.COUNT, Kind.APPROVE, Kind.DENY)
+"""Kinds that may speak of a thing before it is there."""
+
+
+def t4(facts: Facts, tally: Tally) -> None:
+    """No act may be dated before the act it builds on.
+
+    Checked: a lot used before it was received or made; production before the issue to production; an exit
+        before the loading; drawing from or loading for a line before it was cleared; receipt before the
+        gate-out of what it came in; a gate-out before its eligibility; an acceptance before its offer;
+        clearance before the channel. A date without a time is the whole day; "before" holds only when the
+        intervals lie apart by more than both clocks' uncertainty. One finding for each thing and kind of
+        fault, with the earliest act; the difference is in hours.
+    """
+    _lots(facts, tally)
+    _lines(facts, tally)
+    _units(facts, tally)
+    offers = {e.id: e for e in facts.events if e.kind == Kind.OFFER}
+    for event in facts.events:
+        if event.kind == Kind.ACCEPT and event.recorded and event.reference in offers:
+            leg = event.legs[0] if event.legs else None
+            subject = Subject(leg.thing.name.lower(), leg.unit) if leg and leg.thing != Thing.NONE else \
+                Subject("event", event.id)
+            _check(
+                facts,
+                tally,
+                subject,
+                offers[event.reference],
+                [event],
+                "An acceptance is dated before its offer",
+            )
+
+
+def _check(  # noqa: PLR0917 - read as a table of checks
+    facts: Facts,
+    tally: Tally,
+    subject: Subject,
+    parent: Event | Span,
+    children: list[Event],
+    what: str,
+    severity: Severity = "high",
+) -> None:
+    """Every child must not lie before the parent; the earliest that does is reported."""
+    at = parent.occurred if isinstance(parent, Event) else parent
+    early = sorted((c for c in children if c.occurred.before(at, 2 * facts.book.clock_uncertainty_ms)),
+                   key=lambda e: (e.occurred.start_ms, e.seq))
+    if not early:
+        if children:
+            tally.clean()
+        return
+    behind = [parent] if isinstance(parent, Event) else []
+    tally.times(subject, severity, at, early[0].occurred, evidence=[*early[:8], *behind],
+                explanation=f"{what}: {early[0].kind.name}.")
+
+
+def _lots(facts: Facts, tally: Tally) -> None:
+    issued: dict[str, Event] = {}
+    produced: dict[str, list[Event]] = defaultdict(list)
+    loaded: dict[tuple[str, str], Event] = {}
+    exits: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    used: dict[str, list[Event]] = defaultdict(list)
+    wip_made: set[str] = set()
+    for delta in facts.replay.deltas:
+        event, lot = delta.event, delta.lot
+        made = facts.replay.created_by.get(lot)
+        if delta.balance == Balance.WIP and delta.change > 0 and event.kind != Kind.ISSUE_PROD:
+            wip_made.add(lot)
+        if event.kind == Kind.ISSUE_PROD and (lot not in issued or event.occurred < issued[lot].occurred):
+            issued[lot] = event
+        elif event.kind == Kind.TRANSFORM and delta.change < 0:
+            produced[lot].append(event)
+        elif event.kind == Kind.EXPORT_LOAD:
+            held = loaded.get((lot, event.line))
+            loaded[lot, event.line] = event if held is None or event.occurred < held.occurred else held
+        elif event.kind == Kind.EXIT_CONFIRM:
+            exits[lot, event.line].append(event)
+        if made is not None and event.id != made.id and event not in used[lot]:
+            used[lot].append(event)
+    for lot, made in sorted(facts.replay.created_by.items()):
+        at = (
+            Span(
+                min(made.occurred.start_ms, facts.book.period.start_ms),
+                min(made.occurred.end_ms, facts.book.period.start_ms),
+            )
+            if made.kind == Kind.OPENING
+            else made
+        )
+        _check(facts, tally, Subject("lot", lot), at, used[lot], "A lot is used before it was there")
+    for lot, events in sorted(produced.items()):
+        if lot in issued and lot not in wip_made:
+            _check(
+                facts, tally, Subject("lot", lot), issued[lot], events, "Production before the issue to it"
+            )
+    for (lot, line), events in sorted(exits.items()):
+        if (lot, line) in loaded:
+            _check(facts, tally, Subject("lot", lot), loaded[lot, line], events, "An exit before the loading")
+
+
+def _lines(facts: Facts, tally: Tally) -> None:
+    drawing: dict[str, list[Event]] = defaultdict(list)
+    channels: dict[str, list[Event]] = defaultdict(list)
+    for event in facts.events:
+        if event.recorded and event.line in facts.lines and event.kind not in _FREE:
+            drawing[event.line].append(event)
+        if event.recorded and event.kind == Kind.OBSERVE and event.step == Step.CHANNEL:
+            for leg in event.legs:
+                channels[leg.unit].append(event)
+    for key, line in sorted(facts.lines.items()):
+        if line.cleared is not None:
+            _check(
+                facts,
+                tally,
+                Subject("line", key),
+                line.cleared,
+                [e for e in drawing[key] if e.kind != Kind.CLEAR],
+                "A line is drawn before it was cleared",
+            )
+            for channel in channels[key]:
+                clear = [e for e in facts.events if e.id == line.cleared_by]
+                _check(
+                    facts,
+                    tally,
+                    Subject("line", key),
+                    channel,
+                    clear,
+                    "Clearance before the channel",
+                    "medium",
+                )
+
+
+def _units(facts: Facts, tally: Tally) -> None:
+    by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
+    for event in facts.events:
+        if event.recorded:
+            for leg in event.legs:
+                if leg.thing in (Thing.CONTAINER, Thing.CARGO):
+                    by_unit[leg.unit, leg.thing].append(event)
+    for (unit, thing), events in sorted(by_unit.items()):
+        subject = Subject(thing.name.lower(), unit)
+        arrival = next((e for e in events if e.kind == Kind.ARRIVE), None)
+        gate = next((e for e in events if e.kind == Kind.GATE_OUT), None)
+        eligible = [e for e in events if e.kind == Kind.ELIGIBLE and gate is not None and e.seq < gate.seq]
+        if arrival is not None:
+            later = [e for e in events if e.kind not in _FREE and e.id != arrival.id and e.kind != Kind.HOLD]
+            _check(
+                facts,
+                tally,
+                subject,
+                arrival,
+                later,
+                "Something happened to a unit before it arrived",
+                "medium",
+            )
+        if gate is not None:
+            received = [e for e in events if e.kind == Kind.RECEIVE_FACTORY]
+            _check(
+                facts, tally, subject, gate, received, "Received at the factory before it left supervision"
+            )
+            if eligible:
+                _check(facts, tally, subject, eligible[-1], [gate], "Left before it was eligible", "critical")
+
+
+RULES = (
+    Rule(
+        "T4",
+        "1",
+        "time",
+        "Order of cause and effect",
+        "custody",
+        (
+            Law("Law 54/2014/QH13 Art. 59.1"),
+            Law("Circular 38/2015/TT-BTC Art. 60.2.a (amended by 39/2018)"),
+        ),
+        (),
+        {
+            "B1": "the stock an early act took was not there at its date",
+            "X1": "an export dated before its production is ahead of what had been made",
+            "C1": "a gate-out dated before its eligibility had no right at that moment",
+        },
+        t4,
+    ),
+)

@@ -1,0 +1,204 @@
+"""The exemption statement: per material and import line, what was used in goods that really left.
+
+The law exempts what was actually used in products actually exported (Decree 134/2016 Art. 10.2.dd, 12.2.d).
+So per product that passed the border: quantity left, times the smaller of the declared norm and the norm
+that the ledger shows, times the imported share. Which import line it came from follows the book's
+allocation policy: SPECIFIC takes the lots that the ledger saw, the others spread the same total over
+receipts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ledger.vocabulary import LineRole, Origin
+from tracer.allocation import Receipt, allocate
+from tracer.facts import Facts
+from tracer.graph import Mixture
+from tracer.quantity import nearest, rounded
+
+OPENING = "opening"
+"""Stands for an import line where goods came from opening stock whose line the book does not know."""
+
+
+@dataclass(slots=True)
+class ExemptionRow:
+    """One import line of one material.
+
+    Attributes:
+        import_line: key of the line, or `opening` for stock older than the book.
+        quantity_micro: used in what left.
+        by_export: the same by export line.
+        duty_freed: in whole units of the line's currency; None where value or rate is unknown.
+    """
+
+    material: str
+    uom: str
+    import_line: str
+    quantity_micro: int = 0
+    by_export: dict[str, int] = field(default_factory=dict)
+    currency: str = ""
+    duty_rate: Fraction | None = None
+    duty_freed: int | None = None
+
+
+@dataclass(slots=True)
+class MaterialExemption:
+    """Totals of one material: what is claimed by the declared norm and what the law exempts.
+
+    Attributes:
+        claimed_micro: the claim supplied, else declared norm times what left, imported share.
+        exempt_micro: with the smaller norm. `over_claimed` is the difference.
+    """
+
+    material: str
+    uom: str
+    imported_share: Fraction
+    claimed_micro: int
+    exempt_micro: int
+    by_product: dict[str, Fraction] = field(default_factory=dict)
+
+    @property
+    def over_claimed_micro(self) -> int:
+        """Claim beyond what the law exempts."""
+        return self.claimed_micro - self.exempt_micro
+
+
+def norm_used(facts: Facts, product: str, material: str) -> Fraction:
+    """The smaller of declared and ledger norm, in base materials; the declared one if the ledger shows
+    none.
+    """
+    declared = facts.usage.base_declared.get((product, material), Fraction(0))
+    ledger = facts.usage.base_ledger.get((product, material))
+    if ledger is None and facts.usage.output.get(product):
+        ledger = Fraction(0)
+    return declared if ledger is None else min(declared, ledger)
+
+
+def exempt_materials(facts: Facts) -> dict[str, MaterialExemption]:
+    """Per imported material: claim, legal exemption and the share of each product in it."""
+    pairs = sorted(set(facts.usage.base_declared) | set(facts.usage.base_ledger))
+    claimed: dict[str, Fraction] = defaultdict(Fraction)
+    exempt: dict[str, dict[str, Fraction]] = defaultdict(dict)
+    for product, material in pairs:
+        left = facts.exported.get(product, 0)
+        if not left or facts.usage.flags.get((product, material)) == "X":
+            continue
+        share = _share(facts, material)
+        claimed[material] += facts.usage.base_declared.get((product, material), Fraction(0)) * left * share
+        exempt[material][product] = norm_used(facts, product, material) * left * share
+    claims = facts.book.claims
+    result = {}
+    for material in sorted(set(claimed) | set(claims or {})):
+        parts = exempt.get(material, {})
+        result[material] = MaterialExemption(
+            material, facts.uoms.get(material, ""), _share(facts, material),
+            claims.get(material, 0) if claims is not None else nearest(claimed[material]),
+            nearest(sum(parts.values(), Fraction(0))), parts)
+    return {m: x for m, x in result.items() if x.claimed_micro or x.exempt_micro}
+
+
+def exemption(facts: Facts) -> list[ExemptionRow]:
+    """The statement: rows by material and import line, adding up to each material's exempt quantity
+    exactly.
+    """
+    rows: dict[tuple[str, str], ExemptionRow] = {}
+    for material, total in exempt_materials(facts).items():
+        shares: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+        for product, quantity in total.by_product.items():
+            for export, part in _by_export(facts, product, quantity).items():
+                for source, share in _by_source(facts, material, export, part).items():
+                    shares[source, export] += share
+        amounts = _reallocated(facts, material, rounded(shares))
+        for (line, export), amount in amounts.items():
+            if amount:
+                row = rows.setdefault((material, line), ExemptionRow(material, total.uom, line))
+                row.quantity_micro += amount
+                row.by_export[export] = row.by_export.get(export, 0) + amount
+    for row in rows.values():
+        _value(facts, row)
+    return [rows[key] for key in sorted(rows)]
+
+
+def _share(facts: Facts, material: str) -> Fraction:
+    """Imported share; a material that nobody issued is imported if any of its lots is."""
+    if material in facts.imported_share:
+        return facts.imported_share[material]
+    return Fraction(any(x.code == material and x.origin == Origin.IMPORTED for x in facts.book.lots))
+
+
+def _by_export(facts: Facts, product: str, quantity: Fraction) -> dict[str, Fraction]:
+    """A product's part, by the export lines it left on."""
+    left = {line: q for (line, code), q in facts.exits.items() if code == product and q}
+    total = sum(left.values())
+    return {line: quantity * q / total for line, q in left.items()} if total else {}
+
+
+def _by_source(facts: Facts, material: str, export: str, quantity: Fraction) -> Mixture:
+    """A part, by the import lines that the ledger saw in what left on an export line."""
+    mixture: dict[str, Fraction] = defaultdict(Fraction)
+    for source, q in facts.lineage.column(line=export, states=("exported",)).items():
+        about = facts.lineage.sources[source]
+        if about.code == material and about.origin == Origin.IMPORTED:
+            mixture[source.removeprefix("line:") if about.kind == "line" else OPENING] += q
+    total = sum(mixture.values(), Fraction(0))
+    if not total:
+        return {OPENING: quantity}
+    return {line: quantity * q / total for line, q in mixture.items()}
+
+
+def _reallocated(
+    facts: Facts, material: str, amounts: dict[tuple[str, str], int]
+) -> dict[tuple[str, str], int]:
+    """The same totals by export line, spread over receipts where the policy is not SPECIFIC."""
+    if facts.book.allocation == "SPECIFIC":
+        return amounts
+    receipts = _receipts(facts, material)
+    by_export: dict[str, int] = defaultdict(int)
+    for (_, export), q in amounts.items():
+        by_export[export] += q
+    result: dict[tuple[str, str], int] = {}
+    for export in sorted(by_export, key=lambda e: (_left_ms(facts, e), e)):
+        parts = allocate(facts.book.allocation, receipts, by_export[export])
+        rest = by_export[export] - sum(parts.values())
+        for line, q in ({**parts, OPENING: parts.get(OPENING, 0) + rest} if rest else parts).items():
+            result[line, export] = result.get((line, export), 0) + q
+        receipts = [Receipt(r.line, r.accepted_ms, r.quantity_micro - parts.get(r.line, 0), r.duty_per_unit)
+                    for r in receipts]
+    return result
+
+
+def _receipts(facts: Facts, material: str) -> list[Receipt]:
+    quantity: dict[str, int] = defaultdict(int)
+    for (code, source), row in facts.accounts.materials.items():
+        if code == material and source == "imported":
+            quantity[OPENING] += row["opening"]
+    for event in facts.events:
+        line = facts.lines.get(event.line)
+        if event.recorded and event.kind.name == "RECEIVE_FACTORY" and line and line.code == material \
+                and event.occurred.start_ms >= facts.book.period.start_ms:
+            quantity[line.key] += sum(leg.quantity_micro for leg in event.legs if leg.code == material)
+    receipts = []
+    for name, q in quantity.items():
+        line = facts.lines.get(name)
+        duty = line.value * line.duty_rate / line.quantity_micro if line and line.value is not None \
+            and line.duty_rate is not None and line.quantity_micro else Fraction(0)
+        accepted = line.registered.start_ms if line and line.registered else 0
+        receipts.append(Receipt(name, accepted, q, duty))
+    return receipts
+
+
+def _left_ms(facts: Facts, export: str) -> int:
+    return min((e.occurred.start_ms for e in facts.events
+                if e.line == export and e.kind.name == "EXIT_CONFIRM" and e.recorded), default=0)
+
+
+def _value(facts: Facts, row: ExemptionRow) -> None:
+    line = facts.lines.get(row.import_line)
+    if line is None or line.purpose != LineRole.RECEIVE or line.value is None or not line.quantity_micro:
+        return
+    row.currency, row.duty_rate = line.currency, line.duty_rate
+    if line.duty_rate is not None:
+        row.duty_freed = nearest(line.value * line.duty_rate * row.quantity_micro / line.quantity_micro)

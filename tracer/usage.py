@@ -1,0 +1,187 @@
+"""What was really used: consumption by product and material in a period, and the norms that follow from it.
+
+A TRANSFORM states what it consumed and what it made, not which output took what. Its inputs are attributed
+in full across its products, co-products and semi-finished outputs, since the legal norm of a product holds
+its process loss and its scrap. Shares follow, in this order: the declared norms in force times the output
+(Vietnam sets one norm per product; a co-product without a norm takes none); the quantities, where all
+outputs have one unit of measure; equal parts among the main products.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ledger.vocabulary import Kind, LineRole, Thing
+from tracer.balance import Accounts
+from tracer.book import BookData, Event, Leg
+from tracer.norms import Edge, NormTable, Pair, base_needs
+
+MADE = (LineRole.PRODUCT, LineRole.CO_PRODUCT, LineRole.SEMI_FINISHED)
+
+
+def lot_legs(event: Event, *roles: LineRole) -> list[Leg]:
+    """Legs of an event that are lots in one of the roles."""
+    return [leg for leg in event.legs if leg.thing == Thing.LOT and leg.role in roles]
+
+
+def shares(event: Event, code: str, table: NormTable) -> dict[str, Fraction]:
+    """Share of an input code that each output lot of a TRANSFORM took; adds up to one, empty without
+    outputs.
+    """
+    legs = lot_legs(event, *MADE)
+    if not legs:
+        return {}
+    norm_of = {
+        leg.code: sum(
+            (n.norm for n in table.effective(leg.code, event.occurred) if n.material == code), Fraction(0)
+        )
+        for leg in legs
+    }
+    weights = [norm_of[leg.code] * leg.quantity_micro for leg in legs]
+    if not any(weights):
+        if len({leg.uom for leg in legs}) == 1:
+            weights = [Fraction(leg.quantity_micro) for leg in legs]
+        else:
+            main = any(leg.role == LineRole.PRODUCT for leg in legs)
+            weights = [Fraction(leg.role == LineRole.PRODUCT or not main) for leg in legs]
+    total = sum(weights, Fraction(0)) or Fraction(1)
+    return {leg.unit: weight / total for leg, weight in zip(legs, weights, strict=True)}
+
+
+@dataclass(slots=True)
+class Usage:
+    """Consumption of a period, all quantities exact fractions of micro-units.
+
+    Attributes:
+        output: what was obtained of each product, co-product and semi-finished code.
+        used: consumption of a material attributed to a product, scaled to the material's legal total.
+        net: issued - returned - change of WIP, per material: the legal total.
+        wip_source: `counted` where a stock-take states the closing WIP of a material, else `ledger`.
+        declared: declared norm of (product, material), weighted by output where versions changed.
+        base_declared, base_ledger: both norms rolled up to base materials (P1).
+        without_norm: products made that had no norm in force.
+        semi: codes made as semi-finished goods.
+    """
+
+    output: dict[str, int] = field(default_factory=dict)
+    used: dict[Pair, Fraction] = field(default_factory=dict)
+    net: dict[str, Fraction] = field(default_factory=dict)
+    wip_source: dict[str, str] = field(default_factory=dict)
+    declared: dict[Pair, Fraction] = field(default_factory=dict)
+    flags: dict[Pair, str] = field(default_factory=dict)
+    base_declared: dict[Pair, Fraction] = field(default_factory=dict)
+    base_ledger: dict[Pair, Fraction] = field(default_factory=dict)
+    without_norm: set[str] = field(default_factory=set)
+    semi: set[str] = field(default_factory=set)
+
+
+def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
+    """Consumption and norms of the book's period. Pure.
+
+    Raises:
+        InputError: norms or processes go round in a circle.
+    """
+    result = Usage()
+    raw: dict[Pair, Fraction] = defaultdict(Fraction)
+    weighted: dict[Pair, Fraction] = defaultdict(Fraction)
+    output: dict[str, int] = defaultdict(int)
+    declared_output: dict[str, int] = defaultdict(int)
+    for event in book.events:
+        if event.kind != Kind.TRANSFORM or not event.recorded or not _inside(book, event):
+            continue
+        made = {leg.unit: leg for leg in lot_legs(event, *MADE)}
+        for leg in made.values():
+            output[leg.code] += leg.quantity_micro
+            if leg.role == LineRole.SEMI_FINISHED:
+                result.semi.add(leg.code)
+            rows = table.effective(leg.code, event.occurred)
+            if rows:
+                declared_output[leg.code] += leg.quantity_micro
+            elif leg.role == LineRole.PRODUCT:
+                result.without_norm.add(leg.code)
+            for row in rows:
+                weighted[leg.code, row.material] += row.norm * leg.quantity_micro
+                result.flags[leg.code, row.material] = row.flag
+        for leg in lot_legs(event, LineRole.INPUT):
+            for unit, share in shares(event, leg.code, table).items():
+                raw[made[unit].code, leg.code] += share * leg.quantity_micro
+    result.output = dict(output)
+    result.declared = {(p, m): q / declared_output[p] for (p, m), q in weighted.items() if declared_output[p]}
+    _add_idle_norms(book, table, result)
+    _net(book, books, result)
+    result.used = _scaled(raw, result)
+    _roll_up(result)
+    return result
+
+
+def _inside(book: BookData, event: Event) -> bool:
+    return book.period.start_ms <= event.occurred.start_ms <= book.period.end_ms
+
+
+def _add_idle_norms(book: BookData, table: NormTable, result: Usage) -> None:
+    """Norms of products not made in the period still set what their exports from stock may claim."""
+    for product in table.products:
+        if result.output.get(product):
+            continue
+        for row in table.effective(product, book.period):
+            result.declared[product, row.material] = (
+                result.declared.get((product, row.material), Fraction(0)) + row.norm
+            )
+            result.flags[product, row.material] = row.flag
+
+
+def _net(book: BookData, books: Accounts, result: Usage) -> None:
+    counted: dict[str, int] = {}
+    latest: dict[str, int] = {}
+    for count in book.counts:
+        if count.stock != "wip" or not book.period.start_ms <= count.at.start_ms <= book.period.end_ms:
+            continue
+        if count.at.end_ms >= book.period.end_ms - 86_400_000:
+            if count.at.end_ms > latest.get(count.code, -1):
+                latest[count.code], counted[count.code] = count.at.end_ms, 0
+            counted[count.code] += count.quantity_micro
+    totals: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for (code, _), row in books.wip.items():
+        put_in = row["issued"] - row["returned"] - row["other_issue"]
+        for i, value in enumerate((put_in, row["opening"], row.closing)):
+            totals[code][i] += value
+    for code, (put_in, opening, closing) in totals.items():
+        at_end = counted.get(code, closing)
+        result.wip_source[code] = "counted" if code in counted else "ledger"
+        result.net[code] = Fraction(put_in - (at_end - opening))
+
+
+def _scaled(raw: dict[Pair, Fraction], result: Usage) -> dict[Pair, Fraction]:
+    """Attributed consumption scaled to the legal total; without recorded inputs, spread by declared norms."""
+    totals: dict[str, Fraction] = defaultdict(Fraction)
+    for (_, material), q in raw.items():
+        totals[material] += q
+    used = {(p, m): q * result.net.get(m, totals[m]) / totals[m] for (p, m), q in raw.items() if totals[m]}
+    for material, net in result.net.items():
+        if totals[material]:
+            continue
+        weights = {
+            p: norm * result.output.get(p, 0) for (p, m), norm in result.declared.items() if m == material
+        }
+        total = sum(weights.values(), Fraction(0))
+        for product, weight in weights.items():
+            if weight:
+                used[product, material] = net * weight / total
+    return used
+
+
+def _roll_up(result: Usage) -> None:
+    declared: dict[str, list[Edge]] = defaultdict(list)
+    for (product, material), norm in sorted(result.declared.items()):
+        if result.flags.get((product, material)) != "KXDDM":
+            declared[product].append(Edge(material, norm))
+    ledger: dict[str, list[Edge]] = defaultdict(list)
+    for (product, material), q in sorted(result.used.items()):
+        if result.output.get(product):
+            ledger[product].append(Edge(material, q / result.output[product]))
+    for bill, target in ((declared, result.base_declared), (ledger, result.base_ledger)):
+        for product in sorted(bill):
+            for material, norm in base_needs(bill, product).items():
+                target[product, material] = norm
