@@ -41,7 +41,7 @@ from ledger.gateway.store import Failpoint, Store, no_failpoint
 from ledger.gateway.submission import EventStatus, Settled, SignedSubmission, Ticket
 from ledger.keys.signers import Signer, recover_address
 from ledger.limits import DEFAULT_LIMITS, Limits
-from ledger.vocabulary import Kind, Outcome
+from ledger.vocabulary import Kind
 
 WINDOW_EVENTS = 1_000        # queued events looked at for one batch
 SEND_ATTEMPTS_MAX = 3        # batches abandoned in one flush because somebody else sent with our key
@@ -120,7 +120,7 @@ class Gateway:
         Raises:
             InputError, ConflictError: as `submit`, for the first that is at fault.
         """
-        checked = [(s, s.event_id(self.separator), self._check(s)) for s in submissions]
+        checked = [(s, *self._check(s)) for s in submissions]
         now_s = self._clock()
         added = []
         with self._store.transaction():
@@ -130,14 +130,16 @@ class Gateway:
         return [Ticket(self.status(identifier), repeated=not new)
                 for (_, identifier, _), new in zip(checked, added, strict=True)]
 
-    def _check(self, submission: SignedSubmission) -> bytes:
+    def _check(self, submission: SignedSubmission) -> tuple[bytes, bytes]:
+        """Id and signer of a submission that is in order."""
         submission.custody_event.check()
         submission.payload.check()
         if not submission.epcis_event_id:
             raise InputError("a submission needs the eventID of its content.", pointer="/eventID")
         if submission.payload.commitment != submission.custody_event.commitment:
             raise InputError("the payload is not the one that the event commits to.", pointer="/payload")
-        return recover_address(submission.event_id(self.separator), submission.signature)
+        identifier = submission.event_id(self.separator)
+        return identifier, recover_address(identifier, submission.signature)
 
     # asking
 
@@ -325,8 +327,8 @@ class Gateway:
         for row, event in zip(rows, self._outbox.events([row["seq"] for row in rows]), strict=True):
             settled.append(Settled(
                 event.event_id, event.epcis_event_id, event.is_correction, event.participant,
-                event.custody_event, event.status, Outcome.__members__.get(event.outcome or ""),
-                row["tx_hash"], row["block_number"] or 0))
+                event.custody_event, event.status, event.outcome or "", row["tx_hash"],
+                row["block_number"] or 0))
         for item in settled:
             for listener in self._listeners:
                 try:

@@ -54,7 +54,7 @@ CREATE TABLE status_change (
 CREATE INDEX status_change_seq ON status_change (seq);
 CREATE TABLE batch (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  tx_hash BLOB NOT NULL UNIQUE,
+  tx_hash BLOB NOT NULL,
   sender BLOB NOT NULL,
   nonce INTEGER NOT NULL,
   raw BLOB NOT NULL,

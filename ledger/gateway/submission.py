@@ -144,7 +144,7 @@ class Settled:
     """An event whose outcome has just become known.
 
     Attributes:
-        outcome: the ledger's code; None where the transaction itself failed on this event.
+        code: name of the outcome; TX_FAILED where the transaction itself fails on this event.
         participant: by the ledger where it took the event, else as the poster says.
     """
 
@@ -154,14 +154,19 @@ class Settled:
     participant: int
     custody_event: CustodyEvent
     status: str
-    outcome: Outcome | None
+    code: str
     tx_hash: bytes
     block_number: int
 
     @property
+    def outcome(self) -> Outcome | None:
+        """The ledger's outcome; None for TX_FAILED, which is none of the ledger's."""
+        return Outcome.__members__.get(self.code)
+
+    @property
     def label(self) -> str:
         """`recorded`, `refused:HELD`, ..."""
-        return _label(self.status, self.outcome.name if self.outcome is not None else None)
+        return _label(self.status, self.code)
 
 
 def status_of(outcome: Outcome) -> str:

@@ -1,0 +1,238 @@
+"""A small ledger for gateway tests: real transactions, call data, signatures and logs; a judge instead of a contract.
+
+It keeps its transactions in a SQLite file, so that it survives a killed process like the real one. `EventIds` and
+helpers make signed submissions without EPCIS.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from eth_hash.auto import keccak
+from hexbytes import HexBytes
+
+from ledger.chain.client import Header, Log, Receipt, StorageProof
+from ledger.chain.codec import decode_record
+from ledger.errors import ConflictError, InputError, UnavailableError
+from ledger.events.model import ABI_EVENT, CustodyEvent, Line, domain_separator, event_id
+from ledger.gateway.gateway import Gateway, open_gateway_store
+from ledger.gateway.payloads import PayloadStore
+from ledger.gateway.store import Failpoint, Store, no_failpoint
+from ledger.gateway.submission import SignedSubmission
+from ledger.keys.local_signer import LocalSigner
+from ledger.keys.reading import ReadingKey
+from ledger.keys.sealing import seal
+from ledger.keys.signers import recover_address
+from ledger.limits import DEFAULT_LIMITS, Limits
+from ledger.proofs.commitment import commit
+from ledger.vocabulary import Kind, Outcome
+
+CHAIN_ID = 77
+NOW_S = 1_767_225_600
+OUTCOME_TOPIC = keccak(f"EventOutcome(bytes32,uint32,address,uint16,{ABI_EVENT})".encode())
+NOT_TAKEN_TOPIC = keccak(b"EventNotTaken(bytes32,uint16)")
+
+
+@dataclass(frozen=True)
+class FakeDeployment:
+    ledger: bytes = b"\x0c" * 20
+    participants: bytes = b"\x0d" * 20
+
+
+DEPLOYMENT = FakeDeployment()
+SEPARATOR = domain_separator(CHAIN_ID, DEPLOYMENT.ledger)
+SENDER = LocalSigner(b"\x01" * 32)
+ANNA, BELA, CUSTOMS = LocalSigner(b"\x02" * 32), LocalSigner(b"\x03" * 32), LocalSigner(b"\x04" * 32)
+NUMBERS = {ANNA.address: 1, BELA.address: 2, CUSTOMS.address: 3}
+READING = {number: ReadingKey(bytes([64 + number]) * 32) for number in (1, 2, 3, 4)}
+
+Judge = Callable[[CustodyEvent, int], Outcome]
+
+
+def records_all(_event: CustodyEvent, _participant: int) -> Outcome:
+    return Outcome.RECORDED
+
+
+class FakeChain:
+    """Executes `record` with the contract's rules for nonces and signers, and asks `judge` for the rest."""
+
+    def __init__(self, path: Path, judge: Judge = records_all) -> None:
+        self.judge = judge
+        self.poison: Callable[[CustodyEvent], bool] = lambda _event: False
+        self.admits = True
+        self.away = False           # does not answer at all
+        self.reply_lost = 0         # takes that many transactions but does not answer
+        self.refuses: str | None = None
+        self.sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.sql.execute("PRAGMA synchronous=OFF")  # only kills are survived here, not power cuts
+        self.sql.execute("CREATE TABLE IF NOT EXISTS tx (number INTEGER PRIMARY KEY, raw BLOB)")
+        self.blocks: list[Receipt] = []
+        self.counts: dict[bytes, int] = {}
+        self.nonces: set[tuple[bytes, int]] = set()
+        self.taken: list[bytes] = []
+        self.sizes: list[int] = []
+        for (raw,) in self.sql.execute("SELECT raw FROM tx ORDER BY number").fetchall():
+            self._execute(raw)
+
+    def chain_id(self) -> int:
+        return CHAIN_ID
+
+    def head_number(self) -> int:
+        return len(self.blocks)
+
+    def header(self, number: int) -> Header | None:
+        raise NotImplementedError
+
+    def receipts(self, number: int) -> list[Receipt]:
+        return [self.blocks[number - 1]] if 0 < number <= len(self.blocks) else []
+
+    def receipt(self, tx_hash: bytes) -> Receipt | None:
+        if self.away:
+            raise UnavailableError("the node does not answer.")
+        return next((r for r in self.blocks if r.tx_hash == tx_hash), None)
+
+    def send_raw_transaction(self, raw: bytes) -> bytes:
+        if self.away:
+            raise UnavailableError("the node does not answer.")
+        if self.refuses:
+            raise InputError(self.refuses)
+        if any(r.tx_hash == keccak(raw) for r in self.blocks):
+            return keccak(raw)
+        sender, fields = _decode(raw)
+        if fields["nonce"] != self.counts.get(sender, 0):
+            raise ConflictError("nonce too low")
+        self.sql.execute("INSERT INTO tx (raw) VALUES (?)", (raw,))
+        self._execute(raw)
+        if self.reply_lost:
+            self.reply_lost -= 1
+            raise UnavailableError("the reply was lost.")
+        return keccak(raw)
+
+    def transaction_count(self, address: bytes) -> int:
+        return self.counts.get(address, 0)
+
+    def call(self, to: bytes, data: bytes, sender: bytes | None = None) -> bytes:
+        if not self.admits:
+            raise InputError("not admitted")
+        return b""
+
+    def code(self, address: bytes) -> bytes:
+        return b"\x00"
+
+    def estimate_gas(self, to: bytes, data: bytes, sender: bytes) -> int:
+        return 0
+
+    def gas_price(self) -> int:
+        return 0
+
+    def transaction_input(self, tx_hash: bytes) -> bytes | None:
+        return None
+
+    def storage_proof(self, address: bytes, slot: bytes) -> StorageProof:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.sql.close()
+
+    def _execute(self, raw: bytes) -> None:
+        sender, fields = _decode(raw)
+        self.counts[sender] = fields["nonce"] + 1
+        batch = decode_record(bytes(fields["data"]))
+        self.sizes.append(len(batch))
+        logs: list[Log] = []
+        good = self.admits and not any(self.poison(event) for event, _, _ in batch)
+        if good:
+            for event, signature, _ in batch:
+                logs.append(self._log(event, signature, len(logs)))
+        number = len(self.blocks) + 1
+        self.blocks.append(Receipt(keccak(raw), 0, int(good), 21_000, number, number.to_bytes(32, "big"),
+                                   tuple(logs), b""))
+
+    def _log(self, event: CustodyEvent, signature: bytes, index: int) -> Log:
+        identifier = event_id(event, SEPARATOR)
+        signer = recover_address(identifier, signature)
+        participant = NUMBERS.get(signer, 0)
+        if not participant:
+            return self._not_taken(identifier, Outcome.UNKNOWN_SIGNER, index)
+        if (signer, event.nonce) in self.nonces:
+            return self._not_taken(identifier, Outcome.NONCE_USED, index)
+        self.nonces.add((signer, event.nonce))
+        self.taken.append(identifier)
+        outcome = self.judge(event, participant)
+        data = encode(["uint16", ABI_EVENT], [int(outcome), event.abi()])
+        topics = (OUTCOME_TOPIC, identifier, participant.to_bytes(32, "big"), bytes(12) + signer)
+        return Log(DEPLOYMENT.ledger, topics, data, index)
+
+    def _not_taken(self, identifier: bytes, code: Outcome, index: int) -> Log:
+        return Log(DEPLOYMENT.ledger, (NOT_TAKEN_TOPIC, identifier), encode(["uint16"], [int(code)]), index)
+
+
+def _decode(raw: bytes) -> tuple[bytes, dict[str, Any]]:
+    sender = bytes.fromhex(Account.recover_transaction(raw)[2:])
+    return sender, TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+
+
+def unit(number: int) -> bytes:
+    return keccak(b"unit" + number.to_bytes(4, "big"))
+
+
+def custody(kind: Kind = Kind.OBSERVE, *units: int, nonce: int, **fields: Any) -> CustodyEvent:
+    lines = tuple(Line(u) for u in sorted(unit(n) for n in units))
+    return CustodyEvent(kind, lines, occurred_at_ms=NOW_S * 1000, deadline_s=NOW_S + 10**6, nonce=nonce, **fields)
+
+
+def submission(
+    event: CustodyEvent, signer: LocalSigner = ANNA, *, label: str = "", content: dict[str, Any] | None = None,
+    is_correction: bool = False, readers: tuple[int, ...] = (1, 2, 3),
+) -> SignedSubmission:
+    """A signed submission with a real commitment and payload."""
+    participant = NUMBERS.get(signer.address, 9)
+    label = label or f"urn:test:{participant}:{event.nonce}"
+    body = {"eventID": label, **(content or {"type": "ObjectEvent"})}
+    secret = keccak(label.encode())
+    root = commit(body, secret, submitter=str(participant)).root
+    event = replace(event, commitment=root)
+    payload = seal(body, secret=secret, submitter=str(participant), commitment=root,
+                   readers={n: READING[n].public for n in readers})
+    signature = signer.sign_digest(event_id(event, SEPARATOR))
+    return SignedSubmission(event, signature, b"", payload, label, is_correction, participant)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = NOW_S
+
+    def __call__(self) -> int:
+        return self.now_s
+
+
+@dataclass
+class Bench:
+    """A gateway on a fake ledger."""
+
+    chain: FakeChain
+    store: Store
+    payloads: PayloadStore
+    gateway: Gateway
+    clock: Clock
+
+
+def bench(path: Path, *, limits: Limits = DEFAULT_LIMITS, failpoint: Failpoint = no_failpoint, judge: Judge = records_all,
+          clock: Clock | None = None, **options: Any) -> Bench:
+    """Open (again) a gateway and its ledger in a folder."""
+    path.mkdir(exist_ok=True)
+    chain = FakeChain(path / "fake-chain.sqlite", judge)
+    store = open_gateway_store(path / "gateway.sqlite", failpoint=failpoint)
+    payloads = PayloadStore(store)
+    clock = clock or Clock()
+    options.setdefault("receipt_wait_s", 0)
+    gateway = Gateway(chain, DEPLOYMENT, store, payloads, sender=SENDER, clock=clock, limits=limits,
+                      pause=lambda _s: None, **options)
+    return Bench(chain, store, payloads, gateway, clock)
