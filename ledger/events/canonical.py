@@ -1,8 +1,8 @@
 """One byte string for one value: JCS (RFC 8785) over values whose numbers are exact.
 
-JCS writes numbers as IEEE doubles, in which 9007199254740993 and 9007199254740992 are the same. So numbers become
-strings first: `#` and the canonical decimal. Texts that begin with `#` get one more, which keeps the number 5 and the
-text "5" apart. `1`, `1.0` and `1E0` are one number.
+JCS writes numbers as IEEE doubles, in which 9007199254740993 and 9007199254740992 are the same. So numbers
+become strings first: `#` and the canonical decimal. Texts that begin with `#` get one more, which keeps the
+number 5 and the text "5" apart. `1`, `1.0` and `1E0` are one number.
 
 Source: RFC 8785; standards section 5.6. Format and vectors: docs/formats/commitment.md.
 """
@@ -25,13 +25,15 @@ def canonical_json(value: Any, pointer: str = "") -> bytes:
         InputError: a float, a lone surrogate, a key that is no text, or a type that JSON has not.
     """
     try:
-        return rfc8785.dumps(committed_value(value))
+        text: bytes = rfc8785.dumps(committed_value(value))
     except (rfc8785.CanonicalizationError, UnicodeError, RecursionError, TypeError) as fault:
         raise InputError(f"the value cannot be written canonically: {fault}.", pointer=pointer) from fault
+    return text
 
 
 def committed_value(value: Any) -> Any:
-    """The value as JCS gets it: numbers as `#` and the canonical decimal, texts that begin with `#` with one more.
+    """The value as JCS gets it: numbers as `#` and the canonical decimal, texts that begin with `#` with
+    one more.
 
     Raises:
         InputError: a float or another type that JSON has not.

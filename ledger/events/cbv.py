@@ -13,14 +13,20 @@ from typing import Any
 
 from ledger.events.context import prefix_of
 
-_KINDS = {"bizStep": "BizStep-", "disposition": "Disp-", "bizTransaction": "BTT-", "sourceDest": "SDT-",
-          "errorReason": "ER-", "component": "Comp-"}
+_KINDS = {
+    "bizStep": "BizStep-",
+    "disposition": "Disp-",
+    "bizTransaction": "BTT-",
+    "sourceDest": "SDT-",
+    "errorReason": "ER-",
+    "component": "Comp-",
+}
 _BASES = ("https://ref.gs1.org/cbv/", "http://ref.gs1.org/cbv/", "cbv:")
 
 
 def words(kind: str) -> frozenset[str]:
-    """Standard words of `bizStep`, `disposition`, `bizTransaction`, `sourceDest`, `errorReason`, `component` or
-    `measurementType`."""
+    """Standard words of `bizStep`, `disposition`, `bizTransaction`, `sourceDest`, `errorReason`,
+    `component` or `measurementType`."""
     return frozenset(_table()[kind])
 
 
@@ -31,8 +37,8 @@ def bare(value: str, kind: str) -> str:
     """
     for base in _BASES:
         start = base + _KINDS[kind]
-        if value.startswith(start) and value[len(start):] in words(kind):
-            return value[len(start):]
+        if value.startswith(start) and value[len(start) :] in words(kind):
+            return value[len(start) :]
     return value
 
 

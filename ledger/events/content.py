@@ -1,7 +1,8 @@
-"""What an event of the customs profile says beyond EPCIS: declaration lines, norms, counts, losses, seals, papers.
+"""What an event of the customs profile says beyond EPCIS: declaration lines, norms, counts, losses, seals,
+papers.
 
-`read_content` gives it as plain values with exact decimals, for whoever holds an opened payload. It needs no secrets
-and no directory. Forms are those of the customs profile schema; faults carry JSON pointers.
+`read_content` gives it as plain values with exact decimals, for whoever holds an opened payload. It needs
+no secrets and no directory. Forms are those of the customs profile schema; faults carry JSON pointers.
 """
 
 from __future__ import annotations
@@ -17,9 +18,17 @@ from ledger.events.ids import name
 from ledger.events.quantity import parse_decimal, to_micro, unit_fault
 from ledger.vocabulary import LineRole
 
-PURPOSES = {role.name: role for role in (
-    LineRole.RECEIVE, LineRole.EXPORT, LineRole.RE_EXPORT, LineRole.CHANGE_OF_PURPOSE, LineRole.TRANSFER_IN,
-    LineRole.TRANSFER_OUT)}
+PURPOSES = {
+    role.name: role
+    for role in (
+        LineRole.RECEIVE,
+        LineRole.EXPORT,
+        LineRole.RE_EXPORT,
+        LineRole.CHANGE_OF_PURPOSE,
+        LineRole.TRANSFER_IN,
+        LineRole.TRANSFER_OUT,
+    )
+}
 """`purpose` of a declaration line: what may draw from it."""
 
 
@@ -141,9 +150,18 @@ def read_content(event: Mapping[str, Any]) -> Content:
 def content_faults(event: Mapping[str, Any]) -> Iterator[Fault]:
     """Codes, units and numbers in the profile's terms that cannot be used. Trusts no shape."""
     for place, holder in _holders(event):
-        for key in ("code", "product", "material", "lot", "declaration", "line", "originalDeclaration", "originalLine"):
+        for key in (
+            "code",
+            "product",
+            "material",
+            "lot",
+            "declaration",
+            "line",
+            "originalDeclaration",
+            "originalLine",
+        ):
             if isinstance(holder.get(key), str) and holder[key]:
-                yield from _attempt(lambda text: name(text), holder[key], f"{place}/{key}")
+                yield from _attempt(name, holder[key], f"{place}/{key}")
         for key in ("uom", "productUom", "materialUom"):
             found = unit_fault(holder[key]) if key in holder else None
             if found:
@@ -171,8 +189,11 @@ def _holders(event: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
         if isinstance(event.get(key), dict):
             yield f"/{key}", event[key]
     norm = event.get("cl:norm")
-    lists = [("/cl:counts", event.get("cl:counts")), ("/cl:loss", event.get("cl:loss")),
-             ("/cl:norm/lines", norm.get("lines") if isinstance(norm, dict) else None)]
+    lists = [
+        ("/cl:counts", event.get("cl:counts")),
+        ("/cl:loss", event.get("cl:loss")),
+        ("/cl:norm/lines", norm.get("lines") if isinstance(norm, dict) else None),
+    ]
     for place, items in lists:
         for i, item in enumerate(items if isinstance(items, list) else []):
             if isinstance(item, dict):
@@ -189,34 +210,71 @@ def _content(event: Mapping[str, Any]) -> Content:
         declaration=_declaration(declaration) if declaration else None,
         norm=_norm(norm) if norm else None,
         counts=tuple(
-            Count(c["at"], c["stock"], c.get("code", ""), c.get("lot", ""), parse_decimal(c["quantity"]), c["uom"],
-                  c.get("place", "")) for c in event.get("cl:counts", ())),
-        losses=tuple(Loss(x["code"], parse_decimal(x["quantity"]), x["uom"]) for x in event.get("cl:loss", ())),
-        papers=tuple(Paper(p["type"], p["number"], p.get("sha256", "")) for p in event.get("cl:documents", ())),
-        seals=tuple(Seal(s["number"], s.get("type", ""), s.get("source", "")) for s in event.get("cl:seals", ())),
+            Count(
+                c["at"],
+                c["stock"],
+                c.get("code", ""),
+                c.get("lot", ""),
+                parse_decimal(c["quantity"]),
+                c["uom"],
+                c.get("place", ""),
+            )
+            for c in event.get("cl:counts", ())
+        ),
+        losses=tuple(
+            Loss(x["code"], parse_decimal(x["quantity"]), x["uom"]) for x in event.get("cl:loss", ())
+        ),
+        papers=tuple(
+            Paper(p["type"], p["number"], p.get("sha256", "")) for p in event.get("cl:documents", ())
+        ),
+        seals=tuple(
+            Seal(s["number"], s.get("type", ""), s.get("source", "")) for s in event.get("cl:seals", ())
+        ),
         reason=event.get("cl:reason", ""),
     )
 
 
 def _declaration(value: Mapping[str, Any]) -> Declaration:
     return Declaration(
-        declaration=value["declaration"], line=value["line"], purpose=PURPOSES[value["purpose"]], code=value["code"],
-        uom=value["uom"], quantity=parse_decimal(value["quantity"]), direction=value.get("direction", ""),
-        regime=value.get("regime", ""), description=value.get("description", ""), hs=value.get("hs", ""),
-        origin=value.get("origin", ""), value=_optional(value.get("value")), currency=value.get("currency", ""),
-        duty_rate=_optional(value.get("dutyRate")), partner=value.get("partner", ""),
-        original_declaration=value.get("originalDeclaration", ""), original_line=value.get("originalLine", ""),
-        registered_at=value.get("registeredAt", ""), enterprise=value.get("enterprise", ""),
+        declaration=value["declaration"],
+        line=value["line"],
+        purpose=PURPOSES[value["purpose"]],
+        code=value["code"],
+        uom=value["uom"],
+        quantity=parse_decimal(value["quantity"]),
+        direction=value.get("direction", ""),
+        regime=value.get("regime", ""),
+        description=value.get("description", ""),
+        hs=value.get("hs", ""),
+        origin=value.get("origin", ""),
+        value=_optional(value.get("value")),
+        currency=value.get("currency", ""),
+        duty_rate=_optional(value.get("dutyRate")),
+        partner=value.get("partner", ""),
+        original_declaration=value.get("originalDeclaration", ""),
+        original_line=value.get("originalLine", ""),
+        registered_at=value.get("registeredAt", ""),
+        enterprise=value.get("enterprise", ""),
     )
 
 
 def _norm(value: Mapping[str, Any]) -> Norm:
     return Norm(
-        product=value["product"], product_uom=value["productUom"], valid_from=value.get("validFrom", ""),
-        valid_to=value.get("validTo", ""), enterprise=value.get("enterprise", ""),
+        product=value["product"],
+        product_uom=value["productUom"],
+        valid_from=value.get("validFrom", ""),
+        valid_to=value.get("validTo", ""),
+        enterprise=value.get("enterprise", ""),
         lines=tuple(
-            NormLine(x["material"], parse_decimal(x["norm"]), x["materialUom"], x.get("flag", ""),
-                     parse_decimal(x.get("lossRate", 0))) for x in value["lines"]),
+            NormLine(
+                x["material"],
+                parse_decimal(x["norm"]),
+                x["materialUom"],
+                x.get("flag", ""),
+                parse_decimal(x.get("lossRate", 0)),
+            )
+            for x in value["lines"]
+        ),
     )
 
 

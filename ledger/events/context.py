@@ -1,7 +1,8 @@
 """JSON-LD contexts of EPCIS, by table: never loaded over the network.
 
-A prefix (CURIE) must be declared in the document's or the event's `@context`, or be one that the EPCIS context itself
-declares. An event taken out of its document carries the merged context, so that it stays self-contained.
+A prefix (CURIE) must be declared in the document's or the event's `@context`, or be one that the EPCIS
+context itself declares. An event taken out of its document carries the merged context, so that it stays
+self-contained.
 
 Source: EPCIS 2.0 section on JSON-LD; standards section 1.1.
 """
@@ -13,11 +14,13 @@ from typing import Any
 
 from ledger.events.faults import Fault
 
-EPCIS_CONTEXTS = frozenset({
-    "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
-    "https://ref.gs1.org/standards/epcis/epcis-context.jsonld",
-    "https://gs1.github.io/EPCIS/epcis-context.jsonld",
-})
+EPCIS_CONTEXTS = frozenset(
+    {
+        "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+        "https://ref.gs1.org/standards/epcis/epcis-context.jsonld",
+        "https://gs1.github.io/EPCIS/epcis-context.jsonld",
+    }
+)
 PROFILE_PREFIX = "cl"
 PROFILE_NAMESPACE = "urn:cargoledger:v1:"
 
@@ -34,18 +37,39 @@ STANDARD_PREFIXES: Mapping[str, str] = {
 }
 """Prefixes that the EPCIS context declares for everybody."""
 
-URI_SCHEMES = frozenset({
-    "http", "https", "urn", "ni", "did", "tag", "info", "mailto", "tel", "ftp", "ftps", "geo", "data", "doi", "ark",
-    "sip", "ws", "wss", "file", "ldap", "pkcs11",
-})
-"""Schemes by which a text is taken as a URI; anything else before a colon is a prefix that must be declared."""
+URI_SCHEMES = frozenset(
+    {
+        "http",
+        "https",
+        "urn",
+        "ni",
+        "did",
+        "tag",
+        "info",
+        "mailto",
+        "tel",
+        "ftp",
+        "ftps",
+        "geo",
+        "data",
+        "doi",
+        "ark",
+        "sip",
+        "ws",
+        "wss",
+        "file",
+        "ldap",
+        "pkcs11",
+    }
+)
+"""Schemes that make a text a URI; anything else before a colon is a prefix, which must be declared."""
 
 
 def merge_contexts(outer: Any, inner: Any) -> list[Any]:
     """Context of an event taken out of its document.
 
-    URIs come first, each once, in order; all declared terms follow in one object, sorted, the event's own winning
-    over the document's. Merging twice changes nothing.
+    URIs come first, each once, in order; all declared terms follow in one object, sorted, the event's own
+    winning over the document's. Merging twice changes nothing.
 
     Args:
         outer: the document's `@context` (string, object, list or None).
@@ -79,10 +103,15 @@ def uses_profile(context: Any) -> bool:
 
 
 def context_faults(context: Any, pointer: str = "/@context") -> list[Fault]:
-    """What is wrong with an `@context`; unknown remote contexts are pointed out, since they are never loaded."""
+    """What is wrong with an `@context`; unknown remote contexts are pointed out, as they are never loaded."""
     if context is None:
-        return [Fault(pointer, "@context is missing.",
-                      'Add "@context": ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld"].')]
+        return [
+            Fault(
+                pointer,
+                "@context is missing.",
+                'Add "@context": ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld"].',
+            )
+        ]
     if isinstance(context, str | dict):
         return _item_faults(context, pointer)
     if not isinstance(context, list) or not context:
@@ -102,8 +131,14 @@ def _item_faults(item: Any, pointer: str) -> list[Fault]:
     if isinstance(item, str):
         if item in EPCIS_CONTEXTS:
             return []
-        return [Fault(pointer, f"the context {item!r} is not known and is not loaded over the network.",
-                      "Declare the prefixes that the event uses in an object instead.", refuses=False)]
+        return [
+            Fault(
+                pointer,
+                f"the context {item!r} is not known and is not loaded over the network.",
+                "Declare the prefixes that the event uses in an object instead.",
+                refuses=False,
+            )
+        ]
     if not isinstance(item, dict):
         return [Fault(pointer, "a context is a URI or an object of prefixes.")]
     faults = []
@@ -112,10 +147,17 @@ def _item_faults(item: Any, pointer: str) -> list[Fault]:
         if term in STANDARD_PREFIXES and not term.startswith("@") and not isinstance(namespace, str):
             faults.append(Fault(f"{pointer}/{term}", f"the prefix {term!r} has no namespace."))
         elif not term.startswith("@") and (not isinstance(namespace, str) or ":" not in namespace):
-            faults.append(Fault(f"{pointer}/{term}", f"the prefix {term!r} must be given a URI as its namespace."))
+            faults.append(
+                Fault(f"{pointer}/{term}", f"the prefix {term!r} must be given a URI as its namespace.")
+            )
         elif namespace == PROFILE_NAMESPACE and term != PROFILE_PREFIX:
-            faults.append(Fault(f"{pointer}/{term}", f"the customs profile is used under the prefix "
-                                                     f"{PROFILE_PREFIX!r} only.", f"Write {PROFILE_PREFIX!r}."))
+            faults.append(
+                Fault(
+                    f"{pointer}/{term}",
+                    f"the customs profile is used under the prefix {PROFILE_PREFIX!r} only.",
+                    f"Write {PROFILE_PREFIX!r}.",
+                )
+            )
     return faults
 
 

@@ -1,8 +1,8 @@
 """From the bytes of a capture request to events that stand on their own.
 
-Taken are an EPCISDocument, an EPCISQueryDocument, a bare event and a list of bare events. Each event comes out with
-the effective `@context` (document and event merged), so that it can be committed to, sealed and shown without its
-document. Nothing else of it is changed.
+Taken are an EPCISDocument, an EPCISQueryDocument, a bare event and a list of bare events. Each event comes
+out with the effective `@context` (document and event merged), so that it can be committed to, sealed and
+shown without its document. Nothing else of it is changed.
 """
 
 from __future__ import annotations
@@ -51,23 +51,28 @@ def read_document(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Document:
     value = parse_json(data, limits)
     placed = _events(value)
     if len(placed) > limits.capture_events_max:
-        raise TooLargeError(f"the document has {len(placed)} events, at most {limits.capture_events_max} are taken at once.",
-                            remedy="Send it in parts.")
+        raise TooLargeError(
+            f"the document has {len(placed)} events, at most {limits.capture_events_max} are taken at once.",
+            remedy="Send it in parts.",
+        )
     notes = refuse(schema.check_document(value))
     events = tuple(_standing_alone(event, value) for _, event in placed)
     for (place, _), event in zip(placed, events, strict=True):
         size = len(dump_json(event).encode())
         if size > limits.event_bytes_max:
-            raise TooLargeError(f"the event has {size} bytes, at most {limits.event_bytes_max} are taken.", pointer=place,
-                                remedy="Name large attachments by their SHA-256 instead of including them.")
+            raise TooLargeError(
+                f"the event has {size} bytes, at most {limits.event_bytes_max} are taken.",
+                pointer=place,
+                remedy="Name large attachments by their SHA-256 instead of including them.",
+            )
     return Document(_kind(value), events, tuple(place for place, _ in placed), value, notes)
 
 
 def with_event_id(event: dict[str, Any]) -> dict[str, Any]:
     """The event, with an `eventID` derived from its content if it has none.
 
-    The same content always gets the same id, so a repeat is recognised. Not the CBV hash: collisions need a collision
-    of SHA-256.
+    The same content always gets the same id, so a repeat is recognised. Not the CBV hash: collisions need a
+    collision of SHA-256.
     """
     if "eventID" in event:
         return event

@@ -1,4 +1,4 @@
-"""Faults of an event: where, what, and what to do about it. All of them are collected before anything is refused."""
+"""Faults of an event: where, what, and what to do about it. All are collected before anything is refused."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@
 
 Identifiers are `urn:epc:id:bic:CSQU3054383` (container; its consignment stands elsewhere in the event),
 `urn:cargoledger:cargo:<consignment>:<package>`, `urn:cargoledger:lot:<enterprise>:<lot number>` and
-`urn:cargoledger:line:<declaration>:<line>`, parts percent-encoded. Names are printable ASCII: two names that look
-alike must not be two units. The same name always gives the same id, however it was percent-encoded.
+`urn:cargoledger:line:<declaration>:<line>`, parts percent-encoded. Names are printable ASCII: two names
+that look alike must not be two units. The same name always gives the same id, however it was
+percent-encoded.
 
 Byte-level format and vectors: docs/formats/event-profile.md.
 """
@@ -81,7 +82,7 @@ class NamedMaterial:
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """An EPCIS identifier of a unit, taken apart. `scope` is None for a container, whose consignment stands elsewhere."""
+    """An EPCIS identifier of a unit, taken apart; `scope` is None for a container (it stands elsewhere)."""
 
     type: UnitType
     scope: str | None
@@ -128,9 +129,11 @@ def name(text: str) -> str:
     for place, character in enumerate(text):
         if not " " <= character <= "~":
             what = unicodedata.name(character, f"control character {ord(character):#04x}")
-            raise InputError(f"{text!r} contains U+{ord(character):04X} ({what}) at character {place + 1}; identifiers "
-                             "are printable ASCII, because letters that look alike would name different things.",
-                             remedy="Type the identifier with plain letters and digits.")
+            raise InputError(
+                f"{text!r} contains U+{ord(character):04X} ({what}) at character {place + 1}; identifiers "
+                "are printable ASCII, because letters that look alike would name different things.",
+                remedy="Type the identifier with plain letters and digits.",
+            )
     if not _PLAIN_NAME.fullmatch(text):
         raise InputError(f"{text!r} starts or ends with a space, or has two in a row.", remedy="Remove it.")
     return text
@@ -151,26 +154,34 @@ def parse_identifier(uri: str) -> Identifier | None:
             raise InputError(f"{uri!r}: write the beginning in lower case, {BIC_PREFIX}")
         number = name(uri.removeprefix(BIC_PREFIX))
         if not re.fullmatch(r"[A-Z0-9]{3,15}", number, re.ASCII):
-            raise InputError(f"{number!r} is not a container number.",
-                             remedy="Write upper-case letters and digits, without spaces or hyphens.")
+            raise InputError(
+                f"{number!r} is not a container number.",
+                remedy="Write upper-case letters and digits, without spaces or hyphens.",
+            )
         return Identifier(UnitType.CONTAINER, None, number)
     if not lower.startswith(OWN_PREFIX):
         return None
-    kind, _, rest = uri[len(OWN_PREFIX):].partition(":")
+    kind, _, rest = uri[len(OWN_PREFIX) :].partition(":")
     if kind not in ("cargo", "lot", "line"):
         return None
     if not uri.startswith(OWN_PREFIX):
         raise InputError(f"{uri!r}: write the beginning in lower case, {OWN_PREFIX}")
     parts = rest.split(":")
     if len(parts) != 2 or not all(parts):
-        wanted = {"cargo": "<consignment>:<package>", "lot": "<enterprise>:<lot number>", "line": "<declaration>:<line>"}
-        raise InputError(f"{uri!r} is not {OWN_PREFIX}{kind}:{wanted[kind]}.",
-                         remedy="Write a colon or slash inside a name as %3A or %2F.")
+        wanted = {
+            "cargo": "<consignment>:<package>",
+            "lot": "<enterprise>:<lot number>",
+            "line": "<declaration>:<line>",
+        }
+        raise InputError(
+            f"{uri!r} is not {OWN_PREFIX}{kind}:{wanted[kind]}.",
+            remedy="Write a colon or slash inside a name as %3A or %2F.",
+        )
     return Identifier(UnitType(kind), decode(parts[0]), decode(parts[1]))
 
 
 def identifier(unit_type: UnitType, scope: str, number: str) -> str:
-    """The EPCIS identifier of a unit, canonically percent-encoded (a container's is without its consignment)."""
+    """The EPCIS identifier of a unit, canonically percent-encoded; a container's is without consignment."""
     if unit_type is UnitType.CONTAINER:
         return BIC_PREFIX + number
     return f"{OWN_PREFIX}{unit_type}:{encode(scope)}:{encode(number)}"
@@ -193,8 +204,10 @@ def decode(part: str) -> str:
         match = _ENCODED.match(part, place)
         if match is None:
             name(part)  # says it better for letters that look alike
-            raise InputError(f"{part!r} contains {part[place]!r}, which must be percent-encoded.",
-                             remedy=f"Write {quote(part[place], safe='')}." if part[place] != "%" else "Write % as %25.")
+            raise InputError(
+                f"{part!r} contains {part[place]!r}, which must be percent-encoded.",
+                remedy=f"Write {quote(part[place], safe='')}." if part[place] != "%" else "Write % as %25.",
+            )
         characters.append(chr(int(match[1], 16)) if match[1] else match[2])
         place = match.end()
     return name("".join(characters))

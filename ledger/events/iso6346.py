@@ -1,7 +1,7 @@
 """Container numbers of ISO 6346: three letters of the owner, one of U J Z, six digits, one check digit.
 
-A wrong check digit is pointed out, never refused: imported messages are full of them, and the box exists all the same.
-Characters are ASCII only; a full-width three is not a three.
+A wrong check digit is pointed out, never refused: imported messages are full of them, and the box exists
+all the same. Characters are ASCII only; a full-width three is not a three.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import re
 
 _FORM = re.compile(r"[A-Z]{3}[UJZ][0-9]{7}", re.ASCII)
 # Letter values count up from 10 and skip multiples of 11, so that mod 11 tells all letters apart.
-_VALUES = {**{str(digit): digit for digit in range(10)},
-           **dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", (n for n in range(10, 39) if n % 11), strict=True))}
+_VALUES = {
+    **{str(digit): digit for digit in range(10)},
+    **dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", (n for n in range(10, 39) if n % 11), strict=True)),
+}
 
 
 def check_digit(first_ten: str) -> int:
@@ -31,7 +33,10 @@ def container_number_fault(number: str) -> str | None:
         plain = normalise(number)
         if plain != number and _FORM.fullmatch(plain):
             return f"{number!r} is not written as ISO 6346 wants it; meant is perhaps {plain}."
-        return f"{number!r} is not a container number of ISO 6346 (four letters, the fourth U, J or Z, and seven digits)."
+        return (
+            f"{number!r} is not a container number of ISO 6346 (four letters, the fourth U, J or Z, "
+            "and seven digits)."
+        )
     expected = check_digit(number[:10])
     if int(number[10]) != expected:
         return f"the check digit of container {number} is {number[10]}, but {expected} belongs there."

@@ -1,8 +1,8 @@
 """What each kind asks of an event, and which kind is meant where an event does not say.
 
-Two tables, both printed in docs/formats/event-profile.md and tested against it: `RULES` (fields and lines by kind,
-matching what the ledger takes) and the inference table `schemas/kind-inference.json` (from event type, action,
-bizStep and disposition). Nothing here decides who may do what; that is the ledger's.
+Two tables, both printed in docs/formats/event-profile.md and tested against it: `RULES` (fields and lines
+by kind, matching what the ledger takes) and the inference table `schemas/kind-inference.json` (from event
+type, action, bizStep and disposition). Nothing here decides who may do what; that is the ledger's.
 """
 
 from __future__ import annotations
@@ -107,9 +107,17 @@ ANCHOR_STEPS = (Step.MANIFEST, Step.NORM, Step.CONTRACT, Step.DOCUMENT)
 
 RULES: Mapping[Kind, KindRule] = {
     Kind.ARRIVE: KindRule(
-        {(_BOX, LineRole.CONTAINER): LineRule(), (_BOX, LineRole.EMPTY_CONTAINER): LineRule(),
-         (_CARGO, LineRole.CARGO): LineRule()}, facility=Need.MUST, default_role=LineRole.CONTAINER),
-    Kind.OBSERVE: KindRule({}, (0, 64), Need.MAY, Need.MAY, Need.MAY, Reference.EITHER, ALL_TYPES, foreign=True),
+        {
+            (_BOX, LineRole.CONTAINER): LineRule(),
+            (_BOX, LineRole.EMPTY_CONTAINER): LineRule(),
+            (_CARGO, LineRole.CARGO): LineRule(),
+        },
+        facility=Need.MUST,
+        default_role=LineRole.CONTAINER,
+    ),
+    Kind.OBSERVE: KindRule(
+        {}, (0, 64), Need.MAY, Need.MAY, Need.MAY, Reference.EITHER, ALL_TYPES, foreign=True
+    ),
     Kind.OFFER: KindRule(_HANDED, counterparty=Need.MUST),
     Kind.ACCEPT: KindRule(_HANDED, facility=Need.MAY, reference=Reference.EVENT),
     Kind.REFUSE: KindRule(_plain(_BOX, _CARGO, _LOT), reference=Reference.EVENT),
@@ -120,36 +128,72 @@ RULES: Mapping[Kind, KindRule] = {
     Kind.REVOKE: KindRule(_plain(_BOX, _CARGO)),
     Kind.GATE_OUT: KindRule(_plain(_BOX, _CARGO)),
     Kind.CLOSE: KindRule(_plain(_BOX, _CARGO)),
-    Kind.DECLARE: KindRule({}, (0, 1), counterparty=Need.MAY, book=Need.MAY, reference=Reference.ORIGINAL,
-                           foreign=True),
-    Kind.CLEAR: KindRule(_plain(_LINE), (1, 1), reference=Reference.EVENT, steps=(Step.NONE, Step.LINE_CANCELLED)),
+    Kind.DECLARE: KindRule(
+        {}, (0, 1), counterparty=Need.MAY, book=Need.MAY, reference=Reference.ORIGINAL, foreign=True
+    ),
+    Kind.CLEAR: KindRule(
+        _plain(_LINE), (1, 1), reference=Reference.EVENT, steps=(Step.NONE, Step.LINE_CANCELLED)
+    ),
     Kind.OPENING: KindRule(
         {**_new(LineRole.IMPORTED, *STOCK), **_new(LineRole.DOMESTIC, *STOCK), **_new(LineRole.OWN, *STOCK)},
-        book=Need.MUST),
+        book=Need.MUST,
+    ),
     Kind.RECEIVE_FACTORY: KindRule(
-        {**_new(LineRole.OUTPUT, Balance.RAW), (_BOX, LineRole.CONTAINER): LineRule(),
-         (_CARGO, LineRole.CARGO): LineRule()}, (1, 2), book=Need.MUST, reference=Reference.LINE),
+        {
+            **_new(LineRole.OUTPUT, Balance.RAW),
+            (_BOX, LineRole.CONTAINER): LineRule(),
+            (_CARGO, LineRole.CARGO): LineRule(),
+        },
+        (1, 2),
+        book=Need.MUST,
+        reference=Reference.LINE,
+    ),
     Kind.RECEIVE_DOMESTIC: KindRule(_new(LineRole.OUTPUT, Balance.RAW), book=Need.MUST),
     Kind.SPLIT: KindRule(
-        {(_LOT, LineRole.INPUT): LineRule(), (_LOT, LineRole.OUTPUT): LineRule(STOCK, Need.MUST),
-         (_CARGO, LineRole.INPUT): LineRule(), (_CARGO, LineRole.OUTPUT): LineRule()}, (2, 64), types=_GROUPING),
+        {
+            (_LOT, LineRole.INPUT): LineRule(),
+            (_LOT, LineRole.OUTPUT): LineRule(STOCK, Need.MUST),
+            (_CARGO, LineRole.INPUT): LineRule(),
+            (_CARGO, LineRole.OUTPUT): LineRule(),
+        },
+        (2, 64),
+        types=_GROUPING,
+    ),
     Kind.MERGE: KindRule(
-        {(_LOT, LineRole.INPUT): LineRule(quantity=Need.STATED),
-         (_LOT, LineRole.OUTPUT): LineRule(quantity=Need.STATED)}, (2, 64), types=_GROUPING),
+        {
+            (_LOT, LineRole.INPUT): LineRule(quantity=Need.STATED),
+            (_LOT, LineRole.OUTPUT): LineRule(quantity=Need.STATED),
+        },
+        (2, 64),
+        types=_GROUPING,
+    ),
     Kind.ISSUE_PROD: KindRule(_drawn(Balance.RAW), book=Need.MUST),
     Kind.RETURN_PROD: KindRule(_drawn(Balance.WIP), book=Need.MUST),
     Kind.TRANSFORM: KindRule(
-        {(_LOT, LineRole.INPUT): LineRule((Balance.WIP,), Need.MUST),
-         **{(_LOT, role): LineRule((), Need.MUST, Need.MUST) for role in _PRODUCED}},
-        (2, 64), book=Need.MUST, reference=Reference.NORM_OPTIONAL, types=("TransformationEvent",)),
+        {
+            (_LOT, LineRole.INPUT): LineRule((Balance.WIP,), Need.MUST),
+            **{(_LOT, role): LineRule((), Need.MUST, Need.MUST) for role in _PRODUCED},
+        },
+        (2, 64),
+        book=Need.MUST,
+        reference=Reference.NORM_OPTIONAL,
+        types=("TransformationEvent",),
+    ),
     Kind.EXPORT_LOAD: KindRule(_drawn(Balance.FINISHED), reference=Reference.LINE),
     Kind.EXIT_CONFIRM: KindRule(_drawn(Balance.LOADED), reference=Reference.LINE),
-    Kind.REPURPOSE: KindRule(_drawn(Balance.RAW, Balance.FINISHED), book=Need.MUST, reference=Reference.LINE_OPTIONAL),
-    Kind.SELL_INLAND: KindRule(_drawn(Balance.RAW, Balance.FINISHED), book=Need.MUST,
-                               reference=Reference.LINE_OPTIONAL),
+    Kind.REPURPOSE: KindRule(
+        _drawn(Balance.RAW, Balance.FINISHED), book=Need.MUST, reference=Reference.LINE_OPTIONAL
+    ),
+    Kind.SELL_INLAND: KindRule(
+        _drawn(Balance.RAW, Balance.FINISHED), book=Need.MUST, reference=Reference.LINE_OPTIONAL
+    ),
     Kind.SCRAP_OUT: KindRule(_drawn(Balance.SCRAP), book=Need.MUST, reference=Reference.LINE_OPTIONAL),
-    Kind.COUNT: KindRule({(_LOT, _NONE): LineRule(EVERY_BALANCE, Need.MUST, Need.MAY, zero=True)}, (0, 64),
-                         book=Need.MUST, foreign=True),
+    Kind.COUNT: KindRule(
+        {(_LOT, _NONE): LineRule(EVERY_BALANCE, Need.MUST, Need.MAY, zero=True)},
+        (0, 64),
+        book=Need.MUST,
+        foreign=True,
+    ),
     Kind.APPROVE: KindRule({}, (0, 0), reference=Reference.EVENT, foreign=True),
     Kind.DENY: KindRule({}, (0, 0), reference=Reference.EVENT, foreign=True),
     Kind.CORRECT: KindRule({}, (0, 64), reference=Reference.EVENT, types=ALL_TYPES, foreign=True),
@@ -174,9 +218,13 @@ class Inference:
         """Whether the row speaks of this event."""
         biz_step = cbv.bare(event.get("bizStep", ""), "bizStep")
         disposition = cbv.bare(event.get("disposition", ""), "disposition")
-        return (_in(event.get("type"), self.types) and _in(event.get("action"), self.actions)
-                and _in(biz_step, self.biz_steps) and _in(disposition, self.dispositions)
-                and all(need in event for need in self.needs))
+        return (
+            _in(event.get("type"), self.types)
+            and _in(event.get("action"), self.actions)
+            and _in(biz_step, self.biz_steps)
+            and _in(disposition, self.dispositions)
+            and all(need in event for need in self.needs)
+        )
 
 
 def infer(event: Mapping[str, Any]) -> tuple[Kind, Step]:
@@ -196,10 +244,18 @@ def inference_table() -> tuple[Inference, ...]:
     """The rows of `schemas/kind-inference.json`, in order."""
     text = files("ledger.events").joinpath("schemas", "kind-inference.json").read_text("utf-8")
     return tuple(
-        Inference(Kind[row["kind"]], Step[row.get("step", "NONE")], tuple(row.get("type", ())),
-                  tuple(row.get("action", ())), tuple(row.get("bizStep", ())), tuple(row.get("disposition", ())),
-                  tuple(row.get("needs", ())), row.get("note", ""))
-        for row in json.loads(text, parse_float=Decimal)["rows"])
+        Inference(
+            Kind[row["kind"]],
+            Step[row.get("step", "NONE")],
+            tuple(row.get("type", ())),
+            tuple(row.get("action", ())),
+            tuple(row.get("bizStep", ())),
+            tuple(row.get("disposition", ())),
+            tuple(row.get("needs", ())),
+            row.get("note", ""),
+        )
+        for row in json.loads(text, parse_float=Decimal)["rows"]
+    )
 
 
 def _in(value: Any, wanted: tuple[str, ...]) -> bool:

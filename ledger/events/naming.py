@@ -1,7 +1,7 @@
 """Which units an EPCIS event names, and where: identifiers of all its lists, resolved to ids.
 
-A container's id needs its consignment, which stands in `cl:consignment` (a text, or an object from EPC to text); a
-gate clerk who has none may be helped by `NamingContext.consignment_of`.
+A container's id needs its consignment, which stands in `cl:consignment` (a text, or an object from EPC to
+text); a gate clerk who has none may be helped by `NamingContext.consignment_of`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,20 @@ from typing import Any
 
 from ledger.directory import Directory
 from ledger.errors import InputError, NotFoundError
+from ledger.events.content import Content
 from ledger.events.faults import Fault, pointer
-from ledger.events.ids import Identifier, NamedMaterial, NamedUnit, UnitType, material_id, name_unit, parse_identifier
+from ledger.events.ids import (
+    Identifier,
+    NamedMaterial,
+    NamedUnit,
+    UnitType,
+    material_id,
+    name_unit,
+    parse_identifier,
+)
 from ledger.events.iso6346 import container_number_fault
+from ledger.events.kinds import KindRule
+from ledger.vocabulary import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +34,12 @@ class NamingContext:
     """What is needed to give names their ids.
 
     Attributes:
-        network_secret: 32 bytes shared by the participants; makes unit ids.
-        directory: names of participants, facilities and books.
-        enterprise_keys: short id of an enterprise -> 32 bytes; makes material ids. Those we have.
-        poster: short id of the participant that signs.
-        resolve_event: ledger id of an EPCIS eventID, or None if no such event is known.
-        consignment_of: consignment of the one open container of that number, or None; for events that give none.
-        lot_uom: unit of measure of a lot on the ledger, or None if not known; catches 500 GRM of a lot in KGM.
+        network_secret: 32 bytes shared by the participants; makes unit ids. directory: names of
+        participants, facilities and books. enterprise_keys: short id of an enterprise -> 32 bytes; makes
+        material ids. Those we have. poster: short id of the participant that signs. resolve_event: ledger
+        id of an EPCIS eventID, or None if no such event is known. consignment_of: consignment of the one
+        open container of that number, or None; for events that give none. lot_uom: unit of measure of a lot
+        on the ledger, or None if not known; catches 500 GRM of a lot in KGM.
     """
 
     network_secret: bytes
@@ -63,7 +73,12 @@ class Mention:
     uom: str | None = None
 
 
-_SIDES = {"inputEPCList": "in", "inputQuantityList": "in", "outputEPCList": "out", "outputQuantityList": "out"}
+_SIDES = {
+    "inputEPCList": "in",
+    "inputQuantityList": "in",
+    "outputEPCList": "out",
+    "outputQuantityList": "out",
+}
 
 
 def mentions(event: Mapping[str, Any]) -> Iterator[Mention]:
@@ -75,8 +90,15 @@ def mentions(event: Mapping[str, Any]) -> Iterator[Mention]:
             yield Mention(pointer(key, i), pointer(key, i), epc, _SIDES.get(key, ""))
     for key in ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"):
         for i, element in enumerate(event.get(key, ())):
-            yield Mention(pointer(key, i, "epcClass"), pointer(key, i), element["epcClass"], _SIDES.get(key, ""), True,
-                          element.get("quantity"), element.get("uom"))
+            yield Mention(
+                pointer(key, i, "epcClass"),
+                pointer(key, i),
+                element["epcClass"],
+                _SIDES.get(key, ""),
+                True,
+                element.get("quantity"),
+                element.get("uom"),
+            )
 
 
 class Namer:
@@ -103,7 +125,7 @@ class Namer:
             return None
 
     def unit(self, uri: str, place: str) -> NamedUnit | None:
-        """The unit that an identifier names; None if it names none, or none that we can tell (then with a fault)."""
+        """The unit that an identifier names; None if none, or (with a fault) none that we can tell."""
         identifier = self.identify(uri, place)
         if identifier is None:
             return None
@@ -117,8 +139,14 @@ class Namer:
                 if self._ctx.directory.participant(scope or "").id != scope:
                     raise NotFoundError(f"{scope!r} is not the short id of a participant.")
             except NotFoundError as fault:
-                self.faults.append(Fault(place, f"the lot's enterprise is unknown: {fault.message}", fault.remedy,
-                                         refuses=not self._lenient))
+                self.faults.append(
+                    Fault(
+                        place,
+                        f"the lot's enterprise is unknown: {fault.message}",
+                        fault.remedy,
+                        refuses=not self._lenient,
+                    )
+                )
                 return None
         try:
             return name_unit(self._ctx.network_secret, identifier.type, scope or "", identifier.number)
@@ -130,8 +158,14 @@ class Namer:
         """The material of `{code, uom, description, hs}`; its id is None without the enterprise's key."""
         key = self._ctx.enterprise_keys.get(enterprise)
         code, uom = value["code"], value["uom"]
-        return NamedMaterial(material_id(key, code, uom) if key else None, enterprise, code, uom,
-                             value.get("description", ""), value.get("hs", ""))
+        return NamedMaterial(
+            material_id(key, code, uom) if key else None,
+            enterprise,
+            code,
+            uom,
+            value.get("description", ""),
+            value.get("hs", ""),
+        )
 
     def _container(self, uri: str, number: str, place: str) -> str | None:
         wrong = container_number_fault(number)
@@ -143,7 +177,25 @@ class Namer:
         if consignment is None and self._ctx.consignment_of is not None:
             consignment = self._ctx.consignment_of(number)
         if consignment is None:
-            self.faults.append(Fault(
-                place, f"container {number} cannot be told from the same box on another journey.",
-                'Add "cl:consignment": its consignment reference.', refuses=not self._lenient))
+            self.faults.append(
+                Fault(
+                    place,
+                    f"container {number} cannot be told from the same box on another journey.",
+                    'Add "cl:consignment": its consignment reference.',
+                    refuses=not self._lenient,
+                )
+            )
         return consignment
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One event while it is being read: what it says, what its kind allows, and who helps with names."""
+
+    event: Mapping[str, Any]
+    kind: Kind
+    rule: KindRule
+    namer: Namer
+    ctx: NamingContext
+    content: Content
+    customs: bool

@@ -1,7 +1,8 @@
 """The other signed fields of an event: facility, counterparty, book, reference; and its deadline.
 
-Facility comes from `bizLocation`, counterparty from the destination's `possessing_party` (or `cl:declarant`), book
-from `cl:book`, reference from `cl:reference`, `cl:normEvent` or the declaration line in `bizTransactionList`.
+Facility comes from `bizLocation`, counterparty from the destination's `possessing_party` (or
+`cl:declarant`), book from `cl:book`, reference from `cl:reference`, `cl:normEvent` or the declaration line
+in `bizTransactionList`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from ledger.errors import NotFoundError
 from ledger.events import cbv
 from ledger.events.faults import Fault, pointer
 from ledger.events.ids import NamedUnit, UnitType, name_unit
-from ledger.events.kinds import KindRule, Need, Reference
+from ledger.events.kinds import Need, Reference
 from ledger.events.lines import ReadLines
 from ledger.events.model import ZERO32
-from ledger.events.naming import Namer, NamingContext
+from ledger.events.naming import Namer, NamingContext, Reading
 from ledger.vocabulary import Kind, LineRole
 
 DECLARATION_LINE_TYPE = "urn:cargoledger:btt:declaration-line"
@@ -44,43 +45,44 @@ class Fields:
         self.faults.append(Fault(place, message, remedy))
 
 
-def read_fields(
-    event: Mapping[str, Any], kind: Kind, rule: KindRule, namer: Namer, ctx: NamingContext, poster: ParticipantEntry,
-    lines: ReadLines, *, customs: bool,
-) -> Fields:
-    """The signed fields of an event of one kind.
+def read_fields(reading: Reading, poster: ParticipantEntry, lines: ReadLines) -> Fields:
+    """The signed fields of an event. In the open profile unknown places and parties are left out.
 
     Args:
-        event: a valid event.
-        kind, rule: what it is, and what that needs.
-        namer: resolves identifiers.
-        ctx: where names come from.
+        reading: the event and what its kind needs.
         poster: who signs.
         lines: the lines as read.
-        customs: whether it is of the customs profile; in the open one unknown places and parties are left out.
     """
     fields = Fields()
-    _facility(event, kind, rule, ctx, fields)
-    if customs:
-        _parties(event, kind, rule, ctx, poster, fields)
-        _book(event, kind, rule, ctx, lines, fields)
-    _reference(event, kind, rule, namer, ctx, lines, fields)
-    if "cl:deadline" in event and customs:
+    event, kind = reading.event, reading.kind
+    _facility(reading, fields)
+    if reading.customs:
+        _parties(reading, poster, fields)
+        _book(reading, lines, fields)
+        _reference(reading, lines, fields)
+    if "cl:deadline" in event and reading.customs:
         fields.deadline_s = int(datetime.fromisoformat(event["cl:deadline"].upper()).timestamp())
     if kind is Kind.RECEIVE_DOMESTIC and not (event.get("cl:documents") or event.get("bizTransactionList")):
-        fields.fault("/cl:documents", "RECEIVE_DOMESTIC needs the document of the purchase.",
-                     "Name the invoice in cl:documents or bizTransactionList.")
+        fields.fault(
+            "/cl:documents",
+            "RECEIVE_DOMESTIC needs the document of the purchase.",
+            "Name the invoice in cl:documents or bizTransactionList.",
+        )
     return fields
 
 
-def _facility(event: Mapping[str, Any], kind: Kind, rule: KindRule, ctx: NamingContext, fields: Fields) -> None:
+def _facility(reading: Reading, fields: Fields) -> None:
+    event, kind, rule, ctx = reading.event, reading.kind, reading.rule, reading.ctx
     if rule.facility is Need.NO:
         return
     place = event.get("bizLocation", {}).get("id")
     if place is None:
         if rule.facility is Need.MUST:
-            fields.fault("/bizLocation", f"{kind.name} needs bizLocation: the facility where the goods stand now.",
-                         "Name a facility of the directory.")
+            fields.fault(
+                "/bizLocation",
+                f"{kind.name} needs bizLocation: the facility where the goods stand now.",
+                "Name a facility of the directory.",
+            )
         return
     known = _known(ctx.directory.facility, place)
     if known is not None:
@@ -89,9 +91,8 @@ def _facility(event: Mapping[str, Any], kind: Kind, rule: KindRule, ctx: NamingC
         _unknown(ctx.directory.facility, place, "/bizLocation/id", fields)
 
 
-def _parties(
-    event: Mapping[str, Any], kind: Kind, rule: KindRule, ctx: NamingContext, poster: ParticipantEntry, fields: Fields,
-) -> None:
+def _parties(reading: Reading, poster: ParticipantEntry, fields: Fields) -> None:
+    event, kind, rule, ctx = reading.event, reading.kind, reading.rule, reading.ctx
     if kind is Kind.DECLARE:
         if "cl:declarant" in event:
             declarant = _known(ctx.directory.participant, event["cl:declarant"])
@@ -100,28 +101,41 @@ def _parties(
             else:
                 fields.counterparty = declarant.number
         return
-    source = _party(event, "sourceList", "source", ctx, fields, must=kind in (Kind.OFFER, Kind.ACCEPT))
-    destination = _party(event, "destinationList", "destination", ctx, fields, must=kind in (Kind.OFFER, Kind.ACCEPT))
+    source = _party(reading, "sourceList", fields)
+    destination = _party(reading, "destinationList", fields)
     if kind is Kind.OFFER and source and source[1].number != poster.number:
-        fields.fault(source[0], f"the offer is by {source[1].id}, but {poster.id} posts it.",
-                     "The custodian posts its own offers.")
+        fields.fault(
+            source[0],
+            f"the offer is by {source[1].id}, but {poster.id} posts it.",
+            "The custodian posts its own offers.",
+        )
     if kind is Kind.ACCEPT and destination and destination[1].number != poster.number:
-        fields.fault(destination[0], f"the goods go to {destination[1].id}, but {poster.id} posts the acceptance.",
-                     "Who takes over posts ACCEPT.")
+        fields.fault(
+            destination[0],
+            f"the goods go to {destination[1].id}, but {poster.id} posts the acceptance.",
+            "Who takes over posts ACCEPT.",
+        )
     if rule.counterparty is not Need.NO and destination:
         fields.counterparty = destination[1].number
 
 
-def _party(
-    event: Mapping[str, Any], key: str, part: str, ctx: NamingContext, fields: Fields, *, must: bool,
-) -> tuple[str, ParticipantEntry] | None:
-    """Pointer and entry of the one `possessing_party` of a list."""
-    found = [(pointer(key, i, part), item[part]) for i, item in enumerate(event.get(key, ()))
-             if cbv.bare(item["type"], "sourceDest") == "possessing_party"]
+def _party(reading: Reading, key: str, fields: Fields) -> tuple[str, ParticipantEntry] | None:
+    """Pointer and entry of the one `possessing_party` of a list; a handover must have it."""
+    event, ctx = reading.event, reading.ctx
+    part = key.removesuffix("List")
+    must = reading.kind in (Kind.OFFER, Kind.ACCEPT)
+    found = [
+        (pointer(key, i, part), item[part])
+        for i, item in enumerate(event.get(key, ()))
+        if cbv.bare(item["type"], "sourceDest") == "possessing_party"
+    ]
     if len(found) != 1:
         if must:
-            fields.fault(f"/{key}", f"a handover names one possessing_party in {key}, this event {len(found)}.",
-                         f'Add {{"type": "possessing_party", "{part}": <URI of the participant>}}.')
+            fields.fault(
+                f"/{key}",
+                f"a handover names one possessing_party in {key}, this event {len(found)}.",
+                f'Add {{"type": "possessing_party", "{part}": <URI of the participant>}}.',
+            )
         return None
     place, uri = found[0]
     entry = _known(ctx.directory.participant, uri)
@@ -132,13 +146,15 @@ def _party(
     return place, entry
 
 
-def _book(
-    event: Mapping[str, Any], kind: Kind, rule: KindRule, ctx: NamingContext, lines: ReadLines, fields: Fields,
-) -> None:
+def _book(reading: Reading, lines: ReadLines, fields: Fields) -> None:
+    event, kind, rule, ctx = reading.event, reading.kind, reading.rule, reading.ctx
     if "cl:book" not in event:
         if rule.book is Need.MUST:
-            fields.fault("/cl:book", f"{kind.name} needs cl:book: the book it is entered in.",
-                         "Name a book of the directory.")
+            fields.fault(
+                "/cl:book",
+                f"{kind.name} needs cl:book: the book it is entered in.",
+                "Name a book of the directory.",
+            )
         return
     book = _known(ctx.directory.book, event["cl:book"])
     if book is None:
@@ -150,15 +166,15 @@ def _book(
         fields.signed_book = book.number
 
 
-def _reference(
-    event: Mapping[str, Any], kind: Kind, rule: KindRule, namer: Namer, ctx: NamingContext, lines: ReadLines,
-    fields: Fields,
-) -> None:
-    cited = _cited_line(event, namer, fields)
+def _reference(reading: Reading, lines: ReadLines, fields: Fields) -> None:
+    event, kind, rule, ctx = reading.event, reading.kind, reading.rule, reading.ctx
+    cited = _cited_line(event, reading.namer, fields)
     if rule.reference is Reference.EVENT:
         key = "cl:reference" if "cl:reference" in event or kind is not Kind.CORRECT else "eventID"
         if key not in event:
-            fields.fault("/cl:reference", f"{kind.name} needs cl:reference: the eventID of the event it answers.")
+            fields.fault(
+                "/cl:reference", f"{kind.name} needs cl:reference: the eventID of the event it answers."
+            )
         else:
             _resolve(event[key], pointer(key), ctx, fields)
     elif rule.reference is Reference.NORM_OPTIONAL:
@@ -174,9 +190,12 @@ def _reference(
         if cited is not None:
             fields.reference = cited.unit
         elif rule.reference is Reference.LINE and not fields.faults:
-            fields.fault("/bizTransactionList", f"{kind.name} names the declaration line it draws from.",
-                         f'Add {{"type": "{DECLARATION_LINE_TYPE}", "bizTransaction": '
-                         '"urn:cargoledger:line:<declaration>:<line>"}.')
+            fields.fault(
+                "/bizTransactionList",
+                f"{kind.name} names the declaration line it draws from.",
+                f'Add {{"type": "{DECLARATION_LINE_TYPE}", "bizTransaction": '
+                '"urn:cargoledger:line:<declaration>:<line>"}.',
+            )
     elif rule.reference is Reference.ORIGINAL:
         _original_line(event, ctx, lines, fields)
     if "cl:reference" in event and rule.reference not in (Reference.EVENT, Reference.EITHER):
@@ -192,14 +211,20 @@ def _cited_line(event: Mapping[str, Any], namer: Namer, fields: Fields) -> Named
         place = pointer("bizTransactionList", i, "bizTransaction")
         unit = namer.unit(item["bizTransaction"], place)
         if unit is None or unit.type is not UnitType.LINE:
-            fields.fault(place, f"{item['bizTransaction']!r} is no declaration line.",
-                         "Write urn:cargoledger:line:<declaration>:<line>.")
+            fields.fault(
+                place,
+                f"{item['bizTransaction']!r} is no declaration line.",
+                "Write urn:cargoledger:line:<declaration>:<line>.",
+            )
         else:
             found.append(unit)
             fields.units.append(unit)
     if len(found) > 1:
-        fields.fault("/bizTransactionList", f"the event draws from {len(found)} declaration lines.",
-                     "Post one event for each line.")
+        fields.fault(
+            "/bizTransactionList",
+            f"the event draws from {len(found)} declaration lines.",
+            "Post one event for each line.",
+        )
     return found[0] if found else None
 
 
@@ -209,8 +234,11 @@ def _original_line(event: Mapping[str, Any], ctx: NamingContext, lines: ReadLine
     if not lines.pairs or lines.pairs[0][0].role is not LineRole.CHANGE_OF_PURPOSE:
         return
     if not all(original):
-        fields.fault("/cl:declaration/originalLine", "a change of purpose cites the line under which the goods came in.",
-                     "Give originalDeclaration and originalLine.")
+        fields.fault(
+            "/cl:declaration/originalLine",
+            "a change of purpose cites the line under which the goods came in.",
+            "Give originalDeclaration and originalLine.",
+        )
         return
     unit = name_unit(ctx.network_secret, UnitType.LINE, *original)
     fields.reference = unit.unit
@@ -220,7 +248,9 @@ def _original_line(event: Mapping[str, Any], ctx: NamingContext, lines: ReadLine
 def _resolve(event_id: str, place: str, ctx: NamingContext, fields: Fields) -> None:
     resolved = ctx.resolve_event(event_id)
     if resolved is None:
-        fields.fault(place, f"no event {event_id!r} is known here.", "Post or fetch it first, or correct the eventID.")
+        fields.fault(
+            place, f"no event {event_id!r} is known here.", "Post or fetch it first, or correct the eventID."
+        )
     else:
         fields.reference = resolved
 

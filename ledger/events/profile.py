@@ -1,12 +1,12 @@
 """From an EPCIS event to what is signed: the customs profile and, for everything else, the open profile.
 
-`interpret` reads one event and gives the `CustodyEvent` (nonce, deadline and commitment still zero) with the names
-behind its ids. Form is checked first (EPCIS schema and rules, profile schema), then meaning; the faults of either
-step are collected and raised together, each with a JSON pointer. Pure: the same event and context give the same
-answer, whatever the order of its lists.
+`interpret` reads one event and gives the `CustodyEvent` (nonce, deadline and commitment still zero) with
+the names behind its ids. Form is checked first (EPCIS schema and rules, profile schema), then meaning; the
+faults of either step are collected and raised together, each with a JSON pointer. Pure: the same event and
+context give the same answer, whatever the order of its lists.
 
-*customs*: the event uses a term of `cl:`, or names units by `urn:cargoledger:` in a way that the inference table
-knows. *open*: any other valid EPCIS event, recorded as OBSERVE of the units that can be told.
+*customs*: the event uses a term of `cl:`, or names units by `urn:cargoledger:` in a way that the inference
+table knows. *open*: any other valid EPCIS event, recorded as OBSERVE of the units that can be told.
 
 Format: docs/formats/event-profile.md. Source: the event model (docs/formats/events.md).
 """
@@ -15,22 +15,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-from ledger.errors import InputError
-from ledger.events import cbv, schema
+from ledger.events import schema
 from ledger.events.content import Content, Count, Declaration, Norm, content_faults, read_content
 from ledger.events.context import PROFILE_PREFIX, prefixes, uses_profile
-from ledger.events.faults import Fault, refuse
+from ledger.events.declare import read_declaration
+from ledger.events.faults import Fault, InvalidEventError, refuse
 from ledger.events.ids import OWN_PREFIX, NamedMaterial, NamedUnit
-from ledger.events.kinds import RULES, KindRule, Need, infer
-from ledger.events.lines import LineName, ReadLines, read_lines
+from ledger.events.kinds import RULES, infer
+from ledger.events.lines import LineName, read_lines
 from ledger.events.model import CustodyEvent
-from ledger.events.naming import Namer, NamingContext, mentions
-from ledger.events.parties import Fields, read_fields
+from ledger.events.naming import Namer, NamingContext, Reading, mentions
+from ledger.events.parties import read_fields
 from ledger.vocabulary import Kind, Step
 
 __all__ = ["Interpretation", "LineName", "NamingContext", "interpret", "is_customs", "profile_schema"]
@@ -98,11 +97,11 @@ def is_customs(event: Mapping[str, Any]) -> bool:
 
 
 def _uses_terms(event: Mapping[str, Any]) -> bool:
-    """Whether a field of the profile's namespace stands in the event; judges nothing else of its shape."""
+    """Whether a term of the profile stands in the event; judges nothing else of its shape."""
     if not any(key.startswith(PROFILE_PREFIX + ":") for key in event):
         return False
-    # Terms without a declared prefix are meant as ours; the rules then say what is missing. A prefix `cl` that
-    # somebody else bound to another namespace is none of our business.
+    # Terms without a declared prefix are meant as ours; the rules then say what is missing. A prefix `cl`
+    # that somebody else bound to another namespace is none of our business.
     return uses_profile(event.get("@context")) or PROFILE_PREFIX not in prefixes(event.get("@context"))
 
 
@@ -117,8 +116,8 @@ def interpret(event: dict[str, Any], ctx: NamingContext) -> Interpretation:
         The event to sign and the names behind its ids.
 
     Raises:
-        InvalidEventError: the event is not valid, or does not say what its kind needs; carries every fault found.
-        NotFoundError: the poster is not in the directory.
+        InvalidEventError: the event is not valid, or does not say what its kind needs; carries every fault
+        found. NotFoundError: the poster is not in the directory.
     """
     poster = ctx.directory.participant(ctx.poster)
     customs = _uses_terms(event)
@@ -134,52 +133,55 @@ def interpret(event: dict[str, Any], ctx: NamingContext) -> Interpretation:
     correction = "errorDeclaration" in event
     if correction:
         if ctx.resolve_event(event.get("eventID", "")) is None and not customs:
-            notes.append(Fault("/eventID", "the event declared wrong is not known here; kept as an observation.",
-                               refuses=False))
+            notes.append(
+                Fault(
+                    "/eventID",
+                    "the event declared wrong is not known here; kept as an observation.",
+                    refuses=False,
+                )
+            )
             kind, step = Kind.OBSERVE, Step.NONE
         else:
             kind, step = Kind.CORRECT, Step.NONE
     found = [*_rule_faults(event, kind, step, correction=correction)]
     rule = RULES.get(kind)
     if rule is None:
-        raise refuse_all(found)
+        raise InvalidEventError(found)
     lenient = kind is Kind.OBSERVE or (kind is Kind.CORRECT and not customs)
     namer = Namer(event, ctx, lenient=lenient)
     content = read_content(event) if customs else Content()
-    lines = read_lines(event, kind, rule, namer, ctx, content)
-    fields = read_fields(event, kind, rule, namer, ctx, poster, lines, customs=customs)
+    reading = Reading(event, kind, rule, namer, ctx, content, customs)
+    lines = read_declaration(reading) if kind is Kind.DECLARE else read_lines(reading)
+    fields = read_fields(reading, poster, lines)
     occurred_at_ms = _milliseconds(event["eventTime"], "/eventTime", found)
     found += [*lines.faults, *fields.faults, *namer.faults]
     notes += refuse(dict.fromkeys(found))
-    return _assemble(event, kind, step, lines, fields, occurred_at_ms, content, tuple(dict.fromkeys(notes)),
-                     customs=customs)
-
-
-def refuse_all(faults: list[Fault]) -> Exception:
-    """The error that carries these faults; at least one of them refuses."""
-    try:
-        refuse(faults)
-    except InputError as error:
-        return error
-    return InputError("the event cannot be interpreted.")
-
-
-def _assemble(
-    event: dict[str, Any], kind: Kind, step: Step, lines: ReadLines, fields: Fields, occurred_at_ms: int,
-    content: Content, notes: tuple[Fault, ...], *, customs: bool,
-) -> Interpretation:
     signed = CustodyEvent(
-        kind=kind, step=step, lines=tuple(line for line, _ in lines.pairs), counterparty=fields.counterparty,
-        facility=fields.facility, book=fields.signed_book, reference=fields.reference, occurred_at_ms=occurred_at_ms)
+        kind=kind,
+        step=step,
+        lines=tuple(line for line, _ in lines.pairs),
+        counterparty=fields.counterparty,
+        facility=fields.facility,
+        book=fields.signed_book,
+        reference=fields.reference,
+        occurred_at_ms=occurred_at_ms,
+    )
     signed.check()
     units = [named.unit for _, named in lines.pairs if named.unit is not None]
     materials = [named.material for _, named in lines.pairs if named.material is not None]
     return Interpretation(
-        event=signed, profile="customs" if customs else "open", epcis_event_id=event.get("eventID"),
-        is_correction="errorDeclaration" in event, units=tuple(dict.fromkeys([*units, *fields.units])),
+        event=signed,
+        profile="customs" if customs else "open",
+        epcis_event_id=event.get("eventID"),
+        is_correction=correction,
+        units=tuple(dict.fromkeys([*units, *fields.units])),
         materials=tuple(dict.fromkeys([*materials, *lines.other_materials])),
-        line_names=tuple(named for _, named in lines.pairs), book=fields.book, deadline_s=fields.deadline_s,
-        content=content, notes=notes)
+        line_names=tuple(named for _, named in lines.pairs),
+        book=fields.book,
+        deadline_s=fields.deadline_s,
+        content=content,
+        notes=tuple(dict.fromkeys(notes)),
+    )
 
 
 def _kind(event: Mapping[str, Any], *, customs: bool) -> tuple[Kind, Step]:
@@ -199,18 +201,41 @@ def _rule_faults(event: Mapping[str, Any], kind: Kind, step: Step, *, correction
     faults: list[Fault] = []
     rule = RULES.get(kind)
     if rule is None:
-        return [Fault("/cl:kind", f"{kind.name} is not available on this ledger yet.",
-                      f"Available are {', '.join(k.name for k in RULES)}.")]
+        return [
+            Fault(
+                "/cl:kind",
+                f"{kind.name} is not available on this ledger yet.",
+                f"Available are {', '.join(k.name for k in RULES)}.",
+            )
+        ]
     if kind is Kind.CORRECT and not correction:
-        faults.append(Fault("/errorDeclaration", "CORRECT repeats the wrong event with an errorDeclaration.",
-                            "Add errorDeclaration with declarationTime and reason."))
+        faults.append(
+            Fault(
+                "/errorDeclaration",
+                "CORRECT repeats the wrong event with an errorDeclaration.",
+                "Add errorDeclaration with declarationTime and reason.",
+            )
+        )
     if event["type"] not in rule.types and ":" not in event["type"]:
-        faults.append(Fault("/type", f"{kind.name} cannot be said by a {event['type']}.", f"Use {' or '.join(rule.types)}."))
+        faults.append(
+            Fault(
+                "/type",
+                f"{kind.name} cannot be said by a {event['type']}.",
+                f"Use {' or '.join(rule.types)}.",
+            )
+        )
     elif ":" in event["type"] and kind not in (Kind.OBSERVE, Kind.CORRECT):
-        faults.append(Fault("/type", f"{kind.name} cannot be said by an extension event.", f"Use {rule.types[0]}."))
+        faults.append(
+            Fault("/type", f"{kind.name} cannot be said by an extension event.", f"Use {rule.types[0]}.")
+        )
     if rule.steps is not None and step not in rule.steps:
-        faults.append(Fault("/cl:step", f"{kind.name} has no step {step.name}.",
-                            f"Use {' or '.join(s.name for s in rule.steps if s)}, or leave it out."))
+        faults.append(
+            Fault(
+                "/cl:step",
+                f"{kind.name} has no step {step.name}.",
+                f"Use {' or '.join(s.name for s in rule.steps if s)}, or leave it out.",
+            )
+        )
     if step is Step.LINE_CANCELLED and kind is not Kind.CLEAR:
         faults.append(Fault("/cl:step", "LINE_CANCELLED is a step of CLEAR only."))
     return faults

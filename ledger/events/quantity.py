@@ -1,8 +1,8 @@
 """Quantities: exact decimals outside, whole micro-units inside, canonical strings in between.
 
-A quantity never is a float. More than six decimals are refused rather than rounded: customs balances must add up
-exactly. Units of measure are codes of UNECE Recommendation 20 (table `schemas/rec20.json`, generated from public
-domain data; withdrawn codes are refused, deprecated ones pointed out).
+A quantity never is a float. More than six decimals are refused rather than rounded: customs balances must
+add up exactly. Units of measure are codes of UNECE Recommendation 20 (table `schemas/rec20.json`, generated
+from public domain data; withdrawn codes are refused, deprecated ones pointed out).
 """
 
 from __future__ import annotations
@@ -22,14 +22,37 @@ _TEXT_CHARACTERS_MAX = 64
 
 # What people write instead, taken from declarations and ERP exports.
 _USUAL_SLIPS = {
-    "PCE": "H87", "PCS": "H87", "PC": "H87", "EAC": "EA", "UNT": "C62", "KG": "KGM", "KGS": "KGM", "G": "GRM", "GR": "GRM",
-    "T": "TNE", "TON": "TNE", "M": "MTR", "MT": "MTR (metre) or TNE (tonne)", "M2": "MTK", "M3": "MTQ", "L": "LTR",
-    "LT": "LTR", "ML": "MLT", "YD": "YRD", "YDS": "YRD", "PRS": "PR", "PA": "PR", "DZ": "DZN", "CM": "CMT", "MM": "MMT",
+    "PCE": "H87",
+    "PCS": "H87",
+    "PC": "H87",
+    "EAC": "EA",
+    "UNT": "C62",
+    "KG": "KGM",
+    "KGS": "KGM",
+    "G": "GRM",
+    "GR": "GRM",
+    "T": "TNE",
+    "TON": "TNE",
+    "M": "MTR",
+    "MT": "MTR (metre) or TNE (tonne)",
+    "M2": "MTK",
+    "M3": "MTQ",
+    "L": "LTR",
+    "LT": "LTR",
+    "ML": "MLT",
+    "YD": "YRD",
+    "YDS": "YRD",
+    "PRS": "PR",
+    "PA": "PR",
+    "DZ": "DZN",
+    "CM": "CMT",
+    "MM": "MMT",
 }
 
 
 def canonical(number: int | Decimal) -> str:
-    """The one way to write a number: no exponent, no leading plus or zeros, no trailing zeros after the point.
+    """The one way to write a number: no exponent, no leading plus or zeros, no trailing zeros after the
+    point.
 
     `Decimal("1.50")` gives `1.5`, `Decimal("1E+2")` gives `100`, minus zero gives `0`.
 
@@ -47,7 +70,8 @@ def canonical(number: int | Decimal) -> str:
 
 
 def parse_decimal(value: Any, pointer: str = "") -> Decimal:
-    """A number given as a JSON number or as a plain decimal string (`"12.5"`; no exponent, no grouping, no comma).
+    """A number given as a JSON number or as a plain decimal string (`"12.5"`; no exponent, no grouping, no
+    comma).
 
     Raises:
         InputError: anything else.
@@ -58,8 +82,11 @@ def parse_decimal(value: Any, pointer: str = "") -> Decimal:
         return value
     if isinstance(value, str) and len(value) <= _TEXT_CHARACTERS_MAX and _PLAIN.fullmatch(value):
         return Decimal(value)
-    raise InputError(f"{value!r} is not a number.", pointer=pointer,
-                     remedy="Write digits with a point as decimal mark, without grouping, unit or exponent.")
+    raise InputError(
+        f"{value!r} is not a number.",
+        pointer=pointer,
+        remedy="Write digits with a point as decimal mark, without grouping, unit or exponent.",
+    )
 
 
 def to_micro(value: int | Decimal, pointer: str = "") -> int:
@@ -71,17 +98,26 @@ def to_micro(value: int | Decimal, pointer: str = "") -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not Decimal(value).is_finite():
         raise InputError(f"{value!r} is not a quantity.", pointer=pointer)
     if value < 0:
-        raise InputError(f"the quantity {canonical(value)} is negative.", pointer=pointer,
-                         remedy="Say with the kind of the event in which direction goods move.")
+        raise InputError(
+            f"the quantity {canonical(value)} is negative.",
+            pointer=pointer,
+            remedy="Say with the kind of the event in which direction goods move.",
+        )
     text = canonical(value)
     whole, _, decimals = text.partition(".")
     if len(decimals) > 6:
-        raise InputError(f"the quantity {text} has {len(decimals)} decimals; at most six are kept.", pointer=pointer,
-                         remedy="Round it where it is measured, or use a smaller unit of measure.")
+        raise InputError(
+            f"the quantity {text} has {len(decimals)} decimals; at most six are kept.",
+            pointer=pointer,
+            remedy="Round it where it is measured, or use a smaller unit of measure.",
+        )
     micro = int(whole) * MICRO + int(decimals.ljust(6, "0"))
     if micro > QUANTITY_MICRO_MAX:
-        raise InputError(f"the quantity {text} is larger than {format_micro(QUANTITY_MICRO_MAX)}.", pointer=pointer,
-                         remedy="Use a larger unit of measure.")
+        raise InputError(
+            f"the quantity {text} is larger than {format_micro(QUANTITY_MICRO_MAX)}.",
+            pointer=pointer,
+            remedy="Use a larger unit of measure.",
+        )
     return micro
 
 
@@ -111,13 +147,20 @@ def unit_fault(code: Any) -> tuple[str, str, bool] | None:
         None if it is in use; else (message, remedy, whether it must be refused).
     """
     if not isinstance(code, str):
-        return f"the unit of measure {code!r} is not a text.", "Use a code of UNECE Recommendation 20, such as KGM.", True
+        return (
+            f"the unit of measure {code!r} is not a text.",
+            "Use a code of UNECE Recommendation 20, such as KGM.",
+            True,
+        )
     table = _rec20()
     if code in table["codes"]:
         return None
     if code in table["deprecated"]:
-        return (f"the unit of measure {code} ({table['deprecated'][code]}) is deprecated in UNECE Recommendation 20.",
-                "Use its successor.", False)
+        return (
+            f"the unit of measure {code} ({table['deprecated'][code]}) is deprecated in Recommendation 20.",
+            "Use its successor.",
+            False,
+        )
     remedy = "Use a code of UNECE Recommendation 20, such as KGM, MTR or H87."
     if code.upper() in table["codes"]:
         remedy = f"Write {code.upper()}."

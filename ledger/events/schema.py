@@ -1,7 +1,8 @@
-"""Validity of EPCIS 2.0 documents and events: our JSON Schema (formats asserted), then the rules a schema cannot say.
+"""Validity of EPCIS 2.0 documents and events: our JSON Schema (formats asserted), then the rules a schema
+cannot say.
 
-All faults are collected, each with a JSON pointer and a remedy; nothing is repaired. `strict` is the customs profile:
-what is only pointed out in an open document is refused there.
+All faults are collected, each with a JSON pointer and a remedy; nothing is repaired. `strict` is the
+customs profile: what is only pointed out in an open document is refused there.
 
 Source: EPCIS 2.0 (standards section 1), CBV 2.0 (section 2), refusals of section 5.5.
 """
@@ -9,6 +10,7 @@ Source: EPCIS 2.0 (standards section 1), CBV 2.0 (section 2), refusals of sectio
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
@@ -23,15 +25,21 @@ from referencing.jsonschema import DRAFT7
 from ledger.events import rules
 from ledger.events.context import context_faults, merge_contexts
 from ledger.events.faults import Fault, pointer
-from ledger.limits import DEFAULT_LIMITS
 
 DOCUMENT_TYPES = ("EPCISDocument", "EPCISQueryDocument")
 _EVENT_LISTS = {
     "EPCISDocument": ("epcisBody", "eventList"),
     "EPCISQueryDocument": ("epcisBody", "queryResults", "resultsBody", "eventList"),
 }
-_WORDS_OF_TYPES = {"object": "an object", "array": "a list", "string": "a text", "number": "a number",
-                   "integer": "a whole number", "boolean": "true or false", "null": "null"}
+_WORDS_OF_TYPES = {
+    "object": "an object",
+    "array": "a list",
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
 
 
 def event_schema() -> dict[str, Any]:
@@ -53,14 +61,17 @@ def check_document(value: Any) -> list[Fault]:
     if isinstance(value, list):
         if not value:
             return [Fault("", "the list contains no event.")]
-        return [fault.under(f"/{i}") for i, event in enumerate(value) for fault in _check_bare(event)] + \
-            rules.duplicates([(f"/{i}", event) for i, event in enumerate(value)])
+        return [
+            fault.under(f"/{i}") for i, event in enumerate(value) for fault in _check_bare(event)
+        ] + rules.duplicates([(f"/{i}", event) for i, event in enumerate(value)])
     if not isinstance(value, dict):
         return [Fault("", "an EPCIS document is a JSON object, this is not one.")]
     if value.get("type") not in DOCUMENT_TYPES and "epcisBody" not in value:
         return _check_bare(value)
     faults = _schema_faults("epcis-document", value)
-    faults += [f for f in context_faults(value.get("@context")) if not (f.refuses and "@context" not in value)]
+    faults += [
+        f for f in context_faults(value.get("@context")) if not (f.refuses and "@context" not in value)
+    ]
     events = event_list(value)
     for place, event in events:
         if isinstance(event, dict):
@@ -123,42 +134,64 @@ def _translate(error: ValidationError) -> Iterator[Fault]:
     """Say in plain words, at the exact place, what a schema error means."""
     place = pointer(*error.absolute_path)
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    found: Any = error.instance
     remedy = schema.get("remedy", "")
+    wanted: Any = error.validator_value
     if error.validator == "required":
-        missing = next(n for n in error.validator_value if n not in error.instance and error.message.startswith(repr(n)))
-        yield Fault(place + pointer(missing), f"{missing} is missing.", schema.get("remedies", {}).get(missing, ""))
+        missing = next(n for n in wanted if n not in found and error.message.startswith(repr(n)))
+        yield Fault(
+            place + pointer(missing), f"{missing} is missing.", schema.get("remedies", {}).get(missing, "")
+        )
     elif error.validator == "additionalProperties":
         known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-        for key in error.instance:
-            if key not in known and not (patterns and ":" in key.strip(":")):
-                yield Fault(place + pointer(key), f"{key!r} is not a field here.",
-                            "Remove it, or write it with a declared prefix (ex:name) if it is an extension."
-                            if patterns else f"Allowed are {', '.join(known)}.")
+        for key in found:
+            if key not in known and not any(re.search(pattern, key) for pattern in patterns):
+                yield Fault(
+                    place + pointer(key),
+                    f"{key!r} is not a field here.",
+                    "Remove it, or write it with a declared prefix (ex:name) if it is an extension."
+                    if patterns
+                    else f"Allowed are {', '.join(known)}.",
+                )
     elif error.validator == "dependencies":
-        for key, needed in error.validator_value.items():
-            if key in error.instance:
-                yield from (Fault(place + pointer(n), f"{n} is missing beside {key}.", "Add it: KGM, MTR, H87 ...")
-                            for n in needed if n not in error.instance)
-    elif error.validator == "not" and isinstance(error.instance, str) and "propertyNames" in error.schema_path:
-        yield Fault(place + pointer(error.instance), f"{_short(error.instance)} {schema['message']}.", remedy)
+        for key, needed in wanted.items():
+            if key in found:
+                yield from (
+                    Fault(place + pointer(n), f"{n} is missing beside {key}.", "Add it: KGM, MTR, H87 ...")
+                    for n in needed
+                    if n not in found
+                )
+    elif error.validator == "not" and isinstance(found, str) and "propertyNames" in error.schema_path:
+        yield Fault(place + pointer(found), f"{_short(found)} {schema['message']}.", remedy)
     elif "message" in schema:
-        yield Fault(place, f"{_short(error.instance)} {schema.get('message', error.message)}.", remedy)
+        yield Fault(place, f"{_short(found)} {schema.get('message', error.message)}.", remedy)
     elif error.validator == "type":
-        wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-        yield Fault(place, f"{_short(error.instance)} must be {' or '.join(_WORDS_OF_TYPES[t] for t in wanted)}.", remedy)
+        types = wanted if isinstance(wanted, list) else [wanted]
+        yield Fault(
+            place,
+            f"{_short(found)} must be {' or '.join(_WORDS_OF_TYPES[t] for t in types)}.",
+            remedy,
+        )
     elif error.validator == "uniqueItems":
         yield Fault(place, "the list names something twice.", "Name it once.")
     elif error.validator == "minItems":
         yield Fault(place, "the list is empty.", "Leave the field out, or fill the list.")
     elif error.validator == "enum":
-        yield Fault(place, f"{_short(error.instance)} is not one of {', '.join(map(str, error.validator_value))}.", remedy)
+        yield Fault(place, f"{_short(found)} is not one of {', '.join(map(str, wanted))}.", remedy)
     else:
-        yield Fault(place, f"{_short(error.instance)}: {error.message[:200]}.", remedy)
+        yield Fault(place, f"{_short(found)}: {error.message[:200]}.", remedy)
 
 
 def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value) if not isinstance(value, dict | list) else \
-        "the object" if isinstance(value, dict) else "the list"
+    text = (
+        repr(value)
+        if isinstance(value, str)
+        else str(value)
+        if not isinstance(value, dict | list)
+        else "the object"
+        if isinstance(value, dict)
+        else "the list"
+    )
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -172,8 +205,6 @@ def _load(name: str) -> dict[str, Any]:
 @cache
 def _validator(name: str) -> Draft7Validator:
     registry: Registry[Any] = Registry().with_resource(
-        "urn:cargoledger:schema:epcis-event:1", DRAFT7.create_resource(_load("epcis-event")))
+        "urn:cargoledger:schema:epcis-event:1", DRAFT7.create_resource(_load("epcis-event"))
+    )
     return Draft7Validator(_load(name), registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER)
-
-
-EVENTS_MAX = DEFAULT_LIMITS.capture_events_max

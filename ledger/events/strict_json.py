@@ -1,8 +1,8 @@
 """JSON in and out without losing or inventing anything.
 
-In: UTF-8 only (one leading byte order mark is dropped), no duplicate keys, no NaN or Infinity, no lone surrogates,
-no U+0000, bounded depth, size and length of numbers. Numbers become `int` or `Decimal`, never float. Every fault
-has a JSON pointer. Out: the same values again, numbers with the digits they came with.
+In: UTF-8 only (one leading byte order mark is dropped), no duplicate keys, no NaN or Infinity, no lone
+surrogates, no U+0000, bounded depth, size and length of numbers. Numbers become `int` or `Decimal`, never
+float. Every fault has a JSON pointer. Out: the same values again, numbers with the digits they came with.
 
 Source: RFC 8259; refusals of RFC 8785 (duplicate keys, lone surrogates), standards section 5.6.
 """
@@ -59,19 +59,32 @@ def parse_json(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
         InvalidEventError: not JSON, or JSON that two readers could read differently.
     """
     if len(data) > limits.body_bytes_max:
-        raise TooLargeError(f"the document has {len(data)} bytes, at most {limits.body_bytes_max} are taken.",
-                            remedy="Send it in parts.")
+        raise TooLargeError(
+            f"the document has {len(data)} bytes, at most {limits.body_bytes_max} are taken.",
+            remedy="Send it in parts.",
+        )
     try:
         text = data.removeprefix(_BOM).decode("utf-8")
     except UnicodeDecodeError as fault:
-        raise InvalidEventError([Fault("", f"the document is not UTF-8 (byte {fault.start}).",
-                                       "Save it as UTF-8.")]) from fault
+        raise InvalidEventError(
+            [Fault("", f"the document is not UTF-8 (byte {fault.start}).", "Save it as UTF-8.")]
+        ) from fault
     try:
-        value = json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant,
-                           object_pairs_hook=_object)
+        value = json.loads(
+            text,
+            parse_float=_decimal,
+            parse_int=_integer,
+            parse_constant=_constant,
+            object_pairs_hook=_object,
+        )
     except json.JSONDecodeError as fault:
-        raise InvalidEventError([Fault("", f"the document is not JSON: {fault.msg} in line {fault.lineno}, "
-                                           f"column {fault.colno}.")]) from fault
+        raise InvalidEventError(
+            [
+                Fault(
+                    "", f"the document is not JSON: {fault.msg} in line {fault.lineno}, column {fault.colno}."
+                )
+            ]
+        ) from fault
     except RecursionError as fault:
         raise InvalidEventError([_too_deep("", limits)]) from fault
     faults: list[Fault] = []
@@ -97,9 +110,7 @@ def _dump(value: Any, parts: list[str]) -> None:
         parts.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, str):
         parts.append(json.dumps(value, ensure_ascii=False))
-    elif isinstance(value, int):
-        parts.append(str(value))
-    elif isinstance(value, Decimal) and value.is_finite():
+    elif isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()):
         parts.append(str(value))
     elif isinstance(value, dict):
         parts.append("{")
@@ -117,7 +128,9 @@ def _dump(value: Any, parts: list[str]) -> None:
             _dump(item, parts)
         parts.append("]")
     else:
-        raise InputError(f"{type(value).__name__} cannot be written as JSON here (numbers are int or Decimal).")
+        raise InputError(
+            f"{type(value).__name__} cannot be written as JSON here (numbers are int or Decimal)."
+        )
 
 
 def _decimal(text: str) -> Any:
@@ -125,7 +138,11 @@ def _decimal(text: str) -> Any:
         return _Unusable(f"a number of {len(text)} characters is too long.")
     number = Decimal(text)
     exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(exponent) > NUMBER_EXPONENT_MAX or abs(number.adjusted()) > NUMBER_EXPONENT_MAX:
+    if (
+        not isinstance(exponent, int)
+        or abs(exponent) > NUMBER_EXPONENT_MAX
+        or abs(number.adjusted()) > NUMBER_EXPONENT_MAX
+    ):
         return _Unusable(f"the number {text} is out of range.")
     return number
 
@@ -170,8 +187,12 @@ def _walk(value: Any, place: str, depth: int, limits: Limits, faults: list[Fault
                 _walk(item, f"{place}/{i}", depth + 1, limits, faults)
             return
         if isinstance(value, _Repeated):
-            faults += [Fault(place + pointer(key), f"the key {key!r} stands twice in one object.", "Keep one of them.")
-                       for key in value.repeated]
+            faults += [
+                Fault(
+                    place + pointer(key), f"the key {key!r} stands twice in one object.", "Keep one of them."
+                )
+                for key in value.repeated
+            ]
         for key, item in value.items():
             if not key.isascii():
                 _check_text(key, place, faults)
@@ -182,5 +203,10 @@ def _check_text(text: str, place: str, faults: list[Fault]) -> None:
     if "\0" in text:
         faults.append(Fault(place, "a text contains the character U+0000.", "Remove it."))
     if not text.isascii() and _SURROGATE.search(text):
-        faults.append(Fault(place, "a text contains half a surrogate pair, which is no character.",
-                            "Write the whole character."))
+        faults.append(
+            Fault(
+                place,
+                "a text contains half a surrogate pair, which is no character.",
+                "Write the whole character.",
+            )
+        )

@@ -5,12 +5,13 @@
     root = RFC 6962 tree over the leaves, sorted by pointer
 
 There is one leaf for every top-level field, one more for every element of a top-level list, and one for the
-submitter. Fields that a server adds (`recordTime`) are left out. A whole event opens with the 32-byte secret; one
-field opens with its value, salt and path and shows nothing of the others. Numbers go in as strings, because JCS
-writes doubles: `#` and the canonical decimal, so that 9007199254740993 and …992 differ, 5 and 5.0 do not, and the
-text "5" is another thing than the number 5.
+submitter. Fields that a server adds (`recordTime`) are left out. A whole event opens with the 32-byte
+secret; one field opens with its value, salt and path and shows nothing of the others. Numbers go in as
+strings, because JCS writes doubles: `#` and the canonical decimal, so that 9007199254740993 and …992
+differ, 5 and 5.0 do not, and the text "5" is another thing than the number 5.
 
-Byte-level format and vectors: docs/formats/commitment.md. Source: RFC 8785 (jcs), RFC 6962 (tree), RFC 6901 (pointer).
+Byte-level format and vectors: docs/formats/commitment.md. Source: RFC 8785 (jcs), RFC 6962 (tree), RFC 6901
+(pointer).
 """
 
 from __future__ import annotations
@@ -79,13 +80,17 @@ def commit(event: dict[str, Any], secret: bytes, *, submitter: str) -> Commitmen
         submitter: short id of the participant that signs.
 
     Raises:
-        InputError: a secret of another length, a float, a text that is no Unicode, or a field named `cl:submitter`.
+        InputError: a secret of another length, a float, a text that is no Unicode, or a field named
+        `cl:submitter`.
     """
     if len(secret) != SECRET_BYTES:
         raise InputError(f"the secret of a commitment has {SECRET_BYTES} bytes, this one {len(secret)}.")
     if SUBMITTER_FIELD in event:
-        raise InputError(f"an event may not contain {SUBMITTER_FIELD}: it is committed to for the signer.",
-                         pointer=SUBMITTER_POINTER, remedy="Remove the field.")
+        raise InputError(
+            f"an event may not contain {SUBMITTER_FIELD}: it is committed to for the signer.",
+            pointer=SUBMITTER_POINTER,
+            remedy="Remove the field.",
+        )
     fields: list[tuple[str, Any]] = [(SUBMITTER_POINTER, submitter)]
     for key, value in event.items():
         if key in LEFT_OUT:
@@ -109,8 +114,11 @@ def open_field(commitment: Commitment, pointer: str) -> FieldProof:
         if leaf.pointer == pointer:
             path = merkle.inclusion_proof([other.hash for other in commitment.leaves], index)
             return FieldProof(pointer, leaf.value, leaf.salt, index, len(commitment.leaves), tuple(path))
-    raise InputError(f"the event has no committed field {pointer!r}.", pointer=pointer,
-                     remedy=f"It has {', '.join(leaf.pointer for leaf in commitment.leaves[:20])}.")
+    raise InputError(
+        f"the event has no committed field {pointer!r}.",
+        pointer=pointer,
+        remedy=f"It has {', '.join(leaf.pointer for leaf in commitment.leaves[:20])}.",
+    )
 
 
 def verify_field(proof: FieldProof, root: bytes) -> None:
@@ -123,15 +131,15 @@ def verify_field(proof: FieldProof, root: bytes) -> None:
     Raises:
         TrustError: it does not.
     """
-    # (1)
+    # (1) Size of the salt.
     if len(proof.salt) != SECRET_BYTES:
         raise TrustError("the salt of the shown field has not 32 bytes.")
-    # (2)
+    # (2) The leaf, recomputed.
     try:
         leaf = _leaf_hash(proof.pointer, proof.value, proof.salt)
     except InputError as fault:
         raise TrustError(f"the shown field cannot be hashed: {fault.message}") from fault
-    # (3)
+    # (3) Its place in the tree.
     merkle.verify_inclusion(leaf, proof.index, proof.size, proof.path, root)
 
 

@@ -1,8 +1,8 @@
 """Merkle trees of RFC 6962: root, inclusion proof and its verification.
 
-Leaves and nodes are hashed with different first bytes (0x00 and 0x01), so a node can never pass for a leaf. Pure
-functions over lists of 32-byte leaf hashes; a verifier returns None or raises. A proof that is too long fails like
-one that is too short.
+Leaves and nodes are hashed with different first bytes (0x00 and 0x01), so a node can never pass for a leaf.
+Pure functions over lists of 32-byte leaf hashes; a verifier returns None or raises. A proof that is too
+long fails like one that is too short.
 
 Source: RFC 6962 section 2.1; RFC 9162 section 2.1.3.2 for verification.
 """
@@ -97,15 +97,15 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
 
     Source: RFC 9162 section 2.1.3.2.
     """
-    # (1)
+    # (1) The index lies inside the tree.
     if not 0 <= index < size:
         raise TrustError(f"the proof names leaf {index} of a tree of {size} leaves.")
-    # (2)
+    # (2) Sizes of hashes and path.
     if len(path) > DEFAULT_LIMITS.proof_hashes_max:
         raise TrustError(f"the proof has {len(path)} hashes, more than any tree needs.")
     if any(len(part) != HASH_BYTES for part in (leaf, expected_root, *path)):
         raise TrustError("a hash of the proof has not 32 bytes.")
-    # (3) and (4), walking up: `place` and `last` are the positions of our node and of the last node on each level.
+    # (3) and (4), walking up: `place` and `last` are our node and the last node of each level.
     computed, place, last = leaf, index, size - 1
     for part in path:
         if last == 0:
