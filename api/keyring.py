@@ -49,7 +49,7 @@ class Keyring:
 
     def __init__(self, settings: Settings, seed: bytes | None = None) -> None:
         self._settings = settings
-        self._seed = seed
+        self.seed = seed
 
     def make_network(self) -> None:
         """Make the keys of the home itself, those that are missing."""
@@ -171,7 +171,7 @@ class Keyring:
                 return load(where)
 
     def _derived(self, label: str) -> bytes | None:
-        return None if self._seed is None else hmac.digest(self._seed, label.encode(), "sha256")
+        return None if self.seed is None else hmac.digest(self.seed, label.encode(), "sha256")
 
 
 def check_id(participant_id: str) -> None:

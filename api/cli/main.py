@@ -1,0 +1,36 @@
+"""The `cargoledger` command: `main()` is its entry point. One module per group of commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from api.cli import asking, network, posting, serving
+from api.cli.shell import run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="""Custody and material balance of duty-free goods, from signed events.
+
+    A home is a folder with keys, ledger, gateway and index. Start one with `init`, post EPCIS documents
+    with `post`, ask with `show`, `trace`, `settle` and `check`, prove with `verify`.
+    """,
+)
+network.add_to(app)
+posting.add_to(app)
+asking.add_to(app)
+serving.add_to(app)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    run(app, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

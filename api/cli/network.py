@@ -1,0 +1,298 @@
+"""Commands that set up a home and its network: init, participant, facility, book, key, token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from api.cli.shell import HomeOption, JsonOption, emit, home_path, opened
+from ledger.errors import InputError
+from ledger.vocabulary import BookOption, Role
+
+if TYPE_CHECKING:
+    from api.home import Home
+
+participant_app = typer.Typer(no_args_is_help=True, help="Admit participants and list them.")
+facility_app = typer.Typer(no_args_is_help=True, help="Register places.")
+book_app = typer.Typer(no_args_is_help=True, help="Open books: the accounts that are settled together.")
+key_app = typer.Typer(no_args_is_help=True, help="Make and list signing keys.")
+token_app = typer.Typer(no_args_is_help=True, help="Issue tokens for the HTTP server and the web page.")
+
+ROLES = ", ".join(role.name.lower() for role in Role if role.name)
+OPTIONS = ", ".join(option.name.lower() for option in BookOption if option.name)
+DAY_S = 86_400
+_Flag = TypeVar("_Flag", Role, BookOption)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into the app."""
+    app.command("init")(init)
+    app.add_typer(participant_app, name="participant")
+    app.add_typer(facility_app, name="facility")
+    app.add_typer(book_app, name="book")
+    app.add_typer(key_app, name="key")
+    app.add_typer(token_app, name="token")
+
+
+def init(
+    name: Annotated[
+        str, typer.Option(help="Name of the ledger, signed into its checkpoints.")
+    ] = "cargoledger",
+    rpc_url: Annotated[
+        str, typer.Option("--rpc", help="JSON-RPC URL of an EVM network; without it the ledger is embedded.")
+    ] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a ledger: make keys, deploy the contracts, prepare the index.
+
+    Safe to repeat: an interrupted start goes on where it stopped, a finished one changes nothing.
+
+    Example: cargoledger init --home ./ledger --name hai-phong
+    """
+    from api.home import Home
+
+    with Home.create(
+        home_path(home), name=name, engine="rpc" if rpc_url else "embedded", rpc_url=rpc_url
+    ) as made:
+        deployment = made.deployment
+        document = {
+            "home": str(made.path.resolve()),
+            "chainId": deployment.chain_id,
+            "ledger": "0x" + deployment.ledger.hex(),
+            "participants": "0x" + deployment.participants.hex(),
+            "manager": "0x" + deployment.manager.hex(),
+            "block": deployment.block_number,
+        }
+    emit(
+        document,
+        as_json,
+        lambda: (
+            f"The ledger is ready in {document['home']}.\n"
+            f"  chain {document['chainId']}, contract {document['ledger']}\n"
+            "Next: cargoledger participant add customs --name 'Customs' --role customs --hold-bit 0"
+        ),
+    )
+
+
+@participant_app.command("add")
+def participant_add(
+    participant_id: Annotated[str, typer.Argument(metavar="ID", help="Short id, such as cfs-1.")],
+    *,
+    name: Annotated[str, typer.Option(help="Name as people know it.")],
+    role: Annotated[list[str], typer.Option(help=f"One or more of: {ROLES}.")],
+    uri: Annotated[
+        str,
+        typer.Option(
+            help="How EPCIS events name it [default: urn:cargoledger:participant:ID].", show_default=False
+        ),
+    ] = "",
+    hold_bit: Annotated[int, typer.Option(help="Which hold it may set, 0 to 15; 255 for none.")] = 255,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Make no keys here: the participant keeps its own.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Admit a participant: entry in the directory, keys, admission on the ledger.
+
+    Example: cargoledger participant add cfs-1 --name 'CFS One' --role warehouse
+    """
+    with opened(home) as opened_home:
+        entry = opened_home.admit(
+            participant_id, name=name, uri=uri, roles=_roles(role), hold_bit=hold_bit, keys=not without_keys
+        )
+        document = _participants(opened_home, {entry.id})[0]
+    emit(document, as_json, lambda: f"{entry.name} is participant {entry.number} ({entry.id}).")
+
+
+@participant_app.command("list")
+def participant_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the participants of the directory.
+
+    Example: cargoledger participant list --json
+    """
+    from api.cli.render import table
+
+    with opened(home) as opened_home:
+        rows = _participants(opened_home, None)
+    emit(
+        {"participants": rows},
+        as_json,
+        lambda: table(
+            "Participants",
+            ("no.", "id", "name", "roles", "hold bit", "signs here"),
+            [
+                (
+                    str(r["number"]),
+                    str(r["id"]),
+                    str(r["name"]),
+                    ", ".join(r["roles"]).lower(),
+                    "" if r["holdBit"] == 255 else str(r["holdBit"]),
+                    "yes" if r["keysHere"] else "",
+                )
+                for r in rows
+            ],
+        ),
+    )
+
+
+@facility_app.command("add")
+def facility_add(
+    facility_id: Annotated[str, typer.Argument(metavar="ID", help="Short id of the place.")],
+    *,
+    name: Annotated[str, typer.Option(help="Name as people know it.")],
+    uri: Annotated[str, typer.Option(help="How EPCIS events name it (bizLocation).")],
+    operator: Annotated[str, typer.Option(help="Id of the participant that runs it.")],
+    supervised: Annotated[bool, typer.Option("--supervised", help="Under customs supervision.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a place.
+
+    Example: cargoledger facility add yard-1 --name 'Yard 1' --uri urn:epc:id:sgln:89312.2.0 --operator yard
+    """
+    with opened(home) as opened_home:
+        entry = opened_home.add_facility(
+            facility_id, name=name, uri=uri, operator=operator, supervised=supervised
+        )
+    document = {
+        "number": entry.number,
+        "id": entry.id,
+        "uri": entry.uri,
+        "name": entry.name,
+        "operator": entry.operator,
+        "supervised": entry.supervised,
+    }
+    emit(document, as_json, lambda: f"{entry.name} is facility {entry.number} ({entry.id}).")
+
+
+@book_app.command("add")
+def book_add(
+    book_id: Annotated[str, typer.Argument(metavar="ID", help="Short id of the book.")],
+    *,
+    name: Annotated[str, typer.Option(help="Name as people know it.")],
+    owner: Annotated[str, typer.Option(help="Id of the processor that owns it.")],
+    regime: Annotated[str, typer.Option(help="Customs regime: SXXK, GC or EPE.")],
+    option: Annotated[list[str] | None, typer.Option(help=f"Any of: {OPTIONS}.", show_default=False)] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open a book.
+
+    Example: cargoledger book add dmg-sxxk --name 'Demo Garment SXXK' --owner demo-garment --regime SXXK
+    """
+    options = BookOption(0)
+    for word in option or []:
+        options |= _member(BookOption, word, "option")
+    with opened(home) as opened_home:
+        entry = opened_home.add_book(book_id, name=name, owner=owner, regime=regime, options=options)
+    document = {
+        "number": entry.number,
+        "id": entry.id,
+        "name": entry.name,
+        "owner": entry.owner,
+        "regime": entry.regime,
+        "options": [o.name for o in BookOption if o in entry.options],
+    }
+    emit(document, as_json, lambda: f"{entry.name} is book {entry.number} ({entry.id}).")
+
+
+@key_app.command("new")
+def key_new(
+    participant: Annotated[str, typer.Option("--as", help="Participant that the key will sign for.")],
+    days: Annotated[int, typer.Option(min=1, help="Days for which it may sign, from now.")] = 365,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make another signing key for a participant and register it on the ledger.
+
+    Example: cargoledger key new --as terminal --days 90
+    """
+    with opened(home) as opened_home:
+        now = opened_home.clock()
+        address, path = opened_home.add_signer(
+            participant, valid_from_s=now, valid_until_s=now + days * DAY_S
+        )
+        document = {
+            "participant": participant,
+            "address": address,
+            "file": str(path),
+            "validFrom": now,
+            "validUntil": now + days * DAY_S,
+        }
+    emit(document, as_json, lambda: f"{address} signs for {participant} for {days} days.\nKey file: {path}")
+
+
+@key_app.command("list")
+def key_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the key files of this home, never their content.
+
+    Example: cargoledger key list
+    """
+    from api.cli.render import table
+
+    with opened(home) as opened_home:
+        rows = [
+            {"owner": owner, "key": what, "file": str(path)}
+            for owner, what, path in opened_home.keyring.listed()
+        ]
+    emit(
+        {"keys": rows},
+        as_json,
+        lambda: table("Keys", ("owner", "key", "file"), [(r["owner"], r["key"], r["file"]) for r in rows]),
+    )
+
+
+@token_app.command("new")
+def token_new(
+    participant: Annotated[str, typer.Option("--as", help="Participant that the token stands for.")],
+    label: Annotated[str, typer.Option(help="What it is for, to tell tokens apart.")] = "",
+    days: Annotated[int, typer.Option(min=1, help="Days for which it is valid.")] = 365,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue a token for the HTTP server and the web page. It is shown once and kept only as a hash.
+
+    Example: cargoledger token new --as terminal --label 'gate 3'
+    """
+    with opened(home) as opened_home:
+        token, expires_at_s = opened_home.issue_token(participant, label=label, valid_s=days * DAY_S)
+    document = {"participant": participant, "token": token, "label": label, "expiresAt": expires_at_s}
+    emit(
+        document,
+        as_json,
+        lambda: f"{token}\nIt stands for {participant} for {days} days and is shown only now: keep it safe.",
+    )
+
+
+def _participants(home: Home, only: set[str] | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": p.number,
+            "id": p.id,
+            "name": p.name,
+            "uri": p.uri,
+            "roles": [r.name for r in Role if r in p.roles],
+            "holdBit": p.hold_bit,
+            "keysHere": home.keyring.holds(p.id),
+        }
+        for p in home.directory.participants
+        if only is None or p.id in only
+    ]
+
+
+def _roles(words: list[str]) -> Role:
+    roles = Role(0)
+    for word in words:
+        roles |= _member(Role, word, "role")
+    return roles
+
+
+def _member(enum: type[_Flag], word: str, what: str) -> _Flag:
+    try:
+        return enum[word.strip().upper().replace("-", "_")]
+    except KeyError as fault:
+        known = ", ".join(str(m.name).lower() for m in enum)
+        raise InputError(f"there is no {what} {word!r}.", remedy=f"Known: {known}.") from fault

@@ -1,0 +1,547 @@
+"""The composition root: one folder with keys, ledger, gateway and index, put together for the ways in.
+
+    cargoledger.toml    settings (docs/settings.md)
+    deployment.json     where the contracts are
+    directory.json      names for numbers
+    keys/               see `keyring`
+    chain.sqlite        the embedded ledger
+    gateway.sqlite      outbox, payloads, grants, tokens
+    posters/            nonces and secrets, one file a participant
+    index.sqlite        the index
+
+Parts are opened when first used: reading the index needs no ledger, so questions can be asked while a server
+has the ledger open. `create` may be killed at any moment and run again; so may all that sets something up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlmodel import Session
+
+from api.keyring import Keyring, check_id
+from api.posting import Posting, PostResult, Settling
+from ledger.chain.authority import FOREVER_S, NO_HOLD, Authority
+from ledger.chain.deploy import Deployment, deploy
+from ledger.directory import BookEntry, Directory, FacilityEntry, ParticipantEntry
+from ledger.errors import AuthenticationError, ConflictError, InputError, NotFoundError, UnavailableError
+from ledger.settings import SETTINGS_FILE, Settings, write_settings
+from ledger.vocabulary import BookOption, Regime, Role
+
+if TYPE_CHECKING:
+    from indexer.indexer import Indexer
+    from sqlalchemy import Engine
+
+    from ledger.chain.client import ChainClient
+    from ledger.gateway.gateway import Gateway
+    from ledger.gateway.payloads import PayloadStore
+    from ledger.gateway.poster import Poster
+    from ledger.gateway.store import Store
+    from ledger.gateway.tokens import TokenRegistry
+    from ledger.keys.signers import Signer
+
+SERVER_FILE = "server.json"
+URI_PREFIX = "urn:cargoledger:participant:"
+NO_OPTIONS = BookOption(0)
+
+Clock = Callable[[], int]
+"""Seconds since 1970 UTC."""
+
+
+class Home:
+    """A home, opened. Use it as a context manager, or call `close`."""
+
+    def __init__(self, settings: Settings, *, seed: bytes | None = None, clock: Clock | None = None) -> None:
+        """Use `Home.create` or `Home.open`."""
+        self.path = settings.home
+        self.settings = settings
+        self.clock: Clock = clock or _wall_clock
+        self.directory = Directory.load(settings.path(settings.directory))
+        self.keyring = Keyring(settings, seed)
+        self._lock = threading.RLock()
+        self._wakers: list[Callable[[], None]] = []
+
+    # making and opening
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        name: str = "cargoledger",
+        engine: str = "embedded",
+        rpc_url: str = "",
+        seed: bytes | None = None,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Home:
+        """Make a home and its ledger, or go on with one that was begun.
+
+        Args:
+            path: the folder.
+            name: of the ledger; signed into its checkpoints.
+            engine: `embedded`, or `rpc` for an EVM network.
+            rpc_url: JSON-RPC address of that network.
+            seed: every key follows from it. For demonstrations only: whoever knows it knows all keys.
+            clock: seconds since 1970 UTC; the machine's if None.
+            environment: variables that overrule the settings file; None for none.
+
+        Raises:
+            ConflictError: the home exists with another name or engine.
+            UnavailableError: another process uses it, or the network does not answer.
+        """
+        if engine not in ("embedded", "rpc") or (engine == "rpc") != bool(rpc_url):
+            raise InputError("an engine is embedded, or rpc with its address.")
+        chain = rpc_url or "embedded:chain.sqlite"
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (path / SETTINGS_FILE).exists():
+            known = Settings.load(path)
+            if (known.name, known.chain) != (name, chain):
+                raise ConflictError(
+                    f"{path} is the home of {known.name!r} on {known.chain}.",
+                    remedy="Give another folder, or the same name and engine.",
+                )
+        else:
+            write_settings(_with_chain_id(Settings(home=path, name=name, chain=chain), clock))
+        home = cls(Settings.load(path, environment), seed=seed, clock=clock)
+        try:
+            home.keyring.make_network()
+            home._deploy()
+            home._migrate()
+            if not (file := home.settings.path(home.settings.directory)).exists():
+                home.directory.save(file)
+        except BaseException:
+            home.close()
+            raise
+        return home
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        seed: bytes | None = None,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Home:
+        """Open a home that `create` made; arguments as there.
+
+        Raises:
+            NotFoundError: there is no home in that folder.
+            InputError: its making was interrupted, or its settings are wrong.
+        """
+        if not (path / SETTINGS_FILE).is_file():
+            raise NotFoundError(
+                f"there is no ledger home in {path}.", remedy=f"Make one: cargoledger init --home {path}"
+            )
+        settings = Settings.load(path, environment)
+        if not settings.path(settings.deployment).is_file():
+            raise InputError(
+                f"the making of {path} was interrupted.",
+                remedy=f"Go on with it: cargoledger init --home {path}",
+            )
+        return cls(settings, seed=seed, clock=clock)
+
+    def close(self) -> None:
+        """Let go of every file and lock."""
+        with self._lock:
+            for name in ("posting", "jobs", "_store", "chain", "engine"):
+                part = self.__dict__.pop(name, None)
+                if part is None:
+                    continue
+                (part.dispose if name == "engine" else part.close)()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # parts, opened when first used
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """Where the contracts are and what code stands there."""
+        return Deployment.from_json(json.loads(self._deployment_file.read_text("utf-8")))
+
+    @cached_property
+    def chain(self) -> ChainClient:
+        """The ledger engine, for writing.
+
+        Raises:
+            UnavailableError: another process (a running server) has it; the message says which.
+        """
+        return self._open_chain(read_only=False)
+
+    def reading_chain(self) -> ChainClient:
+        """The ledger engine for reading only, beside a process that writes; the caller closes it."""
+        return self._open_chain(read_only=True)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Admits participants, registers facilities and books."""
+        return Authority(self.chain, self.deployment, self.keyring.authority())
+
+    @cached_property
+    def _store(self) -> Store:
+        from ledger.gateway.gateway import open_gateway_store
+
+        return open_gateway_store(self.settings.path(self.settings.gateway_store))
+
+    @cached_property
+    def payloads(self) -> PayloadStore:
+        """Sealed payloads and grants."""
+        from ledger.gateway.payloads import PayloadStore
+
+        return PayloadStore(self._store)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """Takes signed events and carries them to the ledger."""
+        from ledger.gateway.gateway import Gateway
+        from ledger.gateway.handover_grants import HandoverGrants
+
+        gateway = Gateway(
+            self.chain,
+            self.deployment,
+            self._store,
+            self.payloads,
+            sender=self.keyring.gateway(),
+            clock=self.clock,
+            tx_gas_max=self.settings.tx_gas_max,
+            receipt_wait_s=self.settings.receipt_wait_s,
+            reference_wait_s=self.settings.reference_wait_s,
+        )
+        gateway.on_settled(
+            HandoverGrants(
+                self._store,
+                self.payloads,
+                deployment=self.deployment,
+                chain_id=self.deployment.chain_id,
+                holders=self.posting.holder,
+                customs=self.posting.customs,
+                reading_key=self.posting.readers.reading_key,
+                clock=self.clock,
+            )
+        )
+        return gateway
+
+    @cached_property
+    def tokens(self) -> TokenRegistry:
+        """Tokens of the HTTP server, stored hashed."""
+        from ledger.gateway.tokens import TokenRegistry
+
+        return TokenRegistry(self._store, self.clock)
+
+    @cached_property
+    def posting(self) -> Posting:
+        """From an EPCIS document to signed submissions."""
+        return Posting(self)
+
+    @cached_property
+    def jobs(self) -> Any:
+        """Capture jobs of the HTTP server."""
+        from api.http.jobs import Jobs
+
+        return Jobs(self.path / "captures.sqlite")
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The index's database."""
+        from indexer.database import open_engine
+
+        return open_engine(_index_url(self.settings))
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        """Loads the ledger into the index."""
+        from indexer.indexer import Indexer
+
+        return Indexer(
+            self.chain,
+            self.deployment,
+            self.engine,
+            payloads=self.payloads,
+            reading_keys=list(self.keyring.reading_keys().values()),
+            directory=self.directory,
+            network_secret=self.keyring.network_secret(),
+            enterprise_keys=self.keyring.enterprise_keys(),
+        )
+
+    def session(self) -> Session:
+        """A session of the index; a context manager."""
+        return Session(self.engine)
+
+    def signer(self, participant_id: str) -> Signer:
+        """The key with which this home signs for a participant."""
+        return self.keyring.signer(self.directory.participant(participant_id).id)
+
+    def poster(self, participant_id: str) -> Poster:
+        """Signs a participant's events, with a nonce that is on disk first."""
+        return self.posting.poster(participant_id)
+
+    # the network
+
+    def admit(
+        self,
+        participant_id: str,
+        *,
+        name: str,
+        roles: Role,
+        uri: str = "",
+        hold_bit: int = NO_HOLD,
+        reading_key: bytes | None = None,
+        signer: bytes | None = None,
+    ) -> ParticipantEntry:
+        """Admit a participant; again with the same details is no error and completes what was interrupted.
+
+        Args:
+            participant_id: short id; also the folder of its keys.
+            name, roles, hold_bit: see Directory.
+            uri: by which EPCIS events name it; made from the id if empty.
+            reading_key, signer: public key (32 bytes) and signer's address (20 bytes) of a participant that
+                keeps its own keys; None makes keys here.
+
+        Raises:
+            ConflictError: the id, or the number on the ledger, is taken by another.
+            InputError: the id cannot be one, or only one of reading_key and signer is given.
+        """
+        check_id(participant_id)
+        if (reading_key is None) != (signer is None):
+            raise InputError("a participant with keys of its own gives both a reading key and a signer.")
+        if not roles:
+            raise InputError("a participant needs at least one role.")
+        with self._lock:
+            if reading_key is None or signer is None:
+                self.keyring.make_participant(participant_id, keeps_books=Role.PROCESSOR in roles)
+                reading_key = self.keyring.reading_key(participant_id).public
+                signer = self.keyring.signer(participant_id).address
+            entry = ParticipantEntry(
+                number=self._number("participants", participant_id),
+                id=participant_id,
+                uri=uri or URI_PREFIX + participant_id,
+                name=name,
+                roles=roles,
+                hold_bit=hold_bit,
+            )
+            self._remember(entry)
+            self.authority.admit(entry.number, roles, reading_key=reading_key, hold_bit=hold_bit)
+            self.authority.add_signer(signer, entry.number, valid_from_s=0, valid_until_s=FOREVER_S)
+            self._keys_changed()
+        return entry
+
+    def add_signer(
+        self, participant_id: str, *, valid_from_s: int = 0, valid_until_s: int = FOREVER_S
+    ) -> tuple[str, Path]:
+        """Make one more signing key for a participant and register it.
+
+        Returns:
+            Its address (0x) and its key file.
+        """
+        entry = self.directory.participant(participant_id)
+        with self._lock:
+            signer, path = self.keyring.add_signer(entry.id)
+            self.authority.add_signer(
+                signer.address, entry.number, valid_from_s=valid_from_s, valid_until_s=valid_until_s
+            )
+        return "0x" + signer.address.hex(), path
+
+    def add_facility(
+        self, facility_id: str, *, name: str, uri: str, operator: str, supervised: bool
+    ) -> FacilityEntry:
+        """Register a place; again with the same details is no error."""
+        check_id(facility_id)
+        owner = self.directory.participant(operator)
+        with self._lock:
+            entry = FacilityEntry(
+                self._number("facilities", facility_id), facility_id, uri, name, owner.id, supervised
+            )
+            self._remember(entry)
+            self.authority.set_facility(entry.number, owner.number, supervised=supervised)
+        return entry
+
+    def add_book(
+        self, book_id: str, *, name: str, owner: str, regime: str, options: BookOption = NO_OPTIONS
+    ) -> BookEntry:
+        """Open a book; again with the same details is no error.
+
+        Raises:
+            InputError: an unknown regime.
+        """
+        check_id(book_id)
+        if regime not in Regime.__members__ or regime == Regime.NONE.name:
+            known = ", ".join(r.name for r in Regime if r)
+            raise InputError(f"there is no regime {regime!r}.", remedy=f"Known: {known}.")
+        processor = self.directory.participant(owner)
+        with self._lock:
+            entry = BookEntry(self._number("books", book_id), book_id, name, processor.id, regime, options)
+            self._remember(entry)
+            self.authority.set_book(
+                entry.number, processor.number, regime=int(Regime[regime]), options=options
+            )
+        return entry
+
+    # events
+
+    def post_document(self, document: bytes, as_participant: str) -> list[PostResult]:
+        """Check, sign, seal and queue every event of an EPCIS document; all of them, or none.
+
+        They are on disk when this returns; `settle_outbox` (or the server) carries them to the ledger.
+
+        Raises:
+            InvalidEventError: faults of the document, all of them.
+            ConflictError: an eventID that is known with other content.
+            NotFoundError: this home holds no key of the participant.
+        """
+        return self.posting.post_document(document, as_participant)
+
+    def post_events(self, events: Sequence[Mapping[str, Any]], as_participant: str) -> list[PostResult]:
+        """`post_document` for events that are parsed already, each with its own `@context`."""
+        return self.posting.post_events([dict(event) for event in events], as_participant)
+
+    def submit(self, submissions: Iterable[Any]) -> list[PostResult]:
+        """Queue events that their poster signed and sealed; all of them, or none."""
+        return self.posting.submit(list(submissions))
+
+    def settle_outbox(self) -> Settling:
+        """Carry queued events to the ledger, give the grants that follow from handovers, index to the head."""
+        return self.posting.settle()
+
+    # who asks
+
+    def issue_token(
+        self, participant_id: str, *, label: str, valid_s: int, scopes: frozenset[str]
+    ) -> tuple[str, int]:
+        """A new token for a participant: its text, kept nowhere, and when it ends (seconds)."""
+        entry = self.directory.participant(participant_id)
+        text, token = self.tokens.issue(entry.number, scopes, life_s=valid_s, label=label)
+        return text, token.expires_at_s
+
+    def caller_of_token(self, text: str) -> tuple[ParticipantEntry, frozenset[str]]:
+        """Whom a token stands for and what it may do.
+
+        Raises:
+            AuthenticationError: not a good token, or one of nobody in the directory.
+        """
+        token = self.tokens.verify(text)
+        with suppress(NotFoundError):
+            return self.directory.participant(token.participant), token.scopes
+        raise AuthenticationError("this token is not valid.")
+
+    # a running server
+
+    def on_wake(self, waker: Callable[[], None]) -> None:
+        """Have a function called when events were queued."""
+        self._wakers.append(waker)
+
+    def wake(self) -> None:
+        """Tell whoever carries events that there are some."""
+        for waker in self._wakers:
+            waker()
+
+    def server(self) -> dict[str, Any] | None:
+        """Address and process id of the server running on this home, if one said so and lives."""
+        try:
+            found = json.loads((self.path / SERVER_FILE).read_text("utf-8"))
+            os.kill(int(found["pid"]), 0)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return {"url": str(found["url"]), "pid": int(found["pid"])}
+
+    # inside
+
+    @property
+    def _deployment_file(self) -> Path:
+        return self.settings.path(self.settings.deployment)
+
+    def _deploy(self) -> None:
+        if self._deployment_file.is_file():
+            return
+        deployment = deploy(self.chain, self.keyring.authority(), self.keyring.gateway().address)
+        _write(self._deployment_file, json.dumps(deployment.to_json(), indent=2) + "\n")
+
+    def _migrate(self) -> None:
+        from indexer.database import migrate
+
+        migrate(self.engine)
+
+    def _open_chain(self, *, read_only: bool) -> ChainClient:
+        try:
+            return _chain(self.settings, self.clock, read_only=read_only)
+        except UnavailableError as fault:
+            server = self.server()
+            if server is None:
+                raise
+            raise UnavailableError(
+                f"this home is in use by the server at {server['url']} (process {server['pid']}).",
+                remedy=f"Post through it with --url {server['url']} and --token (see cargoledger token new), "
+                "or stop it first.",
+            ) from fault
+
+    def _number(self, kind: str, identifier: str) -> int:
+        entries: list[Any] = getattr(self.directory, kind)
+        known = next((e.number for e in entries if e.id == identifier), None)
+        return known if known is not None else self.directory.next_number(kind)
+
+    def _remember(self, entry: ParticipantEntry | FacilityEntry | BookEntry) -> None:
+        self.directory.add(entry)
+        self.directory.save(self.settings.path(self.settings.directory))
+
+    def _keys_changed(self) -> None:
+        """New reading keys open more: parts that are open must learn of them."""
+        self.__dict__.pop("indexer", None)
+        if "posting" in self.__dict__:
+            self.posting.readers.refresh()
+
+
+def _wall_clock() -> int:
+    return int(time.time())
+
+
+def _chain(settings: Settings, clock: Clock, *, read_only: bool) -> ChainClient:
+    kind, _, place = settings.chain.partition(":")
+    if kind == "embedded":
+        from ledger.chain.embedded import EmbeddedChain
+
+        return EmbeddedChain(settings.path(place), clock, settings.chain_id, read_only=read_only)
+    from ledger.chain.rpc import RpcChain
+
+    return RpcChain(settings.chain)
+
+
+def _with_chain_id(settings: Settings, clock: Clock | None) -> Settings:
+    """A network has its own chain id; ours must be the same, since signatures are bound to it."""
+    if settings.chain.startswith("embedded:"):
+        return settings
+    client = _chain(settings, clock or _wall_clock, read_only=True)
+    try:
+        return replace(settings, chain_id=client.chain_id())
+    finally:
+        client.close()
+
+
+def _index_url(settings: Settings) -> str:
+    """The index's URL with a relative SQLite path taken from the home."""
+    prefix = "sqlite:///"
+    if settings.index_url.startswith(prefix) and not settings.index_url.startswith(prefix + "/"):
+        return prefix + str((settings.home / settings.index_url[len(prefix) :]).absolute())
+    return settings.index_url
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that a crash leaves either the old or the new one."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

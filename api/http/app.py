@@ -1,0 +1,132 @@
+"""The HTTP server's app: programming interface and pages on one home. Thin: it asks the layers below.
+
+GET  /healthz                     how the server is; the one address that needs no credential
+POST /capture, GET /capture/{id}  events in, and what became of them
+GET  /events, /events/{id}        EPCIS events with the ledger's outcome
+GET  /units/{id}                  a unit, its state and history
+GET  /lots/{id}/trace             lineage with quantities
+GET  /books/{id}/settlement       forms, exemption, findings
+/, /view/..., /sign-in            pages for people
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+
+from api import __version__
+from api.http import capture, problems, reading
+from api.http.deps import ExactJSON, HomeDep, caller_of, known_parameters_only
+from api.http.gate import BodyLimit, Gate, SecurityHeaders
+from api.views.health import health_view
+from api.web import pages
+from ledger.limits import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from api.home import Home
+
+DESCRIPTION = (
+    "Custody and material balance of duty-free goods, from signed events. Every answer is limited to what "
+    "the participant of the bearer token may read; what it may not read is not found. Quantities are strings."
+)
+
+
+def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | None = None) -> FastAPI:
+    """The app over an open home.
+
+    Args:
+        home: the caller opens and closes it.
+        docs: serve the interactive description of the interface under /docs (behind a token like all else).
+        lifespan: a context manager entered while the app runs, e.g. the worker of `cargoledger up`.
+    """
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        if lifespan is None:
+            yield
+            return
+        with lifespan():
+            yield
+
+    app = FastAPI(
+        title="CargoLedger",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url="/docs" if docs else None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if docs else None,
+        redirect_slashes=False,
+        lifespan=running,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.home = home
+    problems.install(app)
+    guarded = [Depends(caller_of), Depends(known_parameters_only)]
+    app.include_router(capture.router, dependencies=guarded)
+    app.include_router(reading.router, dependencies=guarded)
+
+    @app.get(
+        "/healthz",
+        tags=["server"],
+        summary="Health",
+        response_class=ExactJSON,
+        dependencies=[Depends(known_parameters_only)],
+    )
+    def healthz(home: HomeDep) -> Response:
+        """Whether the server takes and records events: 200, or 503 when something stands still."""
+        view = health_view(home)
+        return ExactJSON(view, 200 if view["status"] == "ok" else 503)
+
+    pages.install(app)
+    # outermost first: headers on every answer, then size, then identity
+    app.add_middleware(Gate, resolve=home.participant_of_token)
+    app.add_middleware(BodyLimit, bytes_max=DEFAULT_LIMITS.body_bytes_max)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description of the programming interface; docs/reference/openapi.json is this."""
+    document = app.openapi()
+    document["components"] = {
+        **document.get("components", {}),
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+    }
+    document["security"] = [{"token": []}]
+    document["paths"]["/healthz"]["get"]["security"] = []
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = {
+                "description": "An error, always of this shape",
+                "content": {"application/problem+json": {"schema": _PROBLEM}},
+            }
+    for unused in ("HTTPValidationError", "ValidationError"):
+        document["components"].get("schemas", {}).pop(unused, None)
+    return document
+
+
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "pattern": "^CL-[A-Z]+-\\d{3}$"},
+        "remedy": {"type": "string"},
+        "pointer": {"type": "string"},
+        "faults": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

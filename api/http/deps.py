@@ -1,0 +1,104 @@
+"""What routes are handed: the home, the caller, a reader of the index, the body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from sqlmodel import Session
+from starlette.responses import Response
+
+from api.http.gate import Caller
+from api.jsonio import dumps
+from indexer.lookups import Reader, reader_for
+from ledger.errors import AuthenticationError, InputError
+
+if TYPE_CHECKING:
+    from api.home import Home
+
+
+class ExactJSON(Response):
+    """A JSON answer whose decimals keep every digit."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The content as JSON text."""
+        return dumps(content).encode()
+
+
+def home_of(request: Request) -> Home:
+    """The home that this server serves."""
+    home: Home = request.app.state.home
+    return home
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks. The gate has put it there; without it nothing is answered.
+
+    Raises:
+        AuthenticationError: the request came past the gate.
+    """
+    caller = getattr(request.state, "caller", None)
+    if not isinstance(caller, Caller):
+        raise AuthenticationError("this address needs a bearer token.")
+    return caller
+
+
+def session_of(request: Request) -> Iterator[Session]:
+    """A session of the index for one request."""
+    with home_of(request).session() as session:
+        yield session
+
+
+def reader_of(
+    request: Request,
+    caller: Annotated[Caller, Depends(caller_of)],
+    session: Annotated[Session, Depends(session_of)],
+) -> Reader:
+    """What the caller may see of the index."""
+    return reader_for(session, caller.participant.number, home_of(request).clock())
+
+
+async def body_of(request: Request) -> bytes:
+    """The whole body; its size is limited by the gate's BodyLimit."""
+    return await request.body()
+
+
+def known_parameters_only(request: Request) -> None:
+    """Refuse query parameters that the route does not know: a misspelt filter must not look like none.
+
+    Raises:
+        InputError: an unknown or repeated parameter.
+    """
+    route = request.scope.get("route")
+    dependant = getattr(route, "dependant", None)
+    known = _query_names(dependant) if isinstance(dependant, Dependant) else set()
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise InputError(
+                f"the parameter {name!r} is unknown here.", remedy=f"Known: {listed}.", pointer=f"/{name}"
+            )
+        if name in seen:
+            raise InputError(
+                f"the parameter {name!r} is given twice.", remedy="Give it once.", pointer=f"/{name}"
+            )
+        seen.add(name)
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    names = {field.alias for field in dependant.query_params}
+    for inner in dependant.dependencies:
+        names |= _query_names(inner)
+    return names
+
+
+HomeDep = Annotated["Home", Depends(home_of)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
+SessionDep = Annotated[Session, Depends(session_of)]
+ReaderDep = Annotated[Reader, Depends(reader_of)]
+BodyDep = Annotated[bytes, Depends(body_of)]

@@ -1,0 +1,147 @@
+"""GET routes: events, units, lineage, settlement. What the caller may not see is not found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from sqlalchemy import ColumnElement
+from sqlmodel import col
+from starlette.responses import Response
+
+from api.http.deps import ExactJSON, HomeDep, ReaderDep, SessionDep
+from api.views.books import settlement_view
+from api.views.events import event_rows, event_view
+from api.views.lineage import lineage_view
+from api.views.units import unit_view
+from indexer.lookups import about, events_page, unit_for
+from indexer.models import Event
+from ledger.errors import InputError
+from ledger.limits import DEFAULT_LIMITS
+from ledger.vocabulary import Kind
+
+PAGE_ROWS = 30
+router = APIRouter()
+
+KindName = StrEnum("KindName", {kind.name: kind.name for kind in Kind})  # type: ignore[misc]
+Direction = Literal["backward", "forward", "both"]
+IdPath = Annotated[str, Path(max_length=300)]
+
+
+@router.get("/events", tags=["events"], summary="List events", response_class=ExactJSON)
+def get_events(
+    request: Request,
+    home: HomeDep,
+    reader: ReaderDep,
+    session: SessionDep,
+    *,
+    kind: Annotated[KindName | None, Query(description="kind of the event model")] = None,
+    refused: Annotated[bool | None, Query(description="only refused, or only not refused events")] = None,
+    unit: Annotated[
+        str | None, Query(max_length=300, description="events about this unit: number, EPC or id")
+    ] = None,
+    book: Annotated[str | None, Query(max_length=63, description="id of a book")] = None,
+    from_: Annotated[
+        str | None, Query(alias="GE_eventTime", description="occurred at or after, ISO 8601")
+    ] = None,
+    before: Annotated[
+        str | None, Query(alias="LT_eventTime", description="occurred before, ISO 8601")
+    ] = None,
+    per_page: Annotated[int, Query(alias="perPage", ge=1, le=DEFAULT_LIMITS.page_rows_max)] = PAGE_ROWS,
+    next_page: Annotated[str | None, Query(alias="nextPageToken", max_length=40)] = None,
+) -> Response:
+    """Events that the caller may read, in the ledger's order, with their EPCIS content.
+
+    When there are more, `Link` names the next page (rel="next"); a page never shifts when events are added.
+    """
+    conditions: list[ColumnElement[bool]] = []
+    if kind is not None:
+        conditions.append(col(Event.kind) == kind)
+    if refused is not None:
+        conditions.append(col(Event.outcome) >= 100 if refused else col(Event.outcome) < 100)
+    if unit is not None:
+        conditions.append(about(unit_for(session, unit, reader).unit))
+    if book is not None:
+        conditions.append(col(Event.book) == home.directory.book(book).number)
+    if from_ is not None:
+        conditions.append(col(Event.occurred_at_ms) >= _milliseconds(from_, "GE_eventTime"))
+    if before is not None:
+        conditions.append(col(Event.occurred_at_ms) < _milliseconds(before, "LT_eventTime"))
+    page = events_page(session, reader, conditions, after=_place(next_page), limit=per_page)
+    rows = event_rows(session, home.directory, reader, page.events, with_epcis=True)
+    headers = {}
+    if page.next_after is not None:
+        following = request.url.include_query_params(nextPageToken=str(page.next_after))
+        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    token = None if page.next_after is None else str(page.next_after)
+    return ExactJSON({"events": rows, "nextPageToken": token}, headers=headers)
+
+
+@router.get("/events/{event_id}", tags=["events"], summary="One event", response_class=ExactJSON)
+def get_event(home: HomeDep, reader: ReaderDep, session: SessionDep, event_id: IdPath) -> Response:
+    """An event by the ledger's id or EPCIS eventID: what was signed, what the ledger said, its content."""
+    return ExactJSON(event_view(session, home.directory, reader, event_id))
+
+
+@router.get(
+    "/units/{unit_id:path}", tags=["units"], summary="A unit and its history", response_class=ExactJSON
+)
+def get_unit(home: HomeDep, reader: ReaderDep, session: SessionDep, unit_id: IdPath) -> Response:
+    """A container, cargo, lot or declaration line: state now, and every readable event about it."""
+    return ExactJSON(unit_view(session, home.directory, reader, unit_id, now_s=home.clock()))
+
+
+@router.get("/lots/{lot_id:path}/trace", tags=["units"], summary="Lineage of a lot", response_class=ExactJSON)
+def get_trace(
+    home: HomeDep,
+    reader: ReaderDep,
+    session: SessionDep,
+    lot_id: IdPath,
+    direction: Annotated[
+        Direction, Query(description="towards its sources, towards its exits, or both")
+    ] = "both",
+) -> Response:
+    """Where what is in a lot came from, and where it went, with quantities."""
+    return ExactJSON(lineage_view(session, home, reader, lot_id, direction))
+
+
+@router.get(
+    "/books/{book_id}/settlement", tags=["books"], summary="Settlement of a book", response_class=ExactJSON
+)
+def get_settlement(
+    home: HomeDep,
+    reader: ReaderDep,
+    session: SessionDep,
+    book_id: IdPath,
+    *,
+    from_: Annotated[str, Query(alias="from", max_length=10, description="first day, YYYY-MM-DD")],
+    to: Annotated[str, Query(max_length=10, description="last day, YYYY-MM-DD")],
+) -> Response:
+    """Forms 15, 15a and 16 of a period, the exemption statement, and what does not add up."""
+    return ExactJSON(settlement_view(session, home, reader, book_id, from_, to))
+
+
+def _milliseconds(text: str, name: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as fault:
+        raise InputError(
+            f"{text!r} is not a time.", remedy="Write 2026-03-02T08:15:00+07:00.", pointer=f"/{name}"
+        ) from fault
+    if moment.tzinfo is None:
+        raise InputError(
+            f"{text!r} has no time zone.", remedy="Write 2026-03-02T08:15:00+07:00.", pointer=f"/{name}"
+        )
+    return int(moment.timestamp() * 1000)
+
+
+def _place(token: str | None) -> int:
+    if token is None:
+        return 0
+    if not token.isdecimal() or not token.isascii() or len(token) > 18:
+        raise InputError(
+            "the page token is not one of ours.", remedy="Follow the Link header.", pointer="/nextPageToken"
+        )
+    return int(token)

@@ -1,0 +1,187 @@
+"""Events as the ways in show them: one row of a history, and one event in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from api.jsonio import quantity
+from api.views.names import Names, iso_ms, iso_s
+from api.words import kind_words, outcome_words
+from indexer.lookups import Reader, event_for
+from indexer.models import ZERO_ID, Event, EventLine, Payload, PayloadReader
+from indexer.queries import answers_to, lines_of
+from ledger.directory import Directory
+from ledger.events.strict_json import parse_json
+from ledger.vocabulary import Outcome
+
+_IN_MAX = 500
+
+
+def event_rows(
+    session: Session,
+    directory: Directory,
+    reader: Reader,
+    events: Sequence[Event],
+    *,
+    with_epcis: bool = False,
+) -> list[dict[str, Any]]:
+    """Rows for events that the reader may read (the caller has seen to that)."""
+    lines = lines_of(session, (event.event_id for event in events))
+    units = {line.unit for event in events for line in lines[event.event_id]} | {
+        event.reference for event in events
+    }
+    names = Names(session, directory, reader, units)
+    payloads = _payloads(session, [event.event_id for event in events])
+    return [
+        event_row(event, lines[event.event_id], names, payloads.get(event.event_id), with_epcis=with_epcis)
+        for event in events
+    ]
+
+
+def event_row(
+    event: Event,
+    lines: Iterable[EventLine],
+    names: Names,
+    payload: Payload | None,
+    *,
+    with_epcis: bool = False,
+) -> dict[str, Any]:
+    """One event: what, who, where, when, which units, and what the ledger said."""
+    sentence, remedy = outcome_words(event.outcome)
+    document = document_of(payload)
+    row: dict[str, Any] = {
+        "eventId": event.event_id,
+        "seq": event.seq,
+        "kind": event.kind,
+        "step": event.step,
+        "title": kind_words(event.kind, event.step),
+        "outcome": {
+            "code": event.outcome,
+            "name": event.outcome_name,
+            "refused": event.outcome >= 100,
+            "sentence": sentence,
+            "remedy": remedy,
+        },
+        "occurredAt": iso_ms(event.occurred_at_ms),
+        "zone": str(document.get("eventTimeZoneOffset", "")),
+        "recordedAt": iso_s(event.recorded_at_s),
+        "participant": names.participant(event.participant),
+        "counterparty": names.participant(event.counterparty),
+        "facility": names.facility(event.facility),
+        "book": names.book(event.book),
+        "reference": None if event.reference == ZERO_ID else event.reference,
+        "referenceUnit": _named(names, event.reference),
+        "units": [unit_row(line, names) for line in lines],
+        "payload": payload.status if payload else "withheld",
+        "epcisEventId": payload.epcis_event_id if payload else None,
+        "reason": text_of(document.get("cl:reason")),
+        "seals": seals_of(document),
+        "voidedBy": event.voided_by,
+        "approvedBy": event.approved_by,
+    }
+    if with_epcis:
+        row["epcis"] = document or None
+    return row
+
+
+def unit_row(line: EventLine, names: Names) -> dict[str, Any]:
+    """A unit that an event names, with the quantity it names."""
+    unit = names.unit(line.unit) or {"unit": None, "type": "", "label": ""}
+    material = names.material(line.unit)
+    micro = int(line.quantity_micro)
+    return {
+        **unit,
+        "role": line.role,
+        "balance": line.balance,
+        "quantity": quantity(micro) if micro else None,
+        "uom": material.uom if material else "",
+        "code": material.code if material else "",
+    }
+
+
+def event_view(session: Session, directory: Directory, reader: Reader, key: str) -> dict[str, Any]:
+    """One event in full, its EPCIS content included.
+
+    Raises:
+        NotFoundError: unknown, or not for this reader.
+    """
+    event = event_for(session, key, reader)
+    row = event_rows(session, directory, reader, [event], with_epcis=True)[0]
+    payload = session.get(Payload, event.event_id)
+    names = Names(session, directory, reader, ())
+    readers = session.exec(
+        select(PayloadReader.participant).where(col(PayloadReader.event_id) == event.event_id).distinct()
+    )
+    answers = [e for e in answers_to(session, event.event_id) if _may_read(session, e, reader)]
+    return {
+        **row,
+        "block": {"number": event.block_number, "hash": event.block_hash},
+        "transaction": event.tx_hash,
+        "logIndex": event.log_index,
+        "signer": event.signer,
+        "nonce": event.nonce,
+        "deadline": iso_s(event.deadline_s),
+        "commitment": event.commitment,
+        "payloadFault": payload.fault if payload else None,
+        "readers": [names.participant(number) for number in sorted(readers)],
+        "answers": [
+            {"eventId": e.event_id, "title": kind_words(e.kind, e.step), "outcome": e.outcome_name}
+            for e in answers
+        ],
+    }
+
+
+def document_of(payload: Payload | None) -> dict[str, Any]:
+    """The EPCIS event of an opened payload, numbers exact; empty where it is not open."""
+    if payload is None or not payload.document:
+        return {}
+    document = parse_json(payload.document.encode())
+    return document if isinstance(document, dict) else {}
+
+
+def seals_of(document: dict[str, Any]) -> list[dict[str, str]]:
+    """Seals that an event names."""
+    found = document.get("cl:seals")
+    if not isinstance(found, list):
+        return []
+    return [
+        {key: str(value) for key, value in seal.items()} if isinstance(seal, dict) else {"number": str(seal)}
+        for seal in found
+    ]
+
+
+def text_of(value: Any) -> str:
+    """A text of an event, or nothing."""
+    return value if isinstance(value, str) else ""
+
+
+def is_refused(row: dict[str, Any]) -> bool:
+    """Whether a row is about a refused event."""
+    return bool(row["outcome"]["code"] not in (Outcome.RECORDED, Outcome.PENDING))
+
+
+def _named(names: Names, reference: str) -> dict[str, Any] | None:
+    found = names.unit(reference)
+    return found if found and found["type"] else None
+
+
+def _may_read(session: Session, event: Event, reader: Reader) -> bool:
+    from indexer.lookups import readable
+
+    if reader.everything:
+        return True
+    condition = select(Event.event_id).where(col(Event.event_id) == event.event_id, readable(reader))
+    return session.exec(condition).first() is not None
+
+
+def _payloads(session: Session, event_ids: Sequence[str]) -> dict[str, Payload]:
+    found: dict[str, Payload] = {}
+    for start in range(0, len(event_ids), _IN_MAX):
+        part = event_ids[start : start + _IN_MAX]
+        found.update(
+            (p.event_id, p) for p in session.exec(select(Payload).where(col(Payload.event_id).in_(part)))
+        )
+    return found

@@ -1,0 +1,227 @@
+"""`queries` as one reader may see them: what a participant may not read is left out as if it did not exist.
+
+Who may read an event: its poster, whoever its payload was sealed or granted to (until the grant ends), and
+customs. A unit may be seen by whoever may read an event that names it. How many events of a visible unit are
+left out is said, since a history with silent gaps would mislead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, false, func, or_, true
+from sqlmodel import Session, col, select
+
+from indexer.models import (
+    ZERO_ID,
+    Event,
+    EventLine,
+    LineState,
+    Lot,
+    Material,
+    Participant,
+    PayloadReader,
+    UnitName,
+)
+from indexer.queries import Page, UnitFound, find_event, find_units
+from ledger.errors import ConflictError, InputError, NotFoundError
+from ledger.limits import DEFAULT_LIMITS
+from ledger.vocabulary import Role
+
+TEXT_CHARACTERS_MAX = 300
+_FOUND_MAX = 50
+_IN_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom the index is read.
+
+    Attributes:
+        participant: number on the ledger; None for whoever holds the index and its reading keys.
+        everything: sees every event (customs, and the holder of the index).
+        now_s: the time at which the ends of grants are judged.
+    """
+
+    participant: int | None
+    everything: bool
+    now_s: int = 0
+
+
+HOLDER = Reader(None, everything=True)
+"""Whoever holds the index: sees all that it could open."""
+
+
+def reader_for(session: Session, participant: int, now_s: int) -> Reader:
+    """The reader that a participant is. Customs sees everything, unless suspended."""
+    row = session.get(Participant, participant)
+    customs = row is not None and not row.suspended and bool(row.roles & Role.CUSTOMS)
+    return Reader(participant, customs, now_s)
+
+
+def readable(reader: Reader) -> ColumnElement[bool]:
+    """Condition on Event: the reader may read it."""
+    if reader.everything:
+        return true()
+    if reader.participant is None:
+        return false()
+    given = select(PayloadReader.event_id).where(
+        col(PayloadReader.event_id) == col(Event.event_id),
+        PayloadReader.participant == reader.participant,
+        or_(col(PayloadReader.until_s).is_(None), col(PayloadReader.until_s) >= reader.now_s),
+    )
+    return or_(col(Event.participant) == reader.participant, given.exists())
+
+
+def event_for(session: Session, key: str, reader: Reader) -> Event:
+    """An event by its id, the beginning of its id, or its EPCIS eventID.
+
+    Raises:
+        NotFoundError: there is none, or the reader may not read it: both look the same.
+    """
+    _check_length(key)
+    unknown = NotFoundError(f"no event {key!r} is known here.")
+    try:
+        event = find_event(session, key)
+    except ConflictError:
+        if reader.everything:
+            raise
+        raise unknown from None
+    if reader.everything:
+        return event
+    own = select(Event.event_id).where(col(Event.event_id) == event.event_id, readable(reader))
+    if session.exec(own).first() is None:
+        raise unknown
+    return event
+
+
+def events_page(
+    session: Session, reader: Reader, conditions: Sequence[ColumnElement[bool]], *, after: int = 0, limit: int
+) -> Page:
+    """A page of readable events that meet all conditions, in the ledger's order."""
+    if not 0 < limit <= DEFAULT_LIMITS.page_rows_max:
+        raise InputError(f"a page has 1 to {DEFAULT_LIMITS.page_rows_max} rows.", pointer="/perPage")
+    query = (
+        select(Event).where(readable(reader), col(Event.seq) > after, *conditions).order_by(col(Event.seq))
+    )
+    rows = list(session.exec(query.limit(limit + 1)))
+    return Page(rows[:limit], rows[limit - 1].seq if len(rows) > limit else None)
+
+
+def about(unit: str) -> ColumnElement[bool]:
+    """Condition on Event: it names the unit, draws on it, or answers, approves or corrects an event that
+    does.
+    """
+    naming = select(EventLine.event_id).where(col(EventLine.unit) == unit)
+    own = or_(col(Event.event_id).in_(naming), col(Event.reference) == unit)
+    return or_(own, col(Event.reference).in_(select(Event.event_id).where(own)))
+
+
+def events_about(session: Session, unit: str, reader: Reader, limit: int) -> tuple[list[Event], int]:
+    """The last events about a unit in the ledger's order, at most `limit`, and how many others are not shown.
+    """
+    total = session.exec(select(func.count()).select_from(Event).where(about(unit))).one()
+    query = select(Event).where(about(unit), readable(reader)).order_by(col(Event.seq).desc()).limit(limit)
+    rows = list(session.exec(query))[::-1]
+    return rows, total - len(rows)
+
+
+def units_for(session: Session, text: str, reader: Reader) -> list[UnitFound]:
+    """Units that a person may mean, those the reader may see: the exact ones, else those that begin so."""
+    _check_length(text)
+    if not text.strip():
+        return []
+    exact = find_units(session, text)
+    found = exact or _beginning(session, text.strip())
+    visible = visible_units(session, (hit.unit for hit in found), reader)
+    return [hit for hit in found if hit.unit in visible]
+
+
+def unit_for(session: Session, text: str, reader: Reader) -> UnitFound:
+    """The one unit that is meant; a container number is its one open unit.
+
+    Raises:
+        NotFoundError: nothing of that name, or nothing the reader may see.
+        ConflictError: several; the message lists them.
+    """
+    _check_length(text)
+    found = find_units(session, text)
+    visible = visible_units(session, (hit.unit for hit in found), reader)
+    found = [hit for hit in found if hit.unit in visible]
+    if not found:
+        raise NotFoundError(
+            f"no unit {text!r} is known here.",
+            remedy="Give a container, lot or declaration line number, SCOPE/NUMBER, or an id.",
+        )
+    still_open = [hit for hit in found if hit.open]
+    if len(found) == 1 or len(still_open) == 1:
+        return (still_open or found)[0]
+    listed = ", ".join(hit.label for hit in found[:8]) + (", ..." if len(found) > 8 else "")
+    raise ConflictError(
+        f"{text!r} may be any of {len(found)} units: {listed}.", remedy="Name one of them in full."
+    )
+
+
+def visible_units(session: Session, units: Iterable[str], reader: Reader) -> set[str]:
+    """Which of these units the reader may see."""
+    wanted = sorted(set(units) - {ZERO_ID})
+    if reader.everything:
+        return set(wanted)
+    seen: set[str] = set()
+    for part in _parts(wanted):
+        naming = select(EventLine.unit).join(Event, col(Event.event_id) == col(EventLine.event_id))
+        seen.update(session.exec(naming.where(col(EventLine.unit).in_(part), readable(reader)).distinct()))
+        drawing = select(Event.reference).where(col(Event.reference).in_(part), readable(reader)).distinct()
+        seen.update(session.exec(drawing))
+    return seen
+
+
+def materials_of(session: Session, units: Iterable[str]) -> dict[str, Material]:
+    """Material of each lot or declaration line, where an opened payload names it."""
+    found: dict[str, Material] = {}
+    for part in _parts(sorted(set(units) - {ZERO_ID})):
+        lots = select(Lot.unit, Material).join(Material, col(Material.material) == col(Lot.material))
+        found.update((unit, material) for unit, material in session.exec(lots.where(col(Lot.unit).in_(part))))
+        lines = select(LineState.line, Material).join(
+            Material, col(Material.material) == col(LineState.material)
+        )
+        rows = session.exec(lines.where(col(LineState.line).in_(part)))
+        found.update((line, material) for line, material in rows)
+    return found
+
+
+def _beginning(session: Session, text: str) -> list[UnitFound]:
+    escaped = re.sub(r"([\\%_])", r"\\\1", text.lower()) + "%"
+    scope, slash, number = escaped.rpartition("/")
+    match: list[ColumnElement[bool]] = [
+        func.lower(UnitName.number).like(escaped, escape="\\"),
+        func.lower(UnitName.scope).like(escaped, escape="\\"),
+    ]
+    if slash:
+        match.append(
+            and_(
+                func.lower(UnitName.scope).like(scope, escape="\\"),
+                func.lower(UnitName.number).like(number, escape="\\"),
+            )
+        )
+    query = (
+        select(UnitName)
+        .where(or_(*match))
+        .order_by(col(UnitName.scope), col(UnitName.number))
+        .limit(_FOUND_MAX)
+    )
+    found: list[UnitFound] = []
+    for name in session.exec(query):
+        found += find_units(session, name.unit)
+    return found
+
+
+def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[i : i + _IN_MAX] for i in range(0, len(ids), _IN_MAX))
+
+
+def _check_length(text: str) -> None:
+    if len(text) > TEXT_CHARACTERS_MAX:
+        raise InputError(f"a name or id has at most {TEXT_CHARACTERS_MAX} characters.")
