@@ -224,7 +224,6 @@ def correct_weight(story: Story) -> None:
         "reason": "incorrect_data",
         "correctiveEventIDs": [event_id(TERMINAL, "2025-02-12", "weigh-right-" + A2)],
     }
-    voided["cl:reference"] = voided["eventID"]
     story.post(TERMINAL, "correct-weight-a2", voided, right)
 
 

@@ -4,6 +4,7 @@ Each says by which rules or refusals it must be caught and with which quantities
 short at a handover is short at the count as well), so that nothing else may appear.
 """
 
+# ruff: noqa: PLR0917 - rows of a story read best as rows
 from __future__ import annotations
 
 import copy
@@ -22,11 +23,15 @@ from journey.world import (
     AT_GARMENT,
     AT_TERMINAL,
     B1,
+    BILL_A,
+    BILL_B,
     CUSTOMS_INLAND,
+    CUSTOMS_PORT,
     E31_B,
     E62_2,
     GARMENT,
     PRINTER,
+    SEALS,
     TERMINAL,
 )
 
@@ -81,19 +86,35 @@ class Irregularity:
 def finding(
     rule: str, subject: str, expected: str, observed: str, uom: str, *, companion: bool = False
 ) -> dict[str, Any]:
-    """An expected finding; the difference is observed minus expected.
+    """An expected finding about quantities; the difference is observed minus expected.
 
     Args:
         companion: the same fault rightly sets off this rule as well.
     """
+    difference = f"{Decimal(observed) - Decimal(expected):f}"
     return {
         "rule": rule,
         "subject": subject,
         "expected": expected,
         "observed": observed,
-        "difference": f"{Decimal(observed) - Decimal(expected):f}",
+        "difference": difference,
         "uom": uom,
         "companion": companion,
+    }
+
+
+def remark(
+    rule: str, subject: str, expected: str, observed: str, difference: str | None = None, uom: str = ""
+) -> dict[str, Any]:
+    """An expected finding that compares texts or times."""
+    return {
+        "rule": rule,
+        "subject": subject,
+        "expected": expected,
+        "observed": observed,
+        "difference": difference,
+        "uom": uom,
+        "companion": False,
     }
 
 
@@ -151,7 +172,7 @@ def issued_twice(story: Story) -> Irregularity:
         "The 2,400 m of opening fabric were issued on 3 March. Two days later a second issue slip names the "
         "same lot again, for another order. The ledger refuses it: nothing of the lot is left in the store.",
         ["L1", "NOT_ENOUGH"],
-        [finding("L1", f"{GARMENT}/FAB-OPEN", "2400", "4800", "MTR")],
+        [finding("L1", f"{GARMENT}/FAB-OPEN", "0", "2400", "MTR")],
         {"NOT_ENOUGH": 1},
     )
     it.add(
@@ -181,7 +202,7 @@ def release_under_hold(story: Story) -> Irregularity:
         "Customs holds the container for inspection (red channel). That evening the terminal posts a "
         "gate-out all the same. The ledger refuses it; the attempt stays on record.",
         ["C1", "HELD"],
-        [finding("C1", f"RDLHPH2505238/{B1}", "0", "1", "C62")],
+        [remark("C1", f"{BILL_B}/{B1}", "eligible and not held", f"held by {CUSTOMS_PORT}")],
         {"HELD": 1},
     )
     it.add(
@@ -225,7 +246,7 @@ def seal_changed(story: Story) -> Irregularity:
         "The container leaves the yard under seal RD4471120 and arrives at the CFS warehouse under "
         "RD4471190. Nobody posted that a seal was broken or applied.",
         ["S1"],
-        [finding("S1", f"RDLHPH2502117/{A1}", "0", "1", "C62")],
+        [remark("S1", f"{BILL_A}/{A1}", SEALS[A1], "RD4471190")],
     )
 
     def swap(event: Event) -> Event:
@@ -277,7 +298,12 @@ def impossible_order(story: Story) -> Irregularity:
         "An order of time that cannot be",
         "Customs cleared the May declaration on the 16th; its inspection channel was assigned on the 17th.",
         ["T4"],
-        [],
+        [
+            remark(
+                "T4", f"{E31_B}/{n}", "2025-05-17T06:30:00+07:00", "2025-05-16T16:30:00+07:00", "-14", "HUR"
+            )
+            for n in (1, 2, 3)
+        ],
     )
     it.remove(story, "channel-b")
     it.add(
