@@ -8,7 +8,8 @@ second one say so.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from indexer.faults import IndexBusyError
 from ledger.errors import InputError, InvariantError
 
 _BUSY_WAIT_MS = 10_000
+_LOCK_POLL_S = 0.02
 _LOCK_ID = 0x636172676F  # any constant; names the writer's advisory lock on PostgreSQL
 
 
@@ -89,30 +91,44 @@ def migrate(target: Engine | str | URL | Path) -> None:
 
 
 @contextmanager
-def writer_lock(engine: Engine) -> Iterator[None]:
+def writer_lock(engine: Engine, *, wait_s: float = 0.0) -> Iterator[None]:
     """Be the only process that writes this index, until the block is left or the process ends, however it
     ends.
 
     Raises:
         IndexBusyError: another process is writing it.
     """
-    busy = IndexBusyError("another process writes this index.", remedy="Stop it first, or read only.")
     if engine.dialect.name == "sqlite":
         database = engine.url.database
         if database in (None, "", ":memory:"):
             yield
             return
         with Path(f"{database}.lock").open("a", encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as fault:
-                raise busy from fault
+            _wait(lambda: _flock(file.fileno()), wait_s)
             yield
         return
     with engine.connect() as connection:
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:id)"), {"id": _LOCK_ID}).scalar():
-            raise busy
+        number = {"id": _LOCK_ID}
+        _wait(lambda: bool(connection.execute(text("SELECT pg_try_advisory_lock(:id)"), number).scalar()),
+              wait_s)
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:id)"), {"id": _LOCK_ID})
+            connection.execute(text("SELECT pg_advisory_unlock(:id)"), number)
+
+
+def _flock(descriptor: int) -> bool:
+    """Take the file's lock unless another process has it; the system gives it back when the process ends."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _wait(take: Callable[[], bool], wait_s: float) -> None:
+    give_up = time.monotonic() + wait_s
+    while not take():
+        if time.monotonic() >= give_up:
+            raise IndexBusyError("another process writes this index.", remedy="Stop it first, or read only.")
+        time.sleep(_LOCK_POLL_S)

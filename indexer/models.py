@@ -56,6 +56,8 @@ class Cursor(IndexTable, table=True):
     ledger_address: str
     block_number: int = _number()
     block_hash: str
+    context: str = ""
+    """Fingerprint of the keys, secrets and directory with which payloads were last read."""
 
 
 class Block(IndexTable, table=True):
@@ -98,6 +100,8 @@ class Event(IndexTable, table=True):
     """Event id of the CORRECT by its poster or customs that voids it."""
     approved_by: str | None = None
     """Event id of the recorded APPROVE (of a pending event)."""
+    ended_by: str | None = None
+    """Event id of what ended it unexecuted: a DENY, a CANCEL, or an APPROVE refused by its checks."""
 
 
 class EventLine(IndexTable, table=True):
@@ -135,11 +139,13 @@ class Unit(IndexTable, table=True):
     facility: int = _number()
     offeree: int = _number()
     offer_expires_at_s: int = _number()
+    """An offer counts as none after this block time; the contract clears it only when the unit is next used.
+    """
     offer_event: str | None = None
     inside: str | None = None
     head: str
     changed_by: str
-    """Event id that last changed the state."""
+    """Event id under whose outcome the state last changed (for a pending event its APPROVE)."""
 
 
 class UnitState(IndexTable, table=True):
@@ -166,6 +172,7 @@ class Lot(IndexTable, table=True):
     origin: str
     source_line: str
     created_by: str
+    """The event that made it; for an OPENING that event, not its APPROVE."""
     raw_micro: Decimal = _micro()
     wip_micro: Decimal = _micro()
     finished_micro: Decimal = _micro()
@@ -254,7 +261,11 @@ class Payload(IndexTable, table=True):
     is_correction: bool = False
     document: str | None = Field(default=None, sa_column=Column(Text))
     """The EPCIS event as JSON text, exactly as committed (numbers keep their digits)."""
-    fault: str | None = None
+    fault: str | None = Field(default=None, sa_column=Column(Text))
+    """`CODE: sentence` where the status is `mismatch`."""
+    missing: str | None = Field(default=None, index=True)
+    """`event:<eventID>` or `container:<number>` that the content refers to and no open payload names yet: it
+    is examined again when one does."""
 
 
 class PayloadReader(IndexTable, table=True):
@@ -306,6 +317,9 @@ class DeclarationLine(IndexTable, table=True):
     direction: str
     regime: str
     book: str
+    """Short id of the book that the declaration names, or empty."""
+    purpose: str
+    enterprise: str
     material: str
     code: str
     description: str
@@ -328,6 +342,7 @@ class Norm(IndexTable, table=True):
     event_id: str = Field(primary_key=True)
     position: int = Field(primary_key=True)
     book: str = Field(index=True)
+    enterprise: str
     product: str = Field(index=True)
     material: str = Field(index=True)
     norm: str
@@ -365,6 +380,9 @@ class Grant(IndexTable, table=True):
     grantee: int = _number()
     reason: str
     scope: str
+    """What it is about, as JSON: units, book, period. What it opens are its `PayloadReader` rows."""
+    reference: str
+    """Event that caused it (the ACCEPT of a handover), or ZERO_ID."""
     issued_at_s: int = _number()
     until_s: int | None = Field(default=None, sa_type=BigInteger)
 

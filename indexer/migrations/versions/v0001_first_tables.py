@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.Column("ledger_address", sa.String(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
         sa.Column("block_hash", sa.String(), nullable=False),
+        sa.Column("context", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id")
     )
     op.create_table("declaration_line",
@@ -61,6 +62,8 @@ def upgrade() -> None:
         sa.Column("direction", sa.String(), nullable=False),
         sa.Column("regime", sa.String(), nullable=False),
         sa.Column("book", sa.String(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("enterprise", sa.String(), nullable=False),
         sa.Column("material", sa.String(), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
@@ -103,6 +106,7 @@ def upgrade() -> None:
         sa.Column("outcome_name", sa.String(), nullable=False),
         sa.Column("voided_by", sa.String(), nullable=True),
         sa.Column("approved_by", sa.String(), nullable=True),
+        sa.Column("ended_by", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("event_id")
     )
     op.create_index("ix_event_block_number", "event", ["block_number"], unique=False)
@@ -188,6 +192,7 @@ def upgrade() -> None:
         sa.Column("event_id", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("book", sa.String(), nullable=False),
+        sa.Column("enterprise", sa.String(), nullable=False),
         sa.Column("product", sa.String(), nullable=False),
         sa.Column("material", sa.String(), nullable=False),
         sa.Column("norm", sa.String(), nullable=False),
@@ -233,6 +238,7 @@ def upgrade() -> None:
         sa.Column("grantee", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
         sa.Column("issued_at_s", sa.BigInteger(), nullable=False),
         sa.Column("until_s", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("grant_id")
@@ -307,12 +313,14 @@ def upgrade() -> None:
         sa.Column("epcis_type", sa.String(), nullable=True),
         sa.Column("is_correction", sa.Boolean(), nullable=False),
         sa.Column("document", sa.Text(), nullable=True),
-        sa.Column("fault", sa.String(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.Column("missing", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["event_id"], ["event.event_id"]),
         sa.PrimaryKeyConstraint("event_id")
     )
     op.create_index("ix_payload_commitment", "payload", ["commitment"], unique=False)
     op.create_index("ix_payload_epcis_event_id", "payload", ["epcis_event_id"], unique=False)
+    op.create_index("ix_payload_missing", "payload", ["missing"], unique=False)
     op.create_index("ix_payload_status", "payload", ["status"], unique=False)
 
 

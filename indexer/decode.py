@@ -1,0 +1,105 @@
+"""Checked receipts to facts: which event was taken or not, what it changed, what the authority changed.
+
+The contract logs state directly after the outcome it belongs to; this module ties the two together and
+refuses any other order, because code that was pinned at the start cannot log one. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from indexer.faults import LogFormatError
+from indexer.source import CheckedBlock
+from ledger.chain.codec import Contracts, decode_logs
+from ledger.chain.facts import (
+    BookSet,
+    EventNotTaken,
+    EventOutcome,
+    FacilitySet,
+    Fact,
+    LineChanged,
+    LineDeclared,
+    LoadedChanged,
+    LotChanged,
+    LotCreated,
+    OpeningClosed,
+    ParticipantAdmitted,
+    ParticipantReinstated,
+    ParticipantSuspended,
+    PendingEnded,
+    ReadingKeyChanged,
+    RolesChanged,
+    SignerAdded,
+    SignerRevoked,
+    UnitChanged,
+)
+from ledger.errors import TrustError
+
+Change = UnitChanged | LotCreated | LotChanged | LoadedChanged | LineDeclared | LineChanged | PendingEnded
+Registry = (
+    ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated | ReadingKeyChanged
+    | SignerAdded | SignerRevoked | FacilitySet | BookSet | OpeningClosed
+)
+
+
+@dataclass(slots=True)
+class Taken:
+    """An event with its outcome and the state it left, in log order."""
+
+    tx_hash: bytes
+    outcome: EventOutcome
+    changes: list[Change] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Untaken:
+    """A submission that the ledger did not take."""
+
+    fact: EventNotTaken
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A change of participants, signers, facilities or books."""
+
+    fact: Registry
+
+
+Happening = Taken | Untaken | Registered
+
+
+def decode_block(block: CheckedBlock, contracts: Contracts) -> list[Happening]:
+    """Everything that our contracts said in a block, in order.
+
+    Raises:
+        LogFormatError: a log of ours cannot be read, or state without the outcome it belongs to.
+    """
+    happenings: list[Happening] = []
+    for receipt in block.receipts:
+        try:
+            found = decode_logs(receipt, contracts)
+        except TrustError as fault:
+            raise LogFormatError(f"block {block.header.number}: {fault.message}") from fault
+        happenings += _group(found, receipt.tx_hash, block.header.number)
+    return happenings
+
+
+def _group(found: Sequence[Fact], tx_hash: bytes, number: int) -> list[Happening]:
+    """Facts of one transaction, state tied to its outcome."""
+    happenings: list[Happening] = []
+    current: Taken | None = None
+    for fact in found:
+        if isinstance(fact, EventOutcome):
+            current = Taken(tx_hash, fact)
+            happenings.append(current)
+        elif isinstance(fact, EventNotTaken):
+            current = None
+            happenings.append(Untaken(fact))
+        elif isinstance(fact, Registry):
+            happenings.append(Registered(fact))
+        elif current is None:
+            raise LogFormatError(f"block {number}, log {fact.log_index}: state that belongs to no event.")
+        else:
+            current.changes.append(fact)
+    return happenings

@@ -1,0 +1,129 @@
+"""Grants: who may read a payload that was not sealed to them when posted, and which content keys we got so.
+
+A grant counts if a signer of its grantor signed it for this ledger,
+for those of its payloads that the grantor itself
+could read when giving it. What does not hold now is looked at again in the next run (its signer,
+                                                                                      or the payload that
+it is about, may not be indexed yet); the outcome does not depend on the order in which grants came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+
+from indexer.models import Event, Grant, PayloadReader, Signer
+from indexer.payloads import Lens
+from indexer.store import Rows, table_of
+from ledger.errors import TrustError
+from ledger.keys.grants import Grant as SignedGrant
+from ledger.keys.grants import verify_grant
+
+
+class GrantBook:
+    """The grants of one ledger: verified ones with their readers, and the content keys that they give us."""
+
+    def __init__(self, chain_id: int, ledger: bytes) -> None:
+        self._chain_id = chain_id
+        self._ledger = ledger
+        self._done: set[bytes] = set()                 # every payload of the grant has its reader row
+        self._keys: dict[bytes, dict[bytes, None]] = {}  # commitment -> content keys, in the order they came
+        self._opened: set[tuple[bytes, bytes]] = set()   # (grant id, our public key) already opened
+
+    def keys_for(self, commitment: bytes) -> Sequence[bytes]:
+        """Content keys that grants give us for a payload."""
+        return tuple(self._keys.get(commitment, ()))
+
+    def take(self, rows: Rows, grants: Iterable[SignedGrant], lens: Lens) -> set[bytes]:
+        """Write the grants that hold, and the readers they make.
+
+        Returns:
+            Commitments for which there is a content key that was not there before.
+        """
+        waiting = [(grant.grant_id, grant) for grant in grants]
+        waiting = [(name, grant) for name, grant in waiting if name not in self._done]
+        fresh: set[bytes] = set()
+        for name, grant in waiting:
+            if self._holds(rows, grant):
+                fresh |= self._collect(name, grant, lens)
+        # who was granted may grant on, and grants may come in any order: until nothing changes
+        changed = True
+        while changed:
+            changed = False
+            for name, grant in waiting:
+                if name not in self._done and self._holds(rows, grant) and self._readers(rows, name, grant):
+                    changed = True
+        return fresh
+
+    def _holds(self, rows: Rows, grant: SignedGrant) -> bool:
+        def participant_of(address: bytes) -> int | None:
+            signer = rows.get(Signer, "0x" + address.hex())
+            if signer is None:
+                return None
+            revoked = signer["revoked_at_s"]
+            return None if revoked is not None and revoked < grant.issued_at_s else int(signer["participant"])
+
+        try:
+            verify_grant(grant, chain_id=self._chain_id, ledger=self._ledger, participant_of=participant_of)
+        except TrustError:
+            return False
+        return True
+
+    def _collect(self, name: bytes, grant: SignedGrant, lens: Lens) -> set[bytes]:
+        """Content keys of a grant that is for a key of ours."""
+        fresh: set[bytes] = set()
+        for key in lens.reading_keys:
+            if key.public != grant.grantee_key or (name, key.public) in self._opened:
+                continue
+            self._opened.add((name, key.public))
+            for commitment, sealed_key in grant.entries:
+                try:
+                    content_key = key.open(sealed_key)
+                except TrustError:
+                    continue  # the payload stays sealed; one bad entry does not spoil the others
+                held = self._keys.setdefault(commitment, {})
+                if content_key not in held:
+                    held[content_key] = None
+                    fresh.add(commitment)
+        return fresh
+
+    def _readers(self, rows: Rows, name: bytes, grant: SignedGrant) -> bool:
+        """Reader rows for the payloads that the grantor could read. Returns whether there were new ones."""
+        grant_id = "0x" + name.hex()
+        commitments = ["0x" + commitment.hex() for commitment, _ in grant.entries]
+        readable = self._readable(rows, commitments, grant)
+        if not readable:
+            return False
+        if rows.get(Grant, grant_id) is None:
+            rows.put(Grant, {
+                "grant_id": grant_id, "grantor": grant.grantor, "grantee": grant.grantee,
+                "reason": grant.reason,
+                "scope": json.dumps(grant.scope.to_json(), sort_keys=True), "issued_at_s": grant.issued_at_s,
+                "until_s": grant.until_s, "reference": "0x" + grant.reference.hex()})
+        new = False
+        for event_id, _ in readable:
+            if rows.get(PayloadReader, event_id, grant.grantee, grant_id) is None:
+                rows.put(PayloadReader, {"event_id": event_id, "participant": grant.grantee,
+                                         "grant_id": grant_id, "until_s": grant.until_s})
+                new = True
+        if {commitment for _, commitment in readable} == set(commitments):
+            self._done.add(name)
+        rows.flush()
+        return new
+
+    @staticmethod
+    def _readable(rows: Rows, commitments: Sequence[str], grant: SignedGrant) -> list[tuple[str, str]]:
+        """(event id, commitment) of those payloads that the grantor could read when it gave the grant."""
+        events, readers = table_of(Event), table_of(PayloadReader)
+        found: list[Any] = []
+        for start in range(0, len(commitments), 400):
+            found += rows.connection.execute(
+                select(events.c.event_id, events.c.commitment).join(readers, and_(
+                    readers.c.event_id == events.c.event_id, readers.c.participant == grant.grantor,
+                    or_(readers.c.until_s.is_(None), readers.c.until_s >= grant.issued_at_s)))
+                .where(events.c.commitment.in_(commitments[start:start + 400])).distinct()
+                .order_by(events.c.event_id))
+        return [(row[0], row[1]) for row in found]

@@ -1,0 +1,242 @@
+"""The indexer: reads the chain to its head, then the payloads, and writes both exactly once.
+
+Rows and cursor move in one transaction, so that a process killed at any moment goes on where it was; backfill
+and live are the same path. Payloads come second and never hold up the chain: what no store has is `withheld`
+and asked for again. One process writes an index at a time (`writer_lock`).
+
+States of a run: checked against the cursor -> blocks -> payloads -> at the head. On a TrustError it stops
+there; what was written before stands. A fork is kept as `Evidence` before it is raised.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, select
+
+from indexer.database import migrate, writer_lock
+from indexer.decode import Happening, Taken, decode_block
+from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
+from indexer.models import Block, Cursor, Event, Evidence, Payload
+from indexer.opening import Opener, PayloadSource
+from indexer.payloads import Lens
+from indexer.project import hexed, last_seq, project_block
+from indexer.reconcile import Case, Link, reconcile
+from indexer.source import CheckedBlock, PinnedLedger, Source
+from indexer.store import Rows, table_of
+from ledger.chain.client import ChainClient
+from ledger.directory import Directory
+from ledger.errors import UnavailableError
+from ledger.keys.reading import ReadingKey
+
+BLOCKS_MAX = 200         # blocks in one transaction: backfill commits often enough to show progress
+EVENTS_MAX = 2_000       # events in one transaction: about 10 MB of rows in memory
+LOCK_WAIT_S = 10.0       # another process's run to the head is usually over sooner
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        block_number: last block indexed, -1 before the first; head_number: the chain's.
+        blocks, events: indexed by this run.
+        payloads_open: opened by this run; payloads_waiting: withheld now.
+    """
+
+    block_number: int
+    head_number: int
+    blocks: int = 0
+    events: int = 0
+    payloads_open: int = 0
+    payloads_waiting: int = 0
+
+    @property
+    def at_head(self) -> bool:
+        """Whether nothing was left to index when it was said."""
+        return self.block_number >= self.head_number
+
+
+class Indexer:
+    """Loads one ledger into one database. Its methods may be called from any thread, one at a time."""
+
+    def __init__(
+        self, chain: ChainClient, deployment: PinnedLedger, engine: Engine, payloads: PayloadSource,
+        *, reading_keys: Sequence[ReadingKey], directory: Directory, network_secret: bytes,
+        enterprise_keys: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Bring the database to the present version.
+
+        Args:
+            chain: a node; it is not trusted.
+            deployment: which contracts, with their pinned code.
+            engine: from `open_engine`.
+            payloads: where sealed payloads and grants are.
+            reading_keys: open what was sealed or granted to them; without any everything stays sealed.
+            directory: names of participants, facilities and books.
+            network_secret: 32 bytes, makes unit ids.
+            enterprise_keys: enterprise id to 32 bytes, make material ids; those not held are taken as posted.
+        """
+        migrate(engine)
+        self.engine = engine
+        self._source = Source(chain, deployment)
+        self._deployment = deployment
+        self._lens = Lens(tuple(reading_keys), directory, network_secret, dict(enterprise_keys or {}))
+        self._opener = Opener(payloads, self._lens, deployment.chain_id, deployment.ledger)
+
+    def run_once(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
+        """Index to the head that the chain has now, then open what payloads can be opened.
+
+        Raises:
+            TrustError: the node, or the index, is not what it should be; names what.
+            UnavailableError: the node, a payload store or the index (another writer) is away; run again.
+        """
+        tell = on_progress or (lambda _: None)
+        with writer_lock(self.engine, wait_s=LOCK_WAIT_S):
+            progress = self._blocks(tell)
+            opened, waiting = self._opener.run(self.engine)
+        progress = Progress(progress.block_number, progress.head_number, progress.blocks, progress.events,
+                            opened, waiting)
+        tell(progress)
+        return progress
+
+    def follow(
+        self, stop: threading.Event, *, poll_s: float = 1.0,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_fault: Callable[[UnavailableError], None] | None = None,
+    ) -> None:
+        """Run again and again until `stop` is set. What is away is waited for; what lies ends it.
+
+        Raises:
+            TrustError: see `run_once`; nothing is retried.
+        """
+        while not stop.is_set():
+            try:
+                self.run_once(on_progress)
+            except UnavailableError as fault:
+                self._source.unpin()
+                if on_fault is not None:
+                    on_fault(fault)
+            stop.wait(poll_s)
+
+    def _blocks(self, tell: Callable[[Progress], None]) -> Progress:
+        """Every block that is missing, a group in a transaction."""
+        head_number = self._source.head_number()
+        head = self._check_position(head_number)
+        number = self._deployment.block_number if head is None else head.number + 1
+        blocks = events = 0
+        while number <= head_number:
+            group, count = self._fetch(head, number, head_number)
+            self._write(head, group)
+            head = group[-1][0].link
+            number, blocks, events = head.number + 1, blocks + len(group), events + count
+            tell(Progress(head.number, head_number, blocks, events))
+        return Progress(head.number if head else -1, head_number, blocks, events)
+
+    def _check_position(self, head_number: int) -> Link | None:
+        """Our last block; the node must have the same one, or at its own head the one that we have there.
+
+        Raises:
+            WrongLedgerError: the index is another ledger's.
+            ForkError: the node contradicts a block that we hold.
+        """
+        with self.engine.connect() as connection:
+            rows = Rows(connection)
+            cursor = rows.get(Cursor, 1)
+            if cursor is None:
+                return None
+            if (cursor["chain_id"], cursor["ledger_address"]) != (
+                    self._deployment.chain_id, hexed(self._deployment.ledger)):
+                raise WrongLedgerError(
+                    f"this index is of ledger {cursor['ledger_address']} on chain {cursor['chain_id']}.",
+                    remedy="Use another database, or delete this one.")
+            ours = rows.get(Block, cursor["block_number"])
+            both = rows.get(Block, min(head_number, cursor["block_number"]))
+        if ours is None:
+            raise WrongLedgerError("the index has no row for the block that it stands at.",
+                                   remedy="Delete it: it is rebuilt from the chain.")
+        head = _link(ours)
+        if both is not None:
+            header = self._source.header(both["number"])
+            if reconcile(head, Link(header.number, header.hash, header.parent_hash), _unhex(both["hash"]),
+                         self._deployment.block_number) is Case.FORK:
+                self._fork(both["rlp"], header.number, header.hash, header.rlp)
+        return head
+
+    def _fetch(
+        self, head: Link | None, number: int, head_number: int,
+    ) -> tuple[list[tuple[CheckedBlock, list[Happening]]], int]:
+        """Checked, decoded blocks from `number`, each linked to the one before, and how many events they
+        hold.
+        """
+        group: list[tuple[CheckedBlock, list[Happening]]] = []
+        count = 0
+        while number <= head_number and len(group) < BLOCKS_MAX and count < EVENTS_MAX:
+            block = self._source.block(number)
+            if reconcile(head, block.link, None, self._deployment.block_number) is not Case.NEXT:
+                if group:  # write what links: the next round meets the fork at a stored head
+                    break
+                with self.engine.connect() as connection:
+                    below = Rows(connection).get(Block, number - 1)
+                self._fork(below["rlp"] if below else "", number, block.header.hash, block.header.rlp)
+            happenings = decode_block(block, self._deployment)
+            group.append((block, happenings))
+            count += sum(isinstance(happening, Taken) for happening in happenings)
+            head = block.link
+            number += 1
+        return group, count
+
+    def _write(self, head: Link | None, group: list[tuple[CheckedBlock, list[Happening]]]) -> None:
+        """Rows of a group of blocks and the cursor, in one transaction."""
+        with self.engine.begin() as connection:
+            rows = Rows(connection)
+            cursor = rows.get(Cursor, 1)
+            if (cursor["block_hash"] if cursor else None) != (hexed(head.hash) if head else None):
+                raise IndexBusyError("another process moved this index meanwhile.",
+                                     remedy="Let one process write.")
+            seq = last_seq(rows)
+            for block, happenings in group:
+                seq = project_block(rows, block, happenings, seq)
+            last = group[-1][0].header
+            rows.put(Cursor, {
+                "id": 1, "chain_id": self._deployment.chain_id,
+                "ledger_address": hexed(self._deployment.ledger),
+                "block_number": last.number, "block_hash": hexed(last.hash),
+                "context": cursor["context"] if cursor else ""})
+            rows.flush()
+
+    def _fork(self, our_rlp: str, number: int, their_hash: bytes, their_rlp: bytes) -> None:
+        """Keep both headers, then stop.
+
+        Raises:
+            ForkError: always.
+        """
+        what = (f"block {number}: the node has 0x{their_hash.hex()}, which contradicts what is indexed. "
+                "On a chain with instant finality this is evidence of a consensus fault")
+        with self.engine.begin() as connection:
+            rows = Rows(connection)
+            rows.put(Evidence,
+                     {"block_number": number, "their_hash": hexed(their_hash), "our_header": our_rlp,
+                                "their_header": hexed(their_rlp), "what": what})
+            rows.flush()
+        raise ForkError(f"{what}; both headers are kept in the table evidence.",
+                        remedy="Find out which history the other validators have before going on.")
+
+
+def waiting_payloads(engine: Engine) -> list[str]:
+    """Ids of events whose payload no store has given yet, in the ledger's order."""
+    events, payloads = table_of(Event), table_of(Payload)
+    with engine.connect() as connection:
+        return list(connection.execute(
+            select(events.c.event_id).join(payloads, payloads.c.event_id == events.c.event_id)
+            .where(payloads.c.status == "withheld").order_by(events.c.seq)).scalars())
+
+
+def _link(row: Mapping[str, object]) -> Link:
+    return Link(int(str(row["number"])), _unhex(row["hash"]), _unhex(row["parent_hash"]))
+
+
+def _unhex(text: object) -> bytes:
+    return bytes.fromhex(str(text)[2:])

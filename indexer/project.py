@@ -1,0 +1,273 @@
+"""Facts to rows. Holds no rule of custody or customs: every state row is what the contract said.
+
+What it adds are places (`seq`), heads (the fold of outcomes, which the contract keeps but does not log) and
+the links that a recorded APPROVE or CORRECT states. All through `Rows`, so that a block is written whole or
+not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+
+from indexer.decode import Change, Happening, Registry, Taken, Untaken
+from indexer.faults import LogFormatError
+from indexer.models import (
+    ZERO_ID,
+    Block,
+    Book,
+    Event,
+    EventLine,
+    Facility,
+    Head,
+    LineState,
+    Lot,
+    LotLoaded,
+    NotTaken,
+    Participant,
+    Payload,
+    Signer,
+    Unit,
+    UnitState,
+)
+from indexer.source import CheckedBlock
+from indexer.store import Rows, table_of
+from ledger.chain import facts
+from ledger.events.model import ZERO32, fold_head
+from ledger.vocabulary import Kind, Outcome
+
+WITHHELD = "withheld"
+"""Status of a payload that no store has given yet."""
+
+
+def hexed(data: bytes) -> str:
+    """0x and lower-case hex, as ids and hashes stand in the tables."""
+    return "0x" + data.hex()
+
+
+def last_seq(rows: Rows) -> int:
+    """The highest place given to an event, 0 if none was."""
+    return rows.connection.execute(select(func.max(table_of(Event).c.seq))).scalar() or 0
+
+
+def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happening], seq: int) -> int:
+    """Turn what a block says into rows.
+
+    Args:
+        rows: the transaction's rows.
+        block: its header becomes a row.
+        happenings: what was decoded from it, in order.
+        seq: place of the last event before this block.
+
+    Returns:
+        The place of the last event, this block's included.
+
+    Raises:
+        LogFormatError: an event has a second outcome.
+    """
+    header = block.header
+    rows.put(Block, {
+        "number": header.number, "hash": hexed(header.hash), "parent_hash": hexed(header.parent_hash),
+        "timestamp": header.timestamp, "receipts_root": hexed(header.receipts_root),
+        "rlp": hexed(header.rlp)})
+    _prefetch(rows, happenings)
+    for happening in happenings:
+        if isinstance(happening, Taken):
+            seq += 1
+            _take(rows, block, happening, seq)
+        elif isinstance(happening, Untaken):
+            fact = happening.fact
+            rows.put(NotTaken, {
+                "block_number": header.number, "log_index": fact.log_index, "event_id": hexed(fact.event_id),
+                "code": int(fact.code), "code_name": fact.code.name})
+        else:
+            _register(rows, happening.fact, header.timestamp)
+    return seq
+
+
+def _prefetch(rows: Rows, happenings: Sequence[Happening]) -> None:
+    """Read at once what the block's events will need; without this each unit is a query."""
+    events = [happening for happening in happenings if isinstance(happening, Taken)]
+    named = {hexed(line.unit) for taken in events for line in taken.outcome.event.lines}
+    references = {hexed(taken.outcome.event.reference) for taken in events}
+    rows.prefetch(Event, [hexed(taken.outcome.event_id) for taken in events] + sorted(references - {ZERO_ID}))
+    for model in (Head, Unit, Lot, LineState):
+        rows.prefetch(model, sorted(named | references - {ZERO_ID}))
+
+
+def _take(rows: Rows, block: CheckedBlock, taken: Taken, seq: int) -> None:
+    """One event with its outcome: itself, its lines, its payload's place, heads, state, links."""
+    fact, event = taken.outcome, taken.outcome.event
+    event_id, header = hexed(fact.event_id), block.header
+    if rows.get(Event, event_id) is not None:
+        raise LogFormatError(
+            f"block {header.number}, log {fact.log_index}: event {event_id} has a second outcome.")
+    rows.put(Event, {
+        "event_id": event_id, "seq": seq, "block_number": header.number, "block_hash": hexed(header.hash),
+        "tx_hash": hexed(taken.tx_hash), "log_index": fact.log_index, "signer": hexed(fact.signer),
+        "participant": fact.participant, "kind": event.kind.name, "step": event.step.name,
+        "counterparty": event.counterparty, "facility": event.facility, "book": event.book,
+        "reference": hexed(event.reference), "occurred_at_ms": event.occurred_at_ms,
+        "recorded_at_s": header.timestamp, "deadline_s": event.deadline_s, "nonce": str(event.nonce),
+        "commitment": hexed(event.commitment), "outcome": int(fact.outcome),
+        "outcome_name": fact.outcome.name,
+        "voided_by": None, "approved_by": None, "ended_by": None})
+    for place, line in enumerate(event.lines):
+        rows.put(EventLine, {
+            "event_id": event_id, "position": place, "unit": hexed(line.unit),
+            "material": hexed(line.material),
+            "balance": line.balance.name, "quantity_micro": line.quantity_micro, "role": line.role.name})
+    rows.put(Payload, {
+        "event_id": event_id, "commitment": hexed(event.commitment), "status": WITHHELD,
+        "epcis_event_id": None,
+        "epcis_type": None, "is_correction": False, "document": None, "fault": None})
+    _fold(rows, fact)
+    for change in taken.changes:
+        _change(rows, taken, change, seq)
+    _link(rows, fact)
+
+
+def _fold(rows: Rows, fact: facts.EventOutcome) -> None:
+    """Heads of what the event names, and of the declaration line it refers to; each as often as the contract
+    does.
+    """
+    named = [line.unit for line in fact.event.lines if line.unit != ZERO32]
+    reference = fact.event.reference
+    if reference != ZERO32 and reference not in named and rows.get(LineState, hexed(reference)) is not None:
+        named.append(reference)
+    for unit in named:
+        key = hexed(unit)
+        before = rows.get(Head, key)
+        head = fold_head(_unhex(before["head"]) if before else ZERO32, fact.event_id, int(fact.outcome))
+        rows.put(Head, {"unit": key, "head": hexed(head)})
+        for model in (Unit, LineState):
+            if rows.get(model, key) is not None:
+                rows.change(model, key, head=hexed(head))
+
+
+def _change(rows: Rows, taken: Taken, change: Change, seq: int) -> None:
+    """One state log as rows."""
+    event_id = hexed(taken.outcome.event_id)
+    if isinstance(change, facts.UnitChanged):
+        _unit(rows, taken, change, seq)
+    elif isinstance(change, facts.LotCreated):
+        rows.put(Lot, {
+            "unit": hexed(change.lot), "book": change.book, "material": hexed(change.material),
+            "origin": change.origin.name, "source_line": hexed(change.source_line),
+            "created_by": _act(rows, taken),
+            "raw_micro": 0, "wip_micro": 0, "finished_micro": 0, "scrap_micro": 0, "short_micro": 0,
+            "loaded_micro": 0})
+    elif isinstance(change, facts.LotChanged):
+        held = change.balances
+        rows.change(
+            Lot, hexed(change.lot), raw_micro=held.raw_micro, wip_micro=held.wip_micro,
+            finished_micro=held.finished_micro, scrap_micro=held.scrap_micro, short_micro=held.short_micro,
+            loaded_micro=held.loaded_micro)
+    elif isinstance(change, facts.LoadedChanged):
+        rows.put(LotLoaded, {
+            "unit": hexed(change.lot), "line": hexed(change.line), "quantity_micro": change.quantity_micro})
+    elif isinstance(change, facts.LineDeclared):
+        _declared(rows, change)
+    elif isinstance(change, facts.LineChanged):
+        state, amounts = change.state, change.amounts
+        rows.change(
+            LineState, hexed(change.line), declarant=state.declarant, purpose=state.purpose.name,
+            status=state.status.name, holds=state.holds, quantity_micro=amounts.quantity_micro,
+            drawn_micro=amounts.drawn_micro, exited_micro=amounts.exited_micro,
+            returned_micro=amounts.returned_micro)
+    else:
+        ended = hexed(change.event_id)
+        approved = taken.outcome.event.kind is Kind.APPROVE and taken.outcome.outcome is Outcome.RECORDED
+        if not approved and rows.get(Event, ended) is not None:
+            rows.change(Event, ended, ended_by=event_id)
+
+
+def _unit(rows: Rows, taken: Taken, change: facts.UnitChanged, seq: int) -> None:
+    key, state, event_id = hexed(change.unit), change.state, hexed(taken.outcome.event_id)
+    head = rows.get(Head, key)
+    offer = None
+    if state.offeree:
+        before = rows.get(Unit, key)
+        own = taken.outcome.event_id.startswith(state.offer_tag)
+        offer = event_id if own else before["offer_event"] if before else None
+    same = {
+        "thing": state.thing.name, "status": state.status.name, "eligible": state.eligible,
+        "holds": state.holds,
+        "custodian": state.custodian, "facility": state.facility, "offeree": state.offeree}
+    rows.put(Unit, {
+        "unit": key, **same, "empty": state.empty, "offer_expires_at_s": state.offer_expiry_s,
+        "offer_event": offer,
+        "inside": None, "head": head["head"] if head else ZERO_ID, "changed_by": event_id})
+    rows.put(UnitState, {"unit": key, "seq": seq, "event_id": event_id, **same})
+
+
+def _declared(rows: Rows, change: facts.LineDeclared) -> None:
+    key = hexed(change.line)
+    head = rows.get(Head, key)
+    said = {"material": hexed(change.material), "original": hexed(change.original),
+            "version": hexed(change.version)}
+    if rows.get(LineState, key) is not None:
+        rows.change(LineState, key, **said)
+        return
+    # state and amounts follow in the LineChanged that the contract logs next
+    rows.put(LineState, {
+        "line": key, "declarant": 0, "purpose": "NONE", "status": "NONE", "holds": 0, **said,
+        "quantity_micro": 0,
+        "drawn_micro": 0, "exited_micro": 0, "returned_micro": 0, "head": head["head"] if head else ZERO_ID})
+
+
+def _act(rows: Rows, taken: Taken) -> str:
+    """The event that wanted this: for a recorded APPROVE the event that it executes."""
+    event = taken.outcome.event
+    if event.kind is Kind.APPROVE and rows.get(Event, hexed(event.reference)) is not None:
+        return hexed(event.reference)
+    return hexed(taken.outcome.event_id)
+
+
+def _link(rows: Rows, fact: facts.EventOutcome) -> None:
+    """What a recorded APPROVE or CORRECT says of the event it refers to; the contract has checked who may."""
+    if fact.outcome is not Outcome.RECORDED or fact.event.kind not in (Kind.APPROVE, Kind.CORRECT):
+        return
+    reference = hexed(fact.event.reference)
+    target = rows.get(Event, reference)
+    if target is None:
+        raise LogFormatError(f"event {hexed(fact.event_id)} answers {reference}, which has no outcome.")
+    column = "approved_by" if fact.event.kind is Kind.APPROVE else "voided_by"
+    if target[column] is None:
+        rows.change(Event, reference, **{column: hexed(fact.event_id)})
+
+
+def _register(rows: Rows, fact: Registry, now_s: int) -> None:
+    """One change of the register of participants."""
+    if isinstance(fact, facts.ParticipantAdmitted):
+        rows.put(Participant, {
+            "number": fact.participant, "roles": fact.roles, "hold_bit": fact.hold_bit, "suspended": False,
+            "reading_key": hexed(fact.reading_key)})
+    elif isinstance(fact, facts.RolesChanged):
+        rows.change(Participant, fact.participant, roles=fact.roles)
+    elif isinstance(fact, facts.ParticipantSuspended | facts.ParticipantReinstated):
+        suspended = isinstance(fact, facts.ParticipantSuspended)
+        rows.change(Participant, fact.participant, suspended=suspended)
+    elif isinstance(fact, facts.ReadingKeyChanged):
+        rows.change(Participant, fact.participant, reading_key=hexed(fact.reading_key))
+    elif isinstance(fact, facts.SignerAdded):
+        rows.put(Signer, {
+            "address": hexed(fact.signer), "participant": fact.participant, "valid_from_s": fact.valid_from_s,
+            "valid_until_s": fact.valid_until_s, "revoked_at_s": None})
+    elif isinstance(fact, facts.SignerRevoked):
+        rows.change(Signer, hexed(fact.signer), revoked_at_s=now_s)
+    elif isinstance(fact, facts.FacilitySet):
+        rows.put(Facility,
+                 {"number": fact.facility, "operator": fact.operator, "supervised": fact.supervised})
+    elif isinstance(fact, facts.BookSet):
+        before = rows.get(Book, fact.book)
+        rows.put(Book, {
+            "number": fact.book, "owner": fact.owner, "regime": fact.regime, "options": fact.options,
+            "opening_open": before["opening_open"] if before else True})
+    else:
+        rows.change(Book, fact.book, opening_open=False)
+
+
+def _unhex(text: str) -> bytes:
+    return bytes.fromhex(text[2:])

@@ -1,0 +1,227 @@
+"""Blocks from a node that is not trusted: fetched, checked, and only then handed on.
+
+Promises that a `CheckedBlock` holds exactly the logs that its header vouches for, in their order. The
+header's hash is recomputed from its encoding, the receipts root from the encodings of the receipts, and the
+logs are decoded from those encodings; what the node says beside them is compared and never used. Raises a
+named TrustError where anything differs, and passes UnavailableError on. Links to the parent are `reconcile`'s
+business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import rlp
+
+from indexer.faults import HeaderMismatchError, LogMismatchError, ReceiptsMismatchError, WrongLedgerError
+from indexer.reconcile import Link
+from ledger.chain.client import ChainClient, Header, Log, Receipt
+from ledger.chain.codec import Contracts
+from ledger.chain.header import decode_header
+from ledger.chain.receipt_codec import DecodedReceipt, decode_receipt
+from ledger.errors import TrustError, UnavailableError
+from ledger.proofs.tries import ordered_trie_root
+
+TIMESTAMP_MAX = 2**62
+"""Block times are seconds and fit SQL's signed 64 bits; what is beyond is no time."""
+
+
+class PinnedLedger(Contracts, Protocol):
+    """Which contracts on which chain; `ledger.chain.deploy.Deployment` is one."""
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's id."""
+        ...
+
+    @property
+    def block_number(self) -> int:
+        """The first block that can hold a log of these contracts."""
+        ...
+
+    def verify(self, chain: ChainClient) -> None:
+        """Compare chain id and runtime code.
+
+        Raises:
+            TrustError: another chain or other code.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBlock:
+    """A block whose header hash and receipts root were recomputed; the logs are those in the receipts'
+    encodings.
+    """
+
+    header: Header
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def link(self) -> Link:
+        """The block's place in the chain."""
+        return Link(self.header.number, self.header.hash, self.header.parent_hash)
+
+
+class Source:
+    """Reads blocks of one deployment and checks each."""
+
+    def __init__(self, chain: ChainClient, deployment: PinnedLedger) -> None:
+        self._chain = chain
+        self.deployment = deployment
+        self._pinned = False
+
+    def pin(self) -> None:
+        """Hold the node to the deployment's chain id and contract code; once for a Source, again after
+        `unpin`.
+
+        Raises:
+            WrongLedgerError: another chain, or other code at the contracts' addresses.
+        """
+        if self._pinned:
+            return
+        said = self._chain.chain_id()
+        if said != self.deployment.chain_id:
+            raise WrongLedgerError(
+                f"the node serves chain {said}, the deployment is on chain {self.deployment.chain_id}.",
+                remedy="Check the endpoint in the settings.")
+        try:
+            self.deployment.verify(self._chain)
+        except TrustError as fault:
+            raise WrongLedgerError(fault.message, remedy=fault.remedy) from fault
+        self._pinned = True
+
+    def unpin(self) -> None:
+        """Check chain and code again at the next use, since the node may be another one now."""
+        self._pinned = False
+
+    def head_number(self) -> int:
+        """Number of the node's latest block."""
+        self.pin()
+        return self._chain.head_number()
+
+    def header(self, number: int) -> Header:
+        """The checked header of a block.
+
+        Raises:
+            UnavailableError: the node does not have the block (it may be behind the one asked before).
+            HeaderMismatchError: the header is not what its hash covers.
+        """
+        said = self._chain.header(number)
+        if said is None:
+            raise UnavailableError(f"the node does not have block {number}, which it announced.")
+        return check_header(said, number)
+
+    def block(self, number: int) -> CheckedBlock:
+        """The checked block of a number.
+
+        Raises:
+            UnavailableError: the node does not have the block.
+            TrustError: header, receipts or logs are not what they claim to be; the message names what.
+        """
+        self.pin()
+        header = self.header(number)
+        return CheckedBlock(header, check_receipts(header, self._chain.receipts(number)))
+
+
+def check_header(said: Header, number: int) -> Header:
+    """Recompute a header from its encoding and compare everything that the node says of it.
+
+    Raises:
+        HeaderMismatchError: names the field that differs.
+    """
+    try:
+        real = decode_header(said.rlp)
+    except TrustError as fault:
+        raise HeaderMismatchError(f"block {number}: {fault.message}") from fault
+    for name in ("hash", "number", "parent_hash", "timestamp", "receipts_root"):
+        if getattr(real, name) != getattr(said, name):
+            raise HeaderMismatchError(f"block {number}: the node says {name} {_show(getattr(said, name))}, "
+                                      f"its header {_show(getattr(real, name))}.")
+    if real.number != number:
+        raise HeaderMismatchError(f"asked for block {number}, the node gave that of block {real.number}.")
+    if real.timestamp > TIMESTAMP_MAX:
+        raise HeaderMismatchError(f"block {number}: {real.timestamp} is not a time in seconds.")
+    return real
+
+
+def check_receipts(header: Header, said: list[Receipt]) -> tuple[Receipt, ...]:
+    """Recompute the receipts root, read the logs from the encodings, compare with what is said beside them.
+
+    Returns:
+        The receipts with logs, status and block fields as the encodings and the header have them.
+
+    Raises:
+        ReceiptsMismatchError: the encodings do not give the header's receipts root.
+        LogMismatchError: the logs beside an encoding differ from it; names what was done to which.
+    """
+    encodings = [receipt.encoded for receipt in said]
+    found = ordered_trie_root(encodings)
+    if found != header.receipts_root:
+        raise ReceiptsMismatchError(
+            f"block {header.number}: {len(said)} receipts give the root {_show(found)}, the header has "
+            f"{_show(header.receipts_root)}: {_suspect(header, encodings)}.",
+            remedy="The node drops, adds, alters or reorders logs. Use another endpoint.")
+    checked: list[Receipt] = []
+    log_index = 0
+    for position, receipt in enumerate(said):
+        decoded = decode_receipt(receipt.encoded, log_index)
+        log_index += len(decoded.logs)
+        _compare_logs(header.number, position, receipt.logs, decoded.logs)
+        for name, claimed, real in (("status", receipt.status, decoded.status),
+                                    ("place", receipt.tx_index, position),
+                                    ("block number", receipt.block_number, header.number),
+                                    ("block hash", receipt.block_hash, header.hash)):
+            if claimed != real:
+                raise LogMismatchError(f"block {header.number}, receipt {position}: the node says {name} "
+                                       f"{_show(claimed)}, the block {_show(real)}.")
+        checked.append(replace(receipt, logs=decoded.logs))
+    return tuple(checked)
+
+
+def _compare_logs(number: int, position: int, said: tuple[Log, ...], real: tuple[Log, ...]) -> None:
+    """Name what was done to the logs beside a receipt, if anything."""
+    if said == real:
+        return
+    claimed = [(log.address, log.topics, log.data) for log in said]
+    truth = [(log.address, log.topics, log.data) for log in real]
+    missing = [i for i, log in enumerate(truth) if claimed.count(log) < truth.count(log)]
+    extra = [i for i, log in enumerate(claimed) if truth.count(log) < claimed.count(log)]
+    if missing and not extra:
+        what = f"log {missing[0]} was dropped"
+    elif extra and not missing:
+        what = f"log {extra[0]} was added"
+    elif missing:
+        what = f"log {missing[0]} was altered"
+    else:
+        first = next(i for i, (a, b) in enumerate(zip(said, real, strict=True)) if a != b)
+        what = f"log {first} was reordered or renumbered"
+    raise LogMismatchError(f"block {number}, receipt {position}: {what} beside the receipt.",
+                           remedy="The node is faulty or dishonest. Use another endpoint.")
+
+
+_BLOOM_FIELD = 6  # place of logsBloom in a header's RLP list
+
+
+def _suspect(header: Header, encodings: list[bytes]) -> str:
+    """What a wrong root most likely means, judged by the blooms: a hint in the message, never a decision."""
+    expected = int.from_bytes(rlp.decode(header.rlp)[_BLOOM_FIELD], "big")
+    found = 0
+    try:
+        receipts: list[DecodedReceipt] = [decode_receipt(encoded) for encoded in encodings]
+    except TrustError as fault:
+        return fault.message.rstrip(".")
+    for receipt in receipts:
+        found |= int.from_bytes(receipt.bloom, "big")
+    if expected & ~found and not found & ~expected:
+        return "by the header's bloom a log was dropped"
+    if found & ~expected and not expected & ~found:
+        return "by the header's bloom a log was added"
+    if expected != found:
+        return "by the header's bloom a log was altered"
+    return "logs were altered or reordered"
+
+
+def _show(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,115 @@
+"""Rows of one transaction: read through once, changed in memory, written together at the end.
+
+Nothing reaches the database before `flush`, and nothing is written that did not change. The caller owns the
+transaction, so rows and cursor stand or fall together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table, delete, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import SQLModel
+
+from indexer.models import TABLES
+from ledger.errors import InvariantError
+
+Row = dict[str, Any]
+_KEYS_MAX = 400  # keys of one SELECT ... IN; SQLite takes 32,766 variables, composite keys use several
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The SQL table of a model."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]
+
+
+class Rows:
+    """Reads and changes rows by primary key within one transaction.
+
+    States of a row: unread, then clean (as in the database, possibly absent), then dirty after `put` or
+    `change`,
+    clean again after `flush`.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._seen: dict[str, dict[tuple[Any, ...], Row | None]] = {table.name: {} for table in TABLES}
+        self._dirty: dict[str, dict[tuple[Any, ...], None]] = {table.name: {} for table in TABLES}
+        self.written = 0
+
+    def prefetch(self, model: type[SQLModel], keys: Iterable[Any]) -> None:
+        """Read many rows by primary key at once (a tuple for a key of several columns)."""
+        table = table_of(model)
+        seen = self._seen[table.name]
+        wanted = [key for key in dict.fromkeys(_key(key) for key in keys) if key not in seen]
+        columns = list(table.primary_key.columns)
+        for start in range(0, len(wanted), _KEYS_MAX):
+            part = wanted[start:start + _KEYS_MAX]
+            seen.update(dict.fromkeys(part))
+            single = len(columns) == 1
+            match = columns[0].in_([key[0] for key in part]) if single else tuple_(*columns).in_(part)
+            for row in self.connection.execute(select(table).where(match)).mappings():
+                seen[tuple(row[column.name] for column in columns)] = dict(row)
+
+    def get(self, model: type[SQLModel], *key: Any) -> Row | None:
+        """The row of a primary key as it stands now, this transaction's changes included. Do not change it.
+        """
+        seen = self._seen[table_of(model).name]
+        if key not in seen:
+            self.prefetch(model, [key])
+        return seen[key]
+
+    def put(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
+        """Write a whole row, new or in place of the one with its key."""
+        table = table_of(model)
+        key = tuple(row[column.name] for column in table.primary_key.columns)
+        self._seen[table.name][key] = dict(row)
+        self._dirty[table.name][key] = None
+
+    def change(self, model: type[SQLModel], *key: Any, **values: Any) -> None:
+        """Change columns of a row that exists.
+
+        Raises:
+            InvariantError: there is no such row.
+        """
+        row = self.get(model, *key)
+        if row is None:
+            raise InvariantError(f"{table_of(model).name} has no row {key}.")
+        if any(row[name] != value for name, value in values.items()):
+            self.put(model, {**row, **values})
+
+    def remove(self, model: type[SQLModel], **match: Any) -> None:
+        """Delete the rows whose columns have these values, all without any. Pending changes are written
+        first.
+        """
+        self.flush()
+        table = table_of(model)
+        conditions = [table.c[name] == value for name, value in match.items()]
+        self.connection.execute(delete(table).where(*conditions))
+        self._seen[table.name].clear()
+
+    def flush(self) -> None:
+        """Write what changed, tables that others refer to first."""
+        for table in TABLES:
+            dirty = self._dirty[table.name]
+            if dirty:
+                seen = self._seen[table.name]
+                rows = [row for key in dirty if (row := seen[key]) is not None]
+                self._upsert(table, rows)
+                self.written += len(rows)
+                dirty.clear()
+
+    def _upsert(self, table: Table, rows: list[Row]) -> None:
+        names = [column.name for column in table.primary_key.columns]
+        others = [column.name for column in table.columns if column.name not in names]
+        insert = (sqlite.insert if self.connection.dialect.name == "sqlite" else postgresql.insert)(table)
+        new = {name: insert.excluded[name] for name in others}
+        statement = insert.on_conflict_do_update(index_elements=names, set_=new) if others \
+            else insert.on_conflict_do_nothing(index_elements=names)
+        self.connection.execute(statement, rows)
+
+
+def _key(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
