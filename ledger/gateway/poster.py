@@ -78,7 +78,8 @@ class Poster:
         Args:
             event: one EPCIS event with its @context; numbers with a fraction are Decimal. Without an eventID
                 it gets one that follows from its content, so that a repeat finds it again.
-            deadline_s: seconds since 1970 UTC after which it must not be recorded (for an OFFER: its expiry).
+            deadline_s: seconds since 1970 UTC after which it must not be recorded (for an OFFER: its expiry);
+                None for the event's own `cl:deadline`, or else the poster's setting.
 
         Raises:
             InputError: the event is not valid in the profile, or names what is not known.
@@ -97,17 +98,19 @@ class Poster:
                         remedy="Give a new event a new eventID; to change a recorded one, post a correction.")
                 return _submission(known)
             secret = self._entropy(32)
-            custody_event = interpret(event, self._context).event
+            meant = interpret(event, self._context)
+            if deadline_s is None:
+                deadline_s = meant.deadline_s
+            if deadline_s is None:
+                deadline_s = self._clock() + self._deadline_s
             custody_event = replace(
-                custody_event, nonce=self._next_nonce(sql), commitment=commit(
-                    event, secret, submitter=self._context.poster).root,
-                deadline_s=self._clock() + self._deadline_s if deadline_s is None else deadline_s)
+                meant.event, nonce=self._next_nonce(sql), deadline_s=deadline_s,
+                commitment=commit(event, secret, submitter=self._context.poster).root)
             custody_event.check()
-            payload = seal(
-                event, secret=secret, submitter=self._context.poster, commitment=custody_event.commitment,
-                readers=choose_readers(custody_event, self.participant, self._context.directory,
-                                       self._readers),
-                entropy=self._entropy)
+            readers = choose_readers(custody_event, self.participant, self._context.directory, self._readers,
+                                     book=meant.book)
+            payload = seal(event, secret=secret, submitter=self._context.poster,
+                           commitment=custody_event.commitment, readers=readers, entropy=self._entropy)
             signature = self._signer.sign_digest(event_id(custody_event, self._separator))
             submission = SignedSubmission(custody_event, signature, b"", payload, label, is_correction,
                                           self.participant)

@@ -49,12 +49,13 @@ class ChainReaders:
 
 
 def choose_readers(
-    event: CustodyEvent, poster: int, directory: Directory, readers: Readers,
+    event: CustodyEvent, poster: int, directory: Directory, readers: Readers, *, book: str | None = None,
 ) -> dict[int, bytes]:
     """Readers of a new event: participant number to public reading key.
 
-    All of customs, the poster, the counterparty named in the event, the owner of the book named in it, and by
-    `readers_of` who has to do with its units, with the declaration line or the event it refers to.
+    All of customs, the poster, the counterparty named in the event, the owner of the book it belongs to
+    (`book` where its content says more than is signed), and by `readers_of` who has to do with its units, with
+    the declaration line or the event it refers to.
 
     Raises:
         InputError: customs or the poster has no reading key on the ledger, or there is no customs.
@@ -65,7 +66,7 @@ def choose_readers(
     touched = [line.unit for line in event.lines if line.unit != ZERO32]
     if event.reference != ZERO32:
         touched.append(event.reference)
-    others = readers.readers_of(touched) | {event.counterparty} | _owner(event.book, directory)
+    others = readers.readers_of(touched) | {event.counterparty} | _owner(event.book or book, directory)
     found = {}
     for number in sorted(customs | {poster} | others - {0}):
         key = readers.reading_key(number)
@@ -77,7 +78,7 @@ def choose_readers(
     return found
 
 
-def _owner(book: int, directory: Directory) -> set[int]:
+def _owner(book: int | str | None, directory: Directory) -> set[int]:
     """The owner of a book reads what customs posts about it; an unknown book is for the ledger to refuse."""
     try:
         return {directory.participant(directory.book(book).owner).number} if book else set()
