@@ -32,7 +32,8 @@ from ledger.events.model import ABI_EVENT, ABI_SIGNED_EVENT, CustodyEvent, Line
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step
 
 __all__ = [
-    "Fact", "LineAmounts", "LineState", "LotBalances", "UnitState", "call_data", "decode_event", "decode_log",
+    "Fact", "LineAmounts", "LineState", "LotBalances", "UnitState", "call_data", "decode_corrected",
+    "decode_event", "decode_log",
     "decode_logs", "decode_outcomes", "decode_record", "encode_record", "selector", "unpack_balances",
     "unpack_line_amounts", "unpack_line_state", "unpack_unit_state",
 ]
@@ -117,6 +118,16 @@ def decode_event(encoded: bytes) -> CustodyEvent:
     """
     (event,) = _decode([ABI_EVENT], encoded, "the event")
     return _event(event)
+
+
+def decode_corrected(witness: bytes) -> tuple[CustodyEvent, bytes]:
+    """The corrected event and its signature, as CORRECT carries them in its witness.
+
+    Raises:
+        TrustError: not such a witness.
+    """
+    event, signature = _decode([ABI_EVENT, "bytes"], witness, "the witness")
+    return _event(event), signature
 
 
 def decode_logs(receipt: Receipt, contracts: Contracts) -> list[Fact]:

@@ -91,7 +91,7 @@ class Deployment:
                 chain_id=int(value["chainId"]), block_number=int(value["blockNumber"]),
                 code_hashes={name: _unhex(value["codeHashes"][name], 32) for name in _NAMES},
                 **{name: _unhex(value[name], 20) for name in _NAMES})
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise InputError(f"the deployment is malformed: {fault!r}.") from fault
 
 
