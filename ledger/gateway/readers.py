@@ -54,8 +54,8 @@ def choose_readers(
     """Readers of a new event: participant number to public reading key.
 
     All of customs, the poster, the counterparty named in the event, the owner of the book it belongs to
-    (`book` where its content says more than is signed), and by `readers_of` who has to do with its units, with
-    the declaration line or the event it refers to.
+    (`book` where its content says more than is signed), and by `readers_of` who has to do with its units,
+    with the declaration line or the event it refers to.
 
     Raises:
         InputError: customs or the poster has no reading key on the ledger, or there is no customs.

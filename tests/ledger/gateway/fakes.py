@@ -63,9 +63,9 @@ def records_all(_event: CustodyEvent, _participant: int) -> Outcome:
 class FakeChain:
     """Executes `record` with the contract's rules for nonces and signers, and asks `judge` for the rest."""
 
-    def __init__(self, path: Path, judge: Judge = records_all) -> None:
+    def __init__(self, path: Path, judge: Judge, poison: Callable[[CustodyEvent], bool]) -> None:
         self.judge = judge
-        self.poison: Callable[[CustodyEvent], bool] = lambda _event: False
+        self.poison = poison
         self.admits = True
         self.away = False           # does not answer at all
         self.reply_lost = 0         # takes that many transactions but does not answer
@@ -225,10 +225,10 @@ class Bench:
 
 
 def bench(path: Path, *, limits: Limits = DEFAULT_LIMITS, failpoint: Failpoint = no_failpoint, judge: Judge = records_all,
-          clock: Clock | None = None, **options: Any) -> Bench:
+          clock: Clock | None = None, poison: Callable[[CustodyEvent], bool] = lambda _event: False, **options: Any) -> Bench:
     """Open (again) a gateway and its ledger in a folder."""
     path.mkdir(exist_ok=True)
-    chain = FakeChain(path / "fake-chain.sqlite", judge)
+    chain = FakeChain(path / "fake-chain.sqlite", judge, poison)
     store = open_gateway_store(path / "gateway.sqlite", failpoint=failpoint)
     payloads = PayloadStore(store)
     clock = clock or Clock()
