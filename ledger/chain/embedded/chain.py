@@ -13,7 +13,7 @@ from typing import Any
 
 import rlp
 from eth.constants import BLANK_ROOT_HASH, CREATE_CONTRACT_ADDRESS
-from eth.exceptions import Revert, VMError
+from eth.exceptions import PyEVMError, Revert, VMError
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.cancun.blocks import CancunBlockHeader
 from eth.vm.spoof import SpoofTransaction
@@ -244,7 +244,8 @@ class EmbeddedChain:
             if bytes(transaction.encode()) != raw:
                 raise InputError("the transaction is not in its canonical encoding.")
             sender, chain_id = transaction.sender, transaction.chain_id
-        except (RLPException, ValidationError, BadSignature, ValueError, TypeError, IndexError) as fault:
+        except (RLPException, ValidationError, BadSignature, PyEVMError, ValueError, TypeError,
+                IndexError) as fault:
             raise InputError(f"the transaction cannot be read: {fault}.") from fault
         if chain_id != self._chain_id:
             raise InputError(f"the transaction is for chain {chain_id}, this is chain {self._chain_id}.")

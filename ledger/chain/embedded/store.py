@@ -27,15 +27,15 @@ FORMAT = "cargoledger-chain-1"
 CACHE_NODES_MAX = 100_000  # about 30 MB; the upper levels of the state trie of millions of units
 _BUSY_TIMEOUT_S = 10.0     # a reader never waits in WAL mode; a writer at most for a checkpoint
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE node (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE block (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, rlp BLOB NOT NULL);
-CREATE TABLE transaction_row (
-    hash BLOB NOT NULL UNIQUE, block INTEGER NOT NULL REFERENCES block, position INTEGER NOT NULL,
-    raw BLOB NOT NULL, input BLOB NOT NULL, receipt BLOB NOT NULL, gas_used INTEGER NOT NULL,
-    UNIQUE (block, position));
-"""
+_SCHEMA = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE node (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE block (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, rlp BLOB NOT NULL)",
+    "CREATE TABLE transaction_row ("
+    "hash BLOB NOT NULL UNIQUE, block INTEGER NOT NULL REFERENCES block, position INTEGER NOT NULL, "
+    "raw BLOB NOT NULL, input BLOB NOT NULL, receipt BLOB NOT NULL, gas_used INTEGER NOT NULL, "
+    "UNIQUE (block, position))",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +118,21 @@ class Store:
             self._reader = _connect(path)
             self._reader_lock = threading.Lock()
             self._prepare()
+        except sqlite3.DatabaseError as fault:
+            self._lock.release()
+            raise InputError(f"{path} is not a ledger: {fault}.") from fault
         except BaseException:
             self._lock.release()
             raise
 
     def _prepare(self) -> None:
-        try:
-            (tables,) = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if tables == 0 and not self.read_only:
-                self._writer.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
-                self._writer.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
-            found = self.meta("format")
-        except sqlite3.DatabaseError as fault:
-            raise InputError(f"{self.path} is not a ledger: {fault}.") from fault
+        (tables,) = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables == 0 and not self.read_only:
+            with self._transaction() as sql:
+                for statement in _SCHEMA:
+                    sql.execute(statement)
+                sql.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+        found = self.meta("format")
         if found != FORMAT:
             raise InputError(f"{self.path} is not a ledger of format {FORMAT} (found {found}).")
         self._reader.execute("PRAGMA query_only=ON")
