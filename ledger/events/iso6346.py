@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _FORM = re.compile(r"[A-Z]{3}[UJZ][0-9]{7}", re.ASCII)
-# Letter values count up from 10 and skip multiples of 11, so that mod 11 tells all letters apart.
+# Letter values count up from 10 and skip multiples of 11, which would not move the check digit.
 _VALUES = {
     **{str(digit): digit for digit in range(10)},
     **dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", (n for n in range(10, 39) if n % 11), strict=True)),
