@@ -2,3 +2,5 @@
 
 No rules of any kind live here. Start with `http/app.py` or `cli/main.py`.
 """
+
+__version__ = "0.1.0"

@@ -33,23 +33,34 @@ from api.posting import Posting, PostResult, Settling
 from ledger.chain.authority import FOREVER_S, NO_HOLD, Authority
 from ledger.chain.deploy import Deployment, deploy
 from ledger.directory import BookEntry, Directory, FacilityEntry, ParticipantEntry
-from ledger.errors import AuthenticationError, ConflictError, InputError, NotFoundError, UnavailableError
+from ledger.errors import (
+    AuthenticationError,
+    CargoLedgerError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    UnavailableError,
+)
 from ledger.settings import SETTINGS_FILE, Settings, write_settings
 from ledger.vocabulary import BookOption, Regime, Role
 
 if TYPE_CHECKING:
-    from indexer.indexer import Indexer
     from sqlalchemy import Engine
 
+    from indexer.indexer import Indexer
+    from ledger.chain.checkpoints import CheckpointLog
     from ledger.chain.client import ChainClient
     from ledger.gateway.gateway import Gateway
+    from ledger.gateway.handover_grants import Holder
     from ledger.gateway.payloads import PayloadStore
     from ledger.gateway.poster import Poster
     from ledger.gateway.store import Store
     from ledger.gateway.tokens import TokenRegistry
     from ledger.keys.signers import Signer
+    from ledger.proofs.verify import TrustRoot
 
 SERVER_FILE = "server.json"
+TRUST_FILE = "trust.json"
 URI_PREFIX = "urn:cargoledger:participant:"
 NO_OPTIONS = BookOption(0)
 
@@ -67,6 +78,8 @@ class Home:
         self.clock: Clock = clock or _wall_clock
         self.directory = Directory.load(settings.path(settings.directory))
         self.keyring = Keyring(settings, seed)
+        self.fault: CargoLedgerError | None = None
+        """What keeps a running server from working, if anything does."""
         self._lock = threading.RLock()
         self._wakers: list[Callable[[], None]] = []
 
@@ -154,7 +167,7 @@ class Home:
     def close(self) -> None:
         """Let go of every file and lock."""
         with self._lock:
-            for name in ("posting", "jobs", "_store", "chain", "engine"):
+            for name in ("posting", "jobs", "checkpoints", "_store", "chain", "engine"):
                 part = self.__dict__.pop(name, None)
                 if part is None:
                     continue
@@ -227,7 +240,7 @@ class Home:
                 self.payloads,
                 deployment=self.deployment,
                 chain_id=self.deployment.chain_id,
-                holders=self.posting.holder,
+                holders=self.holder,
                 customs=self.posting.customs,
                 reading_key=self.posting.readers.reading_key,
                 clock=self.clock,
@@ -246,6 +259,19 @@ class Home:
     def posting(self) -> Posting:
         """From an EPCIS document to signed submissions."""
         return Posting(self)
+
+    @cached_property
+    def checkpoints(self) -> CheckpointLog:
+        """The operator's signed statements of how far the ledger is."""
+        from ledger.chain.checkpoints import CheckpointLog
+
+        return CheckpointLog(
+            self.path / "checkpoints.sqlite", self.settings.name, self.keyring.checkpoint_signing_key()
+        )
+
+    def trust_root(self) -> TrustRoot:
+        """What somebody who checks proofs of this ledger must know; published as trust.json."""
+        return self._trust_of(self.deployment)
 
     @cached_property
     def jobs(self) -> Any:
@@ -284,6 +310,15 @@ class Home:
     def signer(self, participant_id: str) -> Signer:
         """The key with which this home signs for a participant."""
         return self.keyring.signer(self.directory.participant(participant_id).id)
+
+    def holder(self, participant: int) -> Holder | None:
+        """The keys of a participant, by its number, where they are here."""
+        from ledger.gateway.handover_grants import Holder
+
+        with suppress(NotFoundError):
+            entry = self.directory.participant(participant)
+            return Holder(participant, self.keyring.signer(entry.id), self.keyring.reading_key(entry.id))
+        return None
 
     def poster(self, participant_id: str) -> Poster:
         """Signs a participant's events, with a nonce that is on disk first."""
@@ -413,7 +448,7 @@ class Home:
         return self.posting.submit(list(submissions))
 
     def settle_outbox(self) -> Settling:
-        """Carry queued events to the ledger, give the grants that follow from handovers, index to the head."""
+        """Carry queued events to the ledger, give the grants that follow from handovers, index."""
         return self.posting.settle()
 
     # who asks
@@ -421,7 +456,7 @@ class Home:
     def issue_token(
         self, participant_id: str, *, label: str, valid_s: int, scopes: frozenset[str]
     ) -> tuple[str, int]:
-        """A new token for a participant: its text, kept nowhere, and when it ends (seconds)."""
+        """A new token for a participant: its text, kept nowhere, and the second in which it ends."""
         entry = self.directory.participant(participant_id)
         text, token = self.tokens.issue(entry.number, scopes, life_s=valid_s, label=label)
         return text, token.expires_at_s
@@ -467,7 +502,15 @@ class Home:
         if self._deployment_file.is_file():
             return
         deployment = deploy(self.chain, self.keyring.authority(), self.keyring.gateway().address)
+        _write(self.path / TRUST_FILE, json.dumps(self._trust_of(deployment).to_json(), indent=2) + "\n")
         _write(self._deployment_file, json.dumps(deployment.to_json(), indent=2) + "\n")
+
+    def _trust_of(self, deployment: Deployment) -> TrustRoot:
+        from ledger.proofs.checkpoint import CheckpointKey
+        from ledger.proofs.verify import TrustRoot
+
+        key = CheckpointKey(self.settings.name, self.keyring.checkpoint().public)
+        return TrustRoot(deployment.chain_id, deployment.ledger, key)
 
     def _migrate(self) -> None:
         from indexer.database import migrate

@@ -19,8 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from nacl.signing import SigningKey
+
 from ledger.errors import ConflictError, InputError, NotFoundError
 from ledger.keys.reading import (
+    CHECKPOINT_LABEL,
     CheckpointKey,
     ReadingKey,
     load_checkpoint_key,
@@ -30,7 +33,7 @@ from ledger.keys.reading import (
     new_reading_key,
     new_shared_secret,
 )
-from ledger.keys.secret_files import path_of
+from ledger.keys.secret_files import path_of, read_key
 from ledger.keys.signers import Signer, load_signer, new_signer
 from ledger.settings import Settings
 
@@ -77,6 +80,12 @@ class Keyring:
     def checkpoint(self) -> CheckpointKey:
         """The operator's key."""
         return load_checkpoint_key(self._settings.key_uri(self._settings.operator_key))
+
+    def checkpoint_signing_key(self) -> SigningKey:
+        """The operator's key in the form in which the checkpoint log takes it."""
+        return SigningKey(
+            read_key(path_of(self._settings.key_uri(self._settings.operator_key)), CHECKPOINT_LABEL)
+        )
 
     def network_secret(self) -> bytes:
         """32 bytes behind every unit id."""

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ledger.chain.views import View
-from ledger.errors import NotFoundError
 from ledger.events.document import is_correction, read_document, with_event_id
 from ledger.events.faults import Fault, InvalidEventError
 from ledger.events.model import domain_separator
 from ledger.events.profile import NamingContext, interpret
-from ledger.gateway.handover_grants import Holder
 from ledger.gateway.outbox import may_be_renewed
 from ledger.gateway.poster import Poster, open_poster_store
 from ledger.gateway.readers import ChainReaders
@@ -22,9 +20,8 @@ from ledger.gateway.submission import Settled, SignedSubmission, Ticket
 from ledger.vocabulary import Role
 
 if TYPE_CHECKING:
-    from indexer.indexer import Progress
-
     from api.home import Home
+    from indexer.indexer import Progress
     from ledger.gateway.store import Store
 
 _EARLIER_IN_DOCUMENT = b"\x01" * 32  # stands for the id of an event of the same document while it is checked
@@ -226,15 +223,6 @@ class Posting:
         """See Home.settle_outbox."""
         settled = self._home.gateway.flush()
         return Settling(tuple(settled), self._home.indexer.run_once())
-
-    def holder(self, participant: int) -> Holder | None:
-        """The keys of a participant, where they are here."""
-        home = self._home
-        try:
-            entry = home.directory.participant(participant)
-            return Holder(participant, home.keyring.signer(entry.id), home.keyring.reading_key(entry.id))
-        except NotFoundError:
-            return None
 
     def customs(self) -> list[int]:
         """Numbers of customs."""

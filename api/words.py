@@ -234,6 +234,20 @@ STATUSES = {
     "NONE": "",
 }
 
+BALANCES = {
+    "raw": "In store",
+    "wip": "In production",
+    "finished": "Finished",
+    "scrap": "Scrap",
+    "short": "Short",
+    "loaded": "Loaded for export",
+}
+
+
+def balance_words() -> dict[str, str]:
+    """What the balances of a lot are called on screen."""
+    return dict(BALANCES)
+
 
 def kind_words(kind: str, step: str = "NONE") -> str:
     """What an event of that kind and step is called on screen; unknown names stay as they are."""

@@ -98,14 +98,21 @@ def event_for(session: Session, key: str, reader: Reader) -> Event:
 
 
 def events_page(
-    session: Session, reader: Reader, conditions: Sequence[ColumnElement[bool]], *, after: int = 0, limit: int
+    session: Session,
+    reader: Reader,
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    limit: int,
+    after: int = 0,
+    latest: bool = False,
 ) -> Page:
-    """A page of readable events that meet all conditions, in the ledger's order."""
+    """A page of readable events that meet all conditions, in the ledger's order; or the latest ones, newest
+    first.
+    """
     if not 0 < limit <= DEFAULT_LIMITS.page_rows_max:
         raise InputError(f"a page has 1 to {DEFAULT_LIMITS.page_rows_max} rows.", pointer="/perPage")
-    query = (
-        select(Event).where(readable(reader), col(Event.seq) > after, *conditions).order_by(col(Event.seq))
-    )
+    order = col(Event.seq).desc() if latest else col(Event.seq)
+    query = select(Event).where(readable(reader), col(Event.seq) > after, *conditions).order_by(order)
     rows = list(session.exec(query.limit(limit + 1)))
     return Page(rows[:limit], rows[limit - 1].seq if len(rows) > limit else None)
 
@@ -120,8 +127,7 @@ def about(unit: str) -> ColumnElement[bool]:
 
 
 def events_about(session: Session, unit: str, reader: Reader, limit: int) -> tuple[list[Event], int]:
-    """The last events about a unit in the ledger's order, at most `limit`, and how many others are not shown.
-    """
+    """The last events about a unit in the ledger's order, at most `limit`, and how many others there are."""
     total = session.exec(select(func.count()).select_from(Event).where(about(unit))).one()
     query = select(Event).where(about(unit), readable(reader)).order_by(col(Event.seq).desc()).limit(limit)
     rows = list(session.exec(query))[::-1]

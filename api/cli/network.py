@@ -89,9 +89,10 @@ def participant_add(
         ),
     ] = "",
     hold_bit: Annotated[int, typer.Option(help="Which hold it may set, 0 to 15; 255 for none.")] = 255,
-    without_keys: Annotated[
-        bool, typer.Option("--without-keys", help="Make no keys here: the participant keeps its own.")
-    ] = False,
+    reading_key: Annotated[
+        str, typer.Option(help="Its public reading key (0x, 32 bytes), if it keeps keys of its own.")
+    ] = "",
+    signer: Annotated[str, typer.Option(help="Its signer's address (0x, 20 bytes), likewise.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -101,7 +102,13 @@ def participant_add(
     """
     with opened(home) as opened_home:
         entry = opened_home.admit(
-            participant_id, name=name, uri=uri, roles=_roles(role), hold_bit=hold_bit, keys=not without_keys
+            participant_id,
+            name=name,
+            uri=uri,
+            roles=_roles(role),
+            hold_bit=hold_bit,
+            reading_key=_unhex(reading_key, 32),
+            signer=_unhex(signer, 20),
         )
         document = _participants(opened_home, {entry.id})[0]
     emit(document, as_json, lambda: f"{entry.name} is participant {entry.number} ({entry.id}).")
@@ -247,9 +254,11 @@ def key_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @token_app.command("new")
 def token_new(
+    *,
     participant: Annotated[str, typer.Option("--as", help="Participant that the token stands for.")],
     label: Annotated[str, typer.Option(help="What it is for, to tell tokens apart.")] = "",
-    days: Annotated[int, typer.Option(min=1, help="Days for which it is valid.")] = 365,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days for which it is valid.")] = 365,
+    read_only: Annotated[bool, typer.Option("--read-only", help="It may ask, not post.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -258,7 +267,12 @@ def token_new(
     Example: cargoledger token new --as terminal --label 'gate 3'
     """
     with opened(home) as opened_home:
-        token, expires_at_s = opened_home.issue_token(participant, label=label, valid_s=days * DAY_S)
+        token, expires_at_s = opened_home.issue_token(
+            participant,
+            label=label,
+            valid_s=days * DAY_S,
+            scopes=frozenset({"read"} if read_only else {"read", "capture"}),
+        )
     document = {"participant": participant, "token": token, "label": label, "expiresAt": expires_at_s}
     emit(
         document,
@@ -296,3 +310,17 @@ def _member(enum: type[_Flag], word: str, what: str) -> _Flag:
     except KeyError as fault:
         known = ", ".join(str(m.name).lower() for m in enum)
         raise InputError(f"there is no {what} {word!r}.", remedy=f"Known: {known}.") from fault
+
+
+def _unhex(text: str, size: int) -> bytes | None:
+    if not text:
+        return None
+    try:
+        value = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        value = b""
+    if len(value) != size:
+        raise InputError(
+            f"{text!r} is not {size} bytes in hex.", remedy=f"Write 0x and {2 * size} hex digits."
+        )
+    return value

@@ -85,7 +85,7 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
 
     pages.install(app)
     # outermost first: headers on every answer, then size, then identity
-    app.add_middleware(Gate, resolve=home.participant_of_token)
+    app.add_middleware(Gate, resolve=home.caller_of_token)
     app.add_middleware(BodyLimit, bytes_max=DEFAULT_LIMITS.body_bytes_max)
     app.add_middleware(SecurityHeaders)
     return app

@@ -2,8 +2,8 @@
 
 Two kinds of body. `application/json` (or `application/ld+json`): an EPCIS 2.0 document of the caller's own
 systems, signed here with the key that the caller's participant has delegated to this gateway.
-`application/vnd.cargoledger.signed+json`: `{"submissions": [...]}`, events that their poster signed and sealed
-already. All events of a request are checked before any is taken; once taken, each has its own outcome.
+`application/vnd.cargoledger.signed+json`: `{"submissions": [...]}`, events that their poster signed and
+sealed. All events of a request are checked before any is taken; once taken, each has its own outcome.
 """
 
 from __future__ import annotations
@@ -141,15 +141,6 @@ def _job_view(home: Home, job_id: str, participant: int) -> dict[str, Any]:
 
 def _event_view(home: Home, event_id: str) -> dict[str, Any]:
     status = home.gateway.status(event_id)
-    view: dict[str, Any] = {
-        "eventId": event_id,
-        "eventID": None,
-        "status": "unknown",
-        "outcome": None,
-        "final": False,
-    }
-    if status is None:
-        return view
     outcome = None
     if status.outcome is not None:
         code = Outcome[status.outcome] if status.outcome in Outcome.__members__ else None
@@ -164,7 +155,7 @@ def _event_view(home: Home, event_id: str) -> dict[str, Any]:
             "remedy": remedy,
         }
     return {
-        **view,
+        "eventId": event_id,
         "eventID": status.epcis_event_id,
         "status": status.status,
         "outcome": outcome,

@@ -42,9 +42,10 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the participant that the presented token was issued for."""
+    """Who asks: the participant that the presented token was issued for, and what the token may do."""
 
     participant: ParticipantEntry
+    scopes: frozenset[str]
 
 
 def is_page(path: str) -> bool:
@@ -57,10 +58,12 @@ class Gate:
 
     Args:
         app: what stands behind.
-        resolve: gives the participant of a token; raises AuthenticationError for a bad one.
+        resolve: gives the participant of a token and its scopes; raises AuthenticationError for a bad one.
     """
 
-    def __init__(self, app: ASGIApp, resolve: Callable[[str], ParticipantEntry]) -> None:
+    def __init__(
+        self, app: ASGIApp, resolve: Callable[[str], tuple[ParticipantEntry, frozenset[str]]]
+    ) -> None:
         self._app = app
         self._resolve = resolve
 
@@ -79,7 +82,7 @@ class Gate:
         headers = Headers(scope=scope)
         try:
             token = cookie_token(headers) if is_page(path) else bearer_token(headers)
-            caller = Caller(self._resolve(token))
+            caller = Caller(*self._resolve(token))
         except AuthenticationError as fault:
             if is_page(path):
                 wanted = path + (

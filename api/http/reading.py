@@ -12,7 +12,7 @@ from sqlmodel import col
 from starlette.responses import Response
 
 from api.http.deps import ExactJSON, HomeDep, ReaderDep, SessionDep
-from api.views.books import settlement_view
+from api.views.books import Ask, settlement_view
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_view
 from api.views.units import unit_view
@@ -120,7 +120,7 @@ def get_settlement(
     to: Annotated[str, Query(max_length=10, description="last day, YYYY-MM-DD")],
 ) -> Response:
     """Forms 15, 15a and 16 of a period, the exemption statement, and what does not add up."""
-    return ExactJSON(settlement_view(session, home, reader, book_id, from_, to))
+    return ExactJSON(settlement_view(Ask(home, session, book_id, from_, to, reader)))
 
 
 def _milliseconds(text: str, name: str) -> int:

@@ -117,7 +117,7 @@ class Names:
 
 
 def label_of(name: UnitName) -> str:
-    """What people call a unit: a container or lot by its number, a declaration line by declaration and line."""
+    """What people call a unit: a container or lot by its number, a line by declaration and line."""
     return f"{name.scope}/{name.number}" if name.type == "line" else name.number
 
 

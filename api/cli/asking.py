@@ -1,0 +1,176 @@
+"""Commands that ask: show, trace, settle, check, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.shell import EXIT_BAD_NEWS, HomeOption, JsonOption, emit, opened
+from ledger.errors import InputError, NotFoundError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into the app."""
+    for command in (show, trace, settle, check, verify):
+        app.command(command.__name__)(command)
+
+
+def show(
+    key: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Container, lot or declaration/line number, EPC, eventID or id."),
+    ],
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Events shown, the latest ones.")] = 200,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a unit with its timeline, or one event with its content.
+
+    Example: cargoledger show CSQU3054383
+    """
+    from api.cli.render import event_panel, unit_panel
+    from api.views.events import event_view
+    from api.views.units import unit_view
+    from indexer.lookups import HOLDER
+
+    with opened(home) as opened_home, opened_home.session() as session:
+        try:
+            unit = unit_view(
+                session, opened_home.directory, HOLDER, key, now_s=opened_home.clock(), limit=limit
+            )
+        except NotFoundError as no_unit:
+            try:
+                event = event_view(session, opened_home.directory, HOLDER, key)
+            except NotFoundError:
+                raise NotFoundError(f"nothing called {key!r} is known here.", remedy=no_unit.remedy) from None
+            emit(event, as_json, lambda: event_panel(event))
+            return
+    emit(unit, as_json, lambda: unit_panel(unit))
+
+
+def trace(
+    key: Annotated[str, typer.Argument(metavar="LOT|LINE", help="Lot number or declaration/line.")],
+    *,
+    backward: Annotated[bool, typer.Option("--backward", help="Only where it came from.")] = False,
+    forward: Annotated[bool, typer.Option("--forward", help="Only where it went.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Trace a lot or a declaration line through processing, with quantities.
+
+    Example: cargoledger trace FG-2026-001 --backward
+    """
+    from api.cli.render import lineage_tree
+    from api.views.lineage import lineage_view
+    from indexer.lookups import HOLDER
+
+    if backward and forward:
+        raise InputError("one direction, or none for both.", remedy="Leave out --backward or --forward.")
+    direction = "backward" if backward else "forward" if forward else "both"
+    with opened(home) as opened_home, opened_home.session() as session:
+        view = lineage_view(session, opened_home, HOLDER, key, direction)
+    emit(view, as_json, lambda: lineage_tree(view))
+
+
+def settle(
+    book: Annotated[str, typer.Argument(metavar="BOOK", help="Id of the book.")],
+    *,
+    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Settle a book: forms 15, 15a and 16, the exemption statement, and what does not add up.
+
+    Example: cargoledger settle dmg-sxxk --from 2026-01-01 --to 2026-12-31
+    """
+    from api.cli.render import settlement_tables
+    from api.views.books import Ask, settlement_view
+
+    with opened(home) as opened_home, opened_home.session() as session:
+        view = settlement_view(Ask(opened_home, session, book, first, last))
+    emit(view, as_json, lambda: settlement_tables(view))
+
+
+def check(
+    book: Annotated[str, typer.Argument(metavar="BOOK", help="Id of the book.")],
+    *,
+    first: Annotated[
+        str,
+        typer.Option("--from", help="First day [default: the year of the latest event].", show_default=False),
+    ] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day.", show_default=False)] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the rules over a book. Exit code 1 if anything was found, 2 if the book cannot be checked.
+
+    Example: cargoledger check dmg-sxxk
+    """
+    from api.cli.render import findings_table
+    from api.views.books import Ask, check_view
+
+    with opened(home) as opened_home, opened_home.session() as session:
+        view = check_view(Ask(opened_home, session, book, first, last))
+    emit(view, as_json, lambda: findings_table(view))
+    if view["findings"]:
+        raise typer.Exit(EXIT_BAD_NEWS)
+
+
+def verify(
+    subject: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="Event or unit to prove, or a proof file to check.")
+    ],
+    *,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write the proof to this file.", show_default=False)
+    ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            "--trust",
+            help="Trust root to check a file against [default: the home's own].",
+            show_default=False,
+        ),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove an event or unit from the ledger and check the proof step by step; or check a proof file.
+
+    A file is checked without ledger and server: only the trust root is believed. Exit code 1 if a step
+    does not hold.
+
+    Example: cargoledger verify CSQU3054383 --export proof.json
+    """
+    from api.cli.render import verification
+    from api.proving import prove, read_trust, verify_file
+    from api.proving import verify as verify_proof
+
+    file = Path(subject)
+    if file.is_file():
+        if trust is not None:
+            result = verify_file(file.read_bytes(), read_trust(trust))
+        else:
+            with opened(home) as opened_home:
+                result = verify_file(file.read_bytes(), opened_home.trust_root())
+    else:
+        with opened(home) as opened_home:
+            bundle = prove(opened_home, subject)
+            result = verify_proof(bundle, read_trust(trust) if trust else opened_home.trust_root())
+            if export is not None:
+                _write(export, bundle.to_bytes())
+                result["exported"] = str(export)
+    emit(result, as_json, lambda: verification(result))
+    if not result["verified"]:
+        raise typer.Exit(EXIT_BAD_NEWS)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as fault:
+        raise InputError(f"{path} cannot be written: {fault.strerror}.") from fault

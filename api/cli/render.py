@@ -1,0 +1,331 @@
+"""What commands print for people: rich tables, trees and panels. Nothing here is asked or computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from api.views.forms import tables_of
+from api.words import balance_words, kind_words
+
+SHORT_ID = 12
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()
+) -> Table:
+    """A table with a heading; `right` are the places of columns set to the right."""
+    result = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="bold"
+    )
+    for i, column in enumerate(columns):
+        result.add_column(column, justify="right" if i in right else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(escape(str(cell)) for cell in row))
+    return result
+
+
+def grouped(number: str | None) -> str:
+    """A decimal string with its thousands apart."""
+    if not number:
+        return number or ""
+    whole, dot, rest = number.partition(".")
+    try:
+        return f"{int(whole):,}" + dot + rest
+    except ValueError:
+        return number
+
+
+def unit_panel(unit: dict[str, Any]) -> RenderableType:
+    """A unit: state and timeline."""
+    head = Text.assemble((unit["label"], "bold"), f"  {unit['type']}", (f"  {unit['scope']}", "dim"))
+    parts: list[RenderableType] = [head, *(Text("  " + line) for line in _state_lines(unit))]
+    held = (unit["state"] or unit["line"] or {}).get("holds") or []
+    if held:
+        parts.append(Text("  HELD by " + ", ".join(h["name"] for h in held), style="bold red"))
+    if unit["hidden"]:
+        parts.append(Text(f"  {unit['hidden']} more events are not shown.", style="dim"))
+    parts.append(timeline(unit["timeline"], unit["unit"]))
+    return Group(*parts)
+
+
+def timeline(rows: Iterable[dict[str, Any]], unit: str = "") -> Table:
+    """Events in the ledger's order; refused ones in red with the reason."""
+    result = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    for column in ("happened", "what", "who", "where", "quantity", "outcome"):
+        result.add_column(column, justify="right" if column == "quantity" else "left", overflow="fold")
+    for row in rows:
+        own = next((u for u in row["units"] if u["unit"] == unit), None)
+        quantity = f"{grouped(own['quantity'])} {own['uom']}" if own and own["quantity"] else ""
+        outcome = row["outcome"]
+        said = Text(outcome["name"], style="green")
+        if outcome["refused"]:
+            said = Text(f"{outcome['name']}\n{outcome['sentence']} {outcome['remedy']}", style="red")
+        elif outcome["name"] == "PENDING":
+            said = Text("approved" if row["approvedBy"] else "waits for approval", style="yellow")
+        who = _name(row["participant"]) + (f" → {_name(row['counterparty'])}" if row["counterparty"] else "")
+        style = "red" if outcome["refused"] else "strike" if row["voidedBy"] else ""
+        result.add_row(
+            row["occurredAt"][:16].replace("T", " "),
+            Text(row["title"], style=style),
+            escape(who),
+            escape(_name(row["facility"])),
+            quantity,
+            said,
+        )
+    return result
+
+
+def event_panel(event: dict[str, Any]) -> RenderableType:
+    """An event in full."""
+    from api.jsonio import dumps
+
+    outcome = event["outcome"]
+    facts = [
+        ("event", event["eventId"]),
+        ("EPCIS", event["epcisEventId"] or ""),
+        ("by", _name(event["participant"])),
+        ("to", _name(event["counterparty"])),
+        ("at", _name(event["facility"])),
+        ("happened", event["occurredAt"]),
+        ("recorded", event["recordedAt"]),
+        ("block", f"{event['block']['number']} {event['block']['hash']}"),
+        ("signer", event["signer"]),
+        ("readers", ", ".join(_name(r) for r in event["readers"])),
+    ]
+    parts: list[RenderableType] = [Text(event["title"], style="bold")]
+    if outcome["refused"]:
+        parts.append(
+            Text(f"refused: {outcome['name']} — {outcome['sentence']} {outcome['remedy']}", style="red")
+        )
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts:
+        if value:
+            grid.add_row(Text(name, style="dim"), escape(value))
+    parts.append(Padding(grid, (0, 0, 0, 2)))
+    if event["units"]:
+        parts.append(
+            table(
+                "Units",
+                ("unit", "part", "balance", "quantity", "code"),
+                [
+                    (
+                        u["label"],
+                        u["role"].lower(),
+                        u["balance"].lower(),
+                        f"{grouped(u['quantity'])} {u['uom']}".strip(),
+                        u["code"],
+                    )
+                    for u in event["units"]
+                ],
+                right=(3,),
+            )
+        )
+    parts.append(Text(dumps(event["epcis"], indent=2) if event["epcis"] else f"content: {event['payload']}"))
+    return Group(*parts)
+
+
+def lineage_tree(view: dict[str, Any]) -> RenderableType:
+    """Lineage as trees: up to its sources, down to its exits."""
+    parts: list[RenderableType] = []
+    for direction, title in (("backward", "made from"), ("forward", "went to")):
+        if view["direction"] in (direction, "both"):
+            root = Tree(f"[bold]{escape(view['subject']['label'])}[/bold] {title}")
+            _grow(root, view, view["subject"]["node"], direction, set())
+            parts.append(root)
+    if view.get("sources"):
+        parts.append(
+            table(
+                "Sources",
+                ("source", "kind", "code", "quantity", "unit"),
+                [
+                    (s["source"].partition(":")[2], s["kind"], s["code"], grouped(s["quantity"]), s["uom"])
+                    for s in view["sources"]
+                ],
+                right=(3,),
+            )
+        )
+    if view.get("destinations"):
+        parts.append(
+            table(
+                "Where it is or went",
+                ("state", "lot", "line", "quantity", "unit"),
+                [
+                    (
+                        d["state"].replace("_", " ").lower(),
+                        d["lot"],
+                        d["line"],
+                        grouped(d["quantity"]),
+                        d["uom"],
+                    )
+                    for d in view["destinations"]
+                ],
+                right=(3,),
+            )
+        )
+    return Group(*parts)
+
+
+def _grow(tree: Tree, view: dict[str, Any], node: str, direction: str, seen: set[str]) -> None:
+    near, far = ("to", "from") if direction == "backward" else ("from", "to")
+    nodes = {n["node"]: n for n in view["nodes"]}
+    for edge in view["edges"]:
+        if edge[near] != node or edge[far] not in nodes:
+            continue
+        other = nodes[edge[far]]
+        label = kind_words(other["label"]) if other["type"] == "process" else other["label"]
+        amount = (
+            f"  [cyan]{grouped(edge['quantity'])} {escape(edge['uom'])}[/cyan]" if edge["quantity"] else ""
+        )
+        code = f"  [dim]{escape(other['code'])}[/dim]" if other["code"] else ""
+        again = edge[far] in seen
+        branch = tree.add(f"{escape(label)}{code}{amount}{'  [dim](see above)[/dim]' if again else ''}")
+        if not again:
+            seen.add(edge[far])
+            _grow(branch, view, edge[far], direction, seen)
+
+
+def settlement_tables(view: dict[str, Any]) -> RenderableType:
+    """The forms of a settlement, and its findings."""
+    period = view["period"]
+    parts: list[RenderableType] = [
+        Text(f"{view['enterprise']}  {view['book']}  {period['from']} to {period['to']}", style="bold")
+    ]
+    for form in tables_of(view):
+        if not form["rows"]:
+            continue
+        columns = [f"{c['label']}\n({c['number']})" if c["number"] else c["label"] for c in form["columns"]]
+        rows = [
+            [grouped(row[c["key"]]) if c["numeric"] else str(row[c["key"]] or "") for c in form["columns"]]
+            for row in form["rows"]
+        ]
+        right = [i for i, c in enumerate(form["columns"]) if c["numeric"]]
+        parts.append(table(form["title"], columns, rows, right=right))
+    parts += [Text(f"missing: {what}", style="yellow") for what in view["missing"]]
+    parts.append(findings_table({**view["report"], "period": period}))
+    return Group(*parts)
+
+
+def findings_table(view: dict[str, Any]) -> RenderableType:
+    """Findings, the gravest first."""
+    if not view["findings"]:
+        tested = sum(rule["tested"] for rule in view["rules"])
+        return Text(f"Nothing was found ({tested} tests by {len(view['rules'])} rules).", style="green")
+    result = Table(
+        title="What does not add up",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        header_style="bold",
+    )
+    for column in ("rule", "subject", "expected", "observed", "difference", "why"):
+        result.add_column(
+            column,
+            justify="right" if column in ("expected", "observed", "difference") else "left",
+            overflow="fold",
+        )
+    for f in view["findings"]:
+        style = "red" if f["severity"] in ("critical", "high") else "yellow"
+        result.add_row(
+            Text(f["rule"], style=style),
+            escape(f["subject"]["id"]),
+            grouped(f["expected"]),
+            grouped(f["observed"]),
+            f"{grouped(f['difference'])} {f['uom']}".strip(),
+            escape(f["explanation"]),
+        )
+    return result
+
+
+def posted(results: list[dict[str, Any]]) -> RenderableType:
+    """What became of posted events."""
+    styles = {"recorded": "green", "pending": "yellow", "refused": "red", "not_taken": "red"}
+    result = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    for column in ("document", "event", "kind", "status"):
+        result.add_column(column, overflow="fold")
+    for document in results:
+        for event in document["events"]:
+            status = event["status"] + (
+                f": {event['outcome']}" if event["status"] in ("refused", "not_taken") else ""
+            )
+            result.add_row(
+                escape(document["file"]),
+                escape(str(event["eventID"])),
+                kind_words(event["kind"], event["step"] or "NONE"),
+                Text(status, style=styles.get(event["status"], "")),
+            )
+    return result
+
+
+def verification(result: dict[str, Any]) -> RenderableType:
+    """The steps of a verification."""
+    parts: list[RenderableType] = [Text(f"event {result['eventId']}", style="bold")]
+    for step in result["steps"]:
+        mark, style = ("✓", "green") if step["verdict"] == "verified" else ("–", "dim")
+        parts.append(
+            Text.assemble(
+                (f"  {step['number']}. {mark} ", style),
+                (f"{step['name']:<11}", "bold"),
+                step["detail"] or step["verdict"],
+            )
+        )
+    if result["verified"]:
+        parts.append(
+            Text(f"Verified: {result['outcome']} by participant {result['participant']}.", style="green")
+        )
+    else:
+        parts.append(
+            Text(
+                f"Does not verify. {result['fault']['step']}: {result['fault']['message']}", style="bold red"
+            )
+        )
+    if result.get("exported"):
+        parts.append(Text(f"The proof is in {result['exported']}; with trust.json anybody can check it."))
+    return Group(*parts)
+
+
+def _state_lines(unit: dict[str, Any]) -> list[str]:
+    lines = []
+    material = unit["material"]
+    uom = material["uom"] if material else ""
+    if material:
+        lines.append(" · ".join(filter(None, (material["code"], material["description"], material["hs"]))))
+    if state := unit["state"]:
+        where = f" at {_name(state['facility'])}" if state["facility"] else ""
+        lines.append(
+            f"with {_name(state['custodian']) or 'nobody'}{where}"
+            + (f", {state['statusWords']}" if state["statusWords"] else "")
+            + (", eligible" if state["eligible"] else "")
+        )
+        if state["offer"]:
+            lines.append(f"offered to {_name(state['offer']['to'])} until {state['offer']['expiresAt']}")
+    if unit["seals"]:
+        lines.append("seals " + ", ".join(s["number"] for s in unit["seals"]))
+    if lot := unit["lot"]:
+        names = balance_words()
+        lines.append(
+            ", ".join(
+                f"{names[n].lower()} {grouped(q)} {uom}".rstrip()
+                for n, q in lot["balances"].items()
+                if q != "0"
+            )
+            or "nothing is left"
+        )
+    if line := unit["line"]:
+        lines.append(
+            f"{line['purpose'].lower()}, {line['statusWords']}: {grouped(line['quantity'])} {uom}, drawn "
+            f"{grouped(line['drawn'])}, left {grouped(line['left'])}, exited {grouped(line['exited'])}"
+        )
+    return lines
+
+
+def _name(entry: dict[str, Any] | None) -> str:
+    return str(entry["name"]) if entry else ""

@@ -1,0 +1,149 @@
+"""The running server: uvicorn on a bound socket, and a worker that carries events and indexes.
+
+The worker runs whenever events were queued and at least every few seconds. A ledger that is away is waited
+for; evidence that does not verify, or a fault of our own, stops the server: it must not go on as if nothing
+were.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from api.home import SERVER_FILE
+from api.http.app import create_app
+from ledger.errors import CargoLedgerError, TrustError, UnavailableError
+
+if TYPE_CHECKING:
+    from api.home import Home
+
+log = logging.getLogger("cargoledger.server")
+
+IDLE_S = 2.0  # between two looks at the ledger when nothing was posted
+GRACEFUL_S = 10  # how long open requests may take when the server stops
+CONCURRENCY_MAX = 64  # requests at a time; beyond, 503
+
+
+class Worker:
+    """Carries queued events to the ledger and indexes, until stopped.
+
+    States: idle → working → idle; any → failed (and then never again).
+    """
+
+    def __init__(self, home: Home, on_failure: object = None) -> None:
+        self._home = home
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker")
+        self._on_failure = on_failure
+        home.on_wake(self._wake.set)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is under way and end."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                self._home.settle_outbox()
+                self._home.fault = None
+            except UnavailableError as fault:
+                log.warning("waiting: %s", fault)
+                self._home.fault = fault
+            except CargoLedgerError as fault:
+                log.critical("stopping: %s %s", fault.code, fault)
+                self._fail(fault)
+                return
+            except Exception as fault:
+                log.critical("stopping", exc_info=fault)
+                self._fail(TrustError("the worker failed."))
+                raise
+            self._wake.wait(IDLE_S)
+
+    def _fail(self, fault: CargoLedgerError) -> None:
+        self._home.fault = fault
+        if callable(self._on_failure):
+            self._on_failure()
+
+
+def bind(host: str, port: int) -> tuple[list[socket.socket], str]:
+    """Listening sockets for an address, and the URL that leads there.
+
+    Raises:
+        UnavailableError: the port is taken, or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as fault:
+        listener.close()
+        raise UnavailableError(
+            f"{host}:{port} cannot be listened on: {fault}.",
+            remedy="Another program uses the port? Choose one with --port.",
+        ) from fault
+    shown = f"[{host}]" if family == socket.AF_INET6 else host
+    return [listener], f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def serve(home: Home, sockets: list[socket.socket], url: str, *, docs: bool = False) -> bool:
+    """Serve until told to stop (SIGINT, SIGTERM).
+
+    Returns:
+        False if a fault stopped it.
+    """
+    stopping: list[uvicorn.Server] = []
+
+    def fail() -> None:
+        for server in stopping:
+            server.should_exit = True
+
+    worker = Worker(home, fail)
+
+    @contextmanager
+    def working() -> Iterator[None]:
+        worker.start()
+        try:
+            yield
+        finally:
+            worker.stop()
+
+    app = create_app(home, docs=docs, lifespan=working)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONCURRENCY_MAX,
+            timeout_graceful_shutdown=GRACEFUL_S,
+            proxy_headers=False,
+        )
+    )
+    stopping.append(server)
+    file = home.path / SERVER_FILE
+    file.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
+    try:
+        server.run(sockets=sockets)
+    finally:
+        file.unlink(missing_ok=True)
+        for listener in sockets:
+            listener.close()
+    return home.fault is None or isinstance(home.fault, UnavailableError)

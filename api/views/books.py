@@ -1,0 +1,168 @@
+"""A book as the ways in show it: its settlement, what does not add up, and who may ask for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from api.views.forms import tables_of
+from indexer.lookups import HOLDER, Reader
+from indexer.models import Event, Grant
+from ledger.directory import BookEntry
+from ledger.errors import InputError, NotFoundError
+from tracer.check import examine
+from tracer.facts import Facts
+from tracer.load import load_book, period_of
+from tracer.moment import iso_day
+from tracer.settlement import settle_facts
+
+if TYPE_CHECKING:
+    from api.home import Home
+
+OFFSET = "+07:00"
+"""Zone in which days of a book begin and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question about a book: where, for whom, which one, and of which days (YYYY-MM-DD, both included)."""
+
+    home: Home
+    session: Session
+    book: str
+    first: str = ""
+    last: str = ""
+    reader: Reader = HOLDER
+
+    def entry(self) -> BookEntry:
+        """The book, where the reader may settle it; see `book_for`."""
+        return book_for(self.home, self.session, self.reader, self.book)
+
+
+def books_for(home: Home, reader: Reader, session: Session | None = None) -> list[dict[str, Any]]:
+    """Books that a reader may settle: customs all, an owner its own, an auditor those granted to it."""
+    if session is None:
+        with home.session() as opened:
+            return books_for(home, reader, opened)
+    granted = set() if reader.everything else _granted(session, reader)
+    found = []
+    for entry in home.directory.books:
+        owner = home.directory.participant(entry.owner)
+        if reader.everything or owner.number == reader.participant or entry.number in granted:
+            found.append(_book(home, entry))
+    return found
+
+
+def book_for(home: Home, session: Session, reader: Reader, book_id: str) -> BookEntry:
+    """A book that the reader may settle.
+
+    Raises:
+        NotFoundError: there is none of that id, or it is not for this reader: both look the same.
+    """
+    known = {book["id"] for book in books_for(home, reader, session)}
+    if book_id not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        raise NotFoundError(f"no book {book_id!r} is known.", remedy=f"Known: {listed}.")
+    return home.directory.book(book_id)
+
+
+def facts_of(home: Home, session: Session, entry: BookEntry, first: str, last: str) -> Facts:
+    """The data of a book in a period, ready for rules and forms.
+
+    Args:
+        first, last: days, YYYY-MM-DD, both included.
+
+    Raises:
+        InputError: not days, or the last lies before the first.
+    """
+    if not (len(first) == len(last) == 10):
+        raise InputError("a period is two days.", remedy="Write them like 2026-01-01 and 2026-12-31.")
+    period = period_of(first, last, OFFSET)
+    return Facts(load_book(session, home.directory, entry.id, period=period, offset=OFFSET))
+
+
+def settlement_view(ask: Ask) -> dict[str, Any]:
+    """Forms, exemption and findings of a book's period."""
+    facts = facts_of(ask.home, ask.session, ask.entry(), ask.first, ask.last)
+    return {**settle_facts(facts).to_json(), "report": examine(facts).to_json()}
+
+
+def check_view(ask: Ask) -> dict[str, Any]:
+    """What the rules say of a book; without days, of the year of its latest event."""
+    entry = ask.entry()
+    first, last = _period(ask, entry)
+    report = examine(facts_of(ask.home, ask.session, entry, first, last))
+    return {**report.to_json(), "period": {"from": first, "to": last}}
+
+
+def book_view(ask: Ask) -> dict[str, Any]:
+    """A book's page: settlement as tables, and findings."""
+    entry = ask.entry()
+    first, last = _period(ask, entry)
+    facts = facts_of(ask.home, ask.session, entry, first, last)
+    report = examine(facts).to_json()
+    settlement = settle_facts(facts).to_json()
+    return {
+        "book": _book(ask.home, entry),
+        "period": {"from": first, "to": last},
+        "tables": tables_of(settlement),
+        "missing": settlement["missing"],
+        "findings": report["findings"],
+        "notEvaluable": report["not_evaluable"],
+        "rulePack": report["rule_pack"],
+        "rules": report["rules"],
+    }
+
+
+def findings_about(ask: Ask, unit: dict[str, Any]) -> list[dict[str, Any]]:
+    """Findings of a book that are about a unit, or have one of its events as evidence."""
+    entry = ask.entry()
+    first, last = _period(ask, entry)
+    report = examine(facts_of(ask.home, ask.session, entry, first, last))
+    events = {row["eventId"] for row in unit["timeline"]}
+    name = f"{unit['scope']}/{unit['number']}"
+    return [
+        finding.to_json()
+        for finding in report.findings
+        if finding.subject_id in (name, unit["unit"]) or events & {e.id for e in finding.evidence}
+    ]
+
+
+def _period(ask: Ask, entry: BookEntry) -> tuple[str, str]:
+    if ask.first and ask.last:
+        return ask.first, ask.last
+    latest = ask.session.exec(
+        select(func.max(Event.occurred_at_ms)).where(
+            col(Event.book) == entry.number, col(Event.outcome) < 100
+        )
+    ).one()
+    year = iso_day(int(latest), OFFSET)[:4] if latest is not None else "2026"
+    return ask.first or f"{year}-01-01", ask.last or f"{year}-12-31"
+
+
+def _book(home: Home, entry: BookEntry) -> dict[str, Any]:
+    owner = home.directory.participant(entry.owner)
+    return {
+        "number": entry.number,
+        "id": entry.id,
+        "name": entry.name,
+        "regime": entry.regime,
+        "owner": entry.owner,
+        "ownerName": owner.name,
+    }
+
+
+def _granted(session: Session, reader: Reader) -> set[int]:
+    """Books whose content was granted to a reader, as a whole, and not ended."""
+    found = set()
+    for grant in session.exec(select(Grant).where(col(Grant.grantee) == reader.participant)):
+        if grant.until_s is not None and grant.until_s < reader.now_s:
+            continue
+        scope = json.loads(grant.scope)
+        if isinstance(scope, dict) and scope.get("book"):
+            found.add(int(scope["book"]))
+    return found

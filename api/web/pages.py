@@ -1,0 +1,258 @@
+"""The pages: sign in with a token, find a unit, see its history and lineage, settle a book. No script.
+
+The cookie holds the token itself (HttpOnly, SameSite=Strict) and opens pages only, never the programming
+interface. Posting forms is limited to this origin twice over: by the cookie, and by the Origin that a browser
+sends along.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, FastAPI, Query, Request
+from sqlmodel import col
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from api.http.deps import HomeDep, ReaderDep, SessionDep
+from api.http.gate import COOKIE
+from api.views.books import Ask, book_view, books_for, findings_about
+from api.views.events import event_rows, event_view
+from api.views.lineage import lineage_drawing
+from api.views.units import search, unit_view
+from api.web.templates import render
+from indexer.lookups import Reader, events_page
+from indexer.models import Event
+from indexer.queries import position
+from ledger.errors import AuthenticationError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from api.home import Home
+
+FOLDER = Path(__file__).parent
+COOKIE_LIFE_S = 12 * 3600  # a working day; then sign in again
+LATEST_ROWS = 8
+TIMELINE_ROWS = 200
+router = APIRouter(include_in_schema=False)
+
+Text = Annotated[str, Query(max_length=300)]
+
+
+def install(app: FastAPI) -> None:
+    """Put pages and their static files into the app."""
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+
+
+@router.get("/sign-in")
+def sign_in_form(
+    request: Request,
+    home: HomeDep,
+    next_: Annotated[str, Query(alias="next", max_length=600)] = "/",
+) -> Response:
+    """The form that asks for a token."""
+    return _page(request, home, "sign_in.html", next=_local(next_), fault="")
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request, home: HomeDep) -> Response:
+    """Check the token; on success the browser keeps it in a cookie."""
+    _same_origin(request)
+    form = await request.form(max_files=0, max_fields=4)
+    token, target = _field(form, "token").strip(), _local(_field(form, "next"))
+    try:
+        home.caller_of_token(token)
+    except AuthenticationError:
+        return _page(
+            request,
+            home,
+            "sign_in.html",
+            401,
+            next=target,
+            fault="This token is not valid, or has ended. Ask the operator for a new one.",
+        )
+    answer = RedirectResponse(target, 303)
+    answer.set_cookie(
+        COOKIE,
+        token,
+        max_age=COOKIE_LIFE_S,
+        httponly=True,
+        samesite="strict",
+        path="/",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(request: Request) -> Response:
+    """Forget the token."""
+    _same_origin(request)
+    answer = RedirectResponse("/sign-in", 303)
+    answer.delete_cookie(
+        COOKIE, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
+    return answer
+
+
+@router.get("/")
+def start(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep) -> Response:
+    """Search, the books, and what happened and was refused lately."""
+    latest = _latest(session, home, reader, refused=False)
+    examples: dict[str, Any] = {}
+    for row in latest:
+        for unit in row["units"]:
+            if unit["type"] and len(examples) < 4:
+                examples.setdefault(unit["unit"], unit)
+    return _page(
+        request,
+        home,
+        "home.html",
+        session=session,
+        latest=latest,
+        examples=list(examples.values()),
+        refused=_latest(session, home, reader, refused=True),
+        books=books_for(home, reader),
+    )
+
+
+@router.get("/view/find")
+def find(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, q: Text = "") -> Response:
+    """Units that were meant; a single one is shown at once."""
+    rows = search(session, home.directory, reader, q)
+    if len(rows) == 1:
+        return RedirectResponse(f"/view/unit/{rows[0]['unit']}", 303)
+    if not rows and q.strip():
+        try:
+            event = event_view(session, home.directory, reader, q.strip())
+            return RedirectResponse(f"/view/event/{event['eventId']}", 303)
+        except (NotFoundError, InputError):
+            pass
+    return _page(request, home, "results.html", 200 if rows else 404, session=session, q=q, rows=rows)
+
+
+@router.get("/view/unit/{unit_id:path}")
+def unit(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, unit_id: str) -> Response:
+    """A unit: state, lineage, findings, history with the latest on top."""
+    view = unit_view(session, home.directory, reader, unit_id, now_s=home.clock(), limit=TIMELINE_ROWS)
+    view["timeline"].reverse()
+    drawing, sealed, findings, can_settle = "", False, None, False
+    if view["lot"]:
+        book = view["lot"]["book"]
+        can_settle = any(b["id"] == book["id"] for b in books_for(home, reader))
+        drawing, sealed = lineage_drawing(session, home, reader, view)
+        if can_settle:
+            findings = findings_about(Ask(home, session, book["id"], reader=reader), view)
+    return _page(
+        request,
+        home,
+        "unit.html",
+        session=session,
+        u=view,
+        drawing=drawing,
+        sealed=sealed,
+        findings=findings,
+        can_settle=can_settle,
+    )
+
+
+@router.get("/view/event/{event_id:path}")
+def event(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, event_id: str) -> Response:
+    """An event with its content."""
+    return _page(
+        request, home, "event.html", session=session, e=event_view(session, home.directory, reader, event_id)
+    )
+
+
+@router.get("/view/book/{book_id}")
+def book(
+    request: Request,
+    home: HomeDep,
+    reader: ReaderDep,
+    session: SessionDep,
+    book_id: str,
+    *,
+    from_: Annotated[str, Query(alias="from", max_length=10)] = "",
+    to: Annotated[str, Query(max_length=10)] = "",
+) -> Response:
+    """The settlement of a book and what does not add up."""
+    return _page(
+        request,
+        home,
+        "book.html",
+        session=session,
+        b=book_view(Ask(home, session, book_id, from_, to, reader)),
+    )
+
+
+def problem_page(request: Request, body: dict[str, Any]) -> Response:
+    """An error as a page."""
+    home: Home = request.app.state.home
+    return _page(
+        request,
+        home,
+        "problem.html",
+        int(body["status"]),
+        title=body["title"],
+        detail=body["detail"][:1].upper() + body["detail"][1:],
+        remedy=body.get("remedy", ""),
+        code=body["code"],
+    )
+
+
+def _page(
+    request: Request,
+    home: Home,
+    template: str,
+    status: int = 200,
+    session: Session | None = None,
+    **values: Any,
+) -> Response:
+    return HTMLResponse(
+        render(
+            template,
+            caller=getattr(request.state, "caller", None),
+            ledger=home.settings.name,
+            position=position(session) if session is not None else None,
+            **values,
+        ),
+        status,
+    )
+
+
+def _latest(session: Session, home: Home, reader: Reader, *, refused: bool) -> list[dict[str, Any]]:
+    condition = col(Event.outcome) >= 100 if refused else col(Event.outcome) < 100
+    page = events_page(session, reader, [condition], limit=LATEST_ROWS, latest=True)
+    return event_rows(session, home.directory, reader, page.events)
+
+
+def _local(target: str) -> str:
+    """A path of this server to go on to; anything that could lead elsewhere becomes the start page."""
+    parts = urlsplit(target)
+    good = (
+        not parts.scheme
+        and not parts.netloc
+        and target.startswith("/")
+        and not target.startswith(("//", "/\\"))
+    )
+    return quote(target, safe="/?=&%:.-_~+") if good and "\\" not in target else "/"
+
+
+def _same_origin(request: Request) -> None:
+    """Refuse a form that another site made a browser post."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if site not in (None, "same-origin", "none"):
+        raise HTTPException(403, "this form was not sent from a page of this server.")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, "this form was not sent from a page of this server.")
+
+
+def _field(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
