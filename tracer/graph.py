@@ -26,7 +26,6 @@ import networkx as nx
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
 from tracer.book import BookData, Event, Leg, Lot
 from tracer.norms import NormTable
-from tracer.quantity import rounded
 from tracer.replay import Delta, Replay, replay
 from tracer.usage import MADE, lot_legs, shares
 
@@ -34,6 +33,7 @@ Basis = Literal["used", "physical"]
 Mixture = dict[str, Fraction]
 """Micro-units by source id, each in the source's own unit of measure."""
 
+UNITS = (Thing.CONTAINER, Thing.CARGO)
 _SINKS = {
     Kind.REPURPOSE: "repurposed", Kind.SELL_INLAND: "sold_inland", Kind.SCRAP_OUT: "scrapped_out",
     Kind.DESTROY: "destroyed", Kind.TRANSFER: "transferred", Kind.ADJUST: "adjusted",
@@ -49,14 +49,25 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where goods entered the book. `kind`: line, domestic, opening, returned or unexplained."""
+    """Where goods entered the book.
+
+    Attributes:
+        id: one for each entry.
+        kind: line, domestic, opening, returned, lot (a marked lot, see `lineage`) or unexplained.
+        name: declaration line of a line or return, else the lot.
+        lot: the lot that it became.
+        units: containers or cargo it came in.
+    """
 
     id: str
     kind: str
+    name: str
+    lot: str
     code: str
     uom: str
     origin: Origin
     event: str = ""
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -87,9 +98,17 @@ class Lineage:
     inflow: dict[str, Mixture] = field(default_factory=dict)
     graph: nx.MultiDiGraph[str] = field(default_factory=nx.MultiDiGraph)
 
-    def row(self, source: str) -> dict[Position, Fraction]:
-        """Where a source's goods are: one row of the matrix, exact micro-units."""
-        return {p: mix[source] for p, mix in sorted(self.matrix.items()) if mix.get(source)}
+    def row(self, name: str, kind: str = "line") -> dict[Position, Fraction]:
+        """Where the goods of a declaration line (or another source) are: rows of the matrix, exact micro-
+        units.
+        """
+        wanted = {s.id for s in self.sources.values() if s.name == name and s.kind == kind}
+        result: dict[Position, Fraction] = {}
+        for position, mix in sorted(self.matrix.items()):
+            q = sum((mix[source] for source in wanted & mix.keys()), Fraction(0))
+            if q:
+                result[position] = q
+        return result
 
     def column(self, *, line: str = "", lot: str = "", states: tuple[str, ...] = ()) -> Mixture:
         """What stands at the positions of a line or a lot: a sum of columns of the matrix, exact micro-
@@ -105,8 +124,10 @@ class Lineage:
         return dict(total)
 
 
-def lineage(book: BookData, effects: Replay | None = None, basis: Basis = "used",
-            table: NormTable | None = None) -> Lineage:
+def lineage(
+    book: BookData, effects: Replay | None = None, basis: Basis = "used", table: NormTable | None = None,
+    mark: str = "",
+) -> Lineage:
     """Build the matrix and the graph of a book. Pure.
 
     Args:
@@ -114,15 +135,16 @@ def lineage(book: BookData, effects: Replay | None = None, basis: Basis = "used"
         effects: its replay, where the caller has it.
         basis: how a TRANSFORM passes its inputs on (module docstring).
         table: norms in the lots' units of measure; those of the book as they stand when None.
+        mark: a lot to follow as if it were a source of its own (source kind `lot`), beside the real ones.
     """
-    return _Flow(book, effects or replay(book), basis, table or NormTable(book.norms)).run()
+    return _Flow(book, effects or replay(book), basis, table or NormTable(book.norms), mark).run()
 
 
 class _Flow:
     """Mixtures of every lot while the events are applied."""
 
-    def __init__(self, book: BookData, effects: Replay, basis: Basis, table: NormTable) -> None:
-        self.book, self.effects, self.table = book, effects, table
+    def __init__(self, book: BookData, effects: Replay, basis: Basis, table: NormTable, mark: str) -> None:
+        self.book, self.effects, self.table, self.mark = book, effects, table, mark
         self.lots: dict[str, Lot] = {lot.id: lot for lot in book.lots}
         self.held: dict[str, int] = defaultdict(int)
         self.mix: dict[str, Mixture] = defaultdict(dict)
@@ -215,6 +237,8 @@ class _Flow:
                 self.put(lot, q, _scale(pool, Fraction(q, total)))
 
     def put(self, lot: str, quantity: int, mixture: Mixture) -> None:
+        if lot == self.mark:
+            mixture = {**mixture, self.register(f"lot:{lot}", "lot", lot, lot): Fraction(quantity)}
         self.held[lot] += quantity
         self.mix[lot] = _sum(self.mix[lot], mixture)
         self.result.inflow[lot] = _sum(self.result.inflow.get(lot, {}), mixture)
@@ -228,9 +252,7 @@ class _Flow:
             self.mix[lot] = {s: q - taken[s] for s, q in self.mix[lot].items() if q != taken[s]}
             return taken
         taken, self.mix[lot] = self.mix[lot], {}
-        unknown = f"unexplained:{lot}"
-        self.result.sources.setdefault(unknown, Source(unknown, "unexplained", self.lots[lot].code,
-                                                       self.lots[lot].uom, Origin.NONE))
+        unknown = self.register(f"unexplained:{lot}", "unexplained", lot, lot)
         return _sum(taken, {unknown: Fraction(quantity - max(held, 0))})
 
     def unload(self, lot: str, line: str, quantity: int) -> Mixture:
@@ -246,13 +268,18 @@ class _Flow:
 
     def source(self, event: Event, lot: str) -> str:
         """The source that an increase out of nothing came from."""
-        about = self.lots[lot]
         kind, name = {
-            Kind.RECEIVE_FACTORY: ("line", event.line), Kind.RECEIVE_DOMESTIC: ("domestic", event.id),
+            Kind.RECEIVE_FACTORY: ("line", event.line), Kind.RECEIVE_DOMESTIC: ("domestic", lot),
             Kind.OPENING: ("opening", lot), Kind.FG_RETURN: ("returned", event.line),
-        }.get(event.kind, ("unexplained", event.id))
-        key = f"{kind}:{name}" if kind != "domestic" else f"{kind}:{name}:{lot}"
-        self.result.sources.setdefault(key, Source(key, kind, about.code, about.uom, about.origin, event.id))
+        }.get(event.kind, ("unexplained", lot))
+        return self.register(f"{kind}:{name}:{event.id}:{lot}", kind, name, lot, event)
+
+    def register(self, key: str, kind: str, name: str, lot: str, event: Event | None = None) -> str:
+        about = self.lots[lot]
+        units = tuple(leg.unit for leg in event.legs if leg.thing in UNITS) if event else ()
+        origin = Origin.NONE if kind == "unexplained" else about.origin
+        self.result.sources.setdefault(key, Source(
+            key, kind, name, lot, about.code, about.uom, origin, event.id if event else "", units))
         return key
 
     def place(self, position: Position, mixture: Mixture) -> None:
@@ -323,7 +350,7 @@ def _draw(book: BookData, lots: dict[str, Lot], graph: nx.MultiDiGraph[str]) -> 
             for leg in legs:
                 edge(line(event.line), lot(leg.unit), event, leg)
                 for other in event.legs:
-                    if other.thing in (Thing.CONTAINER, Thing.CARGO):
+                    if other.thing in UNITS:
                         graph.add_node(
                             f"unit:{other.unit}",
                             type=other.thing.name.lower(),
@@ -346,8 +373,3 @@ def _draw(book: BookData, lots: dict[str, Lot], graph: nx.MultiDiGraph[str]) -> 
             target = line(event.line) if event.line else process(event)
             for leg in legs:
                 edge(lot(leg.unit), target, event, leg)
-
-
-def integer_row(lineage_: Lineage, source: str) -> dict[Position, int]:
-    """`Lineage.row` in whole micro-units that add up to the source's total."""
-    return rounded(lineage_.row(source))

@@ -106,6 +106,8 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
                 result.flags[leg.code, row.material] = row.flag
         for leg in lot_legs(event, LineRole.INPUT):
             for unit, share in shares(event, leg.code, table).items():
+                if not share:
+                    continue
                 raw[made[unit].code, leg.code] += share * leg.quantity_micro
     result.output = dict(output)
     result.declared = {(p, m): q / declared_output[p] for (p, m), q in weighted.items() if declared_output[p]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from fractions import Fraction
 
 from ledger.vocabulary import Balance, Kind, LineRole, Thing
 from tracer.balance import stock_at, stock_kind
@@ -10,9 +11,15 @@ from tracer.book import Count, Event, Leg
 from tracer.facts import Facts
 from tracer.moment import iso_day
 from tracer.norms import factor
+from tracer.quantity import nearest
 from tracer.replay import Delta
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
 from tracer.usage import lot_legs
+
+_KILOGRAM = "KGM"
+MASS = {"KGM": Fraction(1), "GRM": Fraction(1, 1000), "MGM": Fraction(1, 10**6), "TNE": Fraction(1000),
+        "LBR": Fraction("0.45359237")}
+"""Units of mass of UNECE Rec 20 in kilograms. Pieces and lengths add up to nothing across materials."""
 
 
 def b1(facts: Facts, tally: Tally) -> None:
@@ -148,9 +155,9 @@ def b5(facts: Facts, tally: Tally) -> None:
     """What goes into a step comes out of it: handovers, splits, merges and production.
 
     A handover must find what was offered. A SPLIT or MERGE keeps quantity, code and origin. In a TRANSFORM
-    whose inputs and outputs can all be expressed in one unit of measure, the sum of inputs equals products,
-    co-products, semi-finished goods, scrap and the declared loss; where a factor is missing the step is not
-    evaluable. A declared loss below zero is impossible.
+    the weights of what was consumed equal those of products, co-products, semi-finished goods, scrap and
+    declared loss; where the weight of a unit is not known the step is not evaluable. Whatever the units,
+    scrap and loss of a material are at most what was consumed of it, and a loss below zero is impossible.
     """
     offers = {e.id: e for e in facts.events if e.kind == Kind.OFFER}
     for event in facts.events:
@@ -216,37 +223,66 @@ def _transform(facts: Facts, tally: Tally, event: Event) -> None:
         tally.amount(subject, "high", 0, loss.quantity_micro, loss.uom, evidence=[event],
                      explanation=f"A process loss of {loss.code} below zero.")
         return
-    legs = [leg for leg in event.legs if leg.thing == Thing.LOT]
     inputs = lot_legs(event, LineRole.INPUT)
     if not inputs:
         tally.missing(subject, "inputs of the production step")
         return
-    uom = inputs[0].uom
-    into = out = 0
-    conversions = facts.book.conversions
+    if _residues(tally, subject, event):
+        return
+    into = out = Fraction(0)
+    unknown: dict[str, None] = {}
+    legs = [leg for leg in event.legs if leg.thing == Thing.LOT]
     parts = [(leg.code, leg.uom, leg.quantity_micro, leg.role == LineRole.INPUT) for leg in legs]
     parts += [(x.code, x.uom, x.quantity_micro, False) for x in event.loss]
-    for code, from_uom, q, is_input in parts:
-        rate = factor(conversions, code, from_uom, uom, event.occurred)
+    for code, uom, q, is_input in parts:
+        rate = MASS.get(uom) or factor(facts.book.conversions, code, uom, _KILOGRAM, event.occurred)
         if rate is None:
-            tally.missing(subject, f"factor for {code} from {from_uom} to {uom}")
-            return
-        into += int(q * rate) if is_input else 0
-        out += 0 if is_input else int(q * rate)
-    tolerance = tally.tol(into, uom, "rel")
-    if tolerance.exceeded(out - into):
+            unknown[f"weight in {_KILOGRAM} of one {uom} of {code}"] = None
+        elif is_input:
+            into += q * rate
+        else:
+            out += q * rate
+    if unknown:
+        tally.missing(subject, *unknown)
+        return
+    expected, observed = nearest(into), nearest(out)
+    tolerance = tally.tol(expected, _KILOGRAM, "rel")
+    if tolerance.exceeded(observed - expected):
         tally.amount(
-            subject,
-            "high",
-            into,
-            out,
-            uom,
-            tolerance=tolerance,
-            evidence=[event],
-            explanation="Products, co-products, scrap and declared loss do not add up to what was consumed.",
-        )
+            subject, "high", expected, observed, _KILOGRAM, tolerance=tolerance, evidence=[event],
+            explanation="Products, co-products, scrap and declared loss do not weigh what was consumed.")
     else:
         tally.clean()
+
+
+def _residues(tally: Tally, subject: Subject, event: Event) -> bool:
+    """Per material, in its own unit: scrap and loss cannot be more than what was consumed. True if they
+    are.
+    """
+    consumed: dict[tuple[str, str], int] = defaultdict(int)
+    residue: dict[tuple[str, str], int] = defaultdict(int)
+    for leg in lot_legs(event, LineRole.INPUT):
+        consumed[leg.code, leg.uom] += leg.quantity_micro
+    for leg in lot_legs(event, LineRole.SCRAP):
+        residue[leg.code, leg.uom] += leg.quantity_micro
+    for loss in event.loss:
+        residue[loss.code, loss.uom] += loss.quantity_micro
+    failed = False
+    for key in sorted(consumed.keys() & residue.keys()):
+        tolerance = tally.tol(consumed[key], key[1])
+        if residue[key] > consumed[key] and tolerance.exceeded(residue[key] - consumed[key]):
+            failed = True
+            tally.amount(
+                subject,
+                "high",
+                consumed[key],
+                residue[key],
+                key[1],
+                tolerance=tolerance,
+                evidence=[event],
+                explanation=f"More scrap and loss of {key[0]} than was consumed of it.",
+            )
+    return failed
 
 
 _SHORT = (Law("Decree 128/2020/ND-CP", valid_to="2026-06-30"),

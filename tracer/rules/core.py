@@ -25,6 +25,9 @@ from tracer.tolerance import Tolerance, tol
 RULE_PACK = "vn-2026.1"
 """Version of this set of rules; any change of a rule, a default or a citation changes it."""
 
+PIECE = "C62"
+"""Rec 20 code of a piece: unit of measure of a count of faults."""
+
 Scope = Literal["book", "custody"]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from ledger.vocabulary import Kind, Outcome, Step, Thing
+from ledger.vocabulary import MICRO, Kind, Outcome, Step, Thing
 from tracer.book import Event
 from tracer.facts import Facts
+from tracer.finding import Severity
 from tracer.moment import HOUR_MS, iso
 from tracer.quantity import micro_text
 from tracer.rules.balance import handed_over
-from tracer.rules.core import Law, Param, Rule, Subject, Tally
+from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally
 
 _NO_RIGHT = (Outcome.HELD, Outcome.NOT_ELIGIBLE)
 
@@ -63,15 +64,21 @@ def c1(facts: Facts, tally: Tally) -> None:
         if refused:
             right = _right(facts, events, refused[0], by_occurrence=False)
             why = right.fault(facts, refused[0].recorded_ms) or refused[0].outcome.name.lower()
-            tally.found(
-                subject, "critical", "eligible and not held", why, evidence=[*refused, *right.events, *left],
-                explanation=f"Release without right was tried {len(refused)} time(s) and refused"
-                            + ("; the unit was seen leaving all the same." if left else "."))
+            seen_leaving = "; it was seen leaving all the same" if left else ""
+            _report(tally, subject, "critical", [*refused, *right.events, *left],
+                    f"Release was tried {len(refused)} time(s) and refused: {why}{seen_leaving}.")
         elif left:
             right = _right(facts, events, left[0], by_occurrence=False)
-            why = right.fault(facts, left[0].recorded_ms) or "no gate-out"
-            tally.found(subject, "critical", "a gate-out", why, evidence=[*left, *right.events],
-                        explanation="Seen leaving the supervised area without a recorded gate-out.")
+            why = right.fault(facts, left[0].recorded_ms) or "no gate-out was posted"
+            _report(tally, subject, "critical", [*left, *right.events],
+                    f"Seen leaving the supervised area without a recorded gate-out: {why}.")
+
+
+def _report(
+    tally: Tally, subject: Subject, severity: Severity, evidence: list[Event], explanation: str
+) -> None:
+    """A release without right: none is expected, one was seen."""
+    tally.amount(subject, severity, 0, MICRO, PIECE, evidence=evidence, explanation=explanation)
 
 
 def _released(facts: Facts, tally: Tally, subject: Subject, gate: Event, events: list[Event]) -> None:
@@ -79,22 +86,21 @@ def _released(facts: Facts, tally: Tally, subject: Subject, gate: Event, events:
     now = _right(facts, events, gate, by_occurrence=True)
     known_then, known_now = then.fault(facts, gate.recorded_ms), now.fault(facts, facts.book.as_of_ms)
     if known_then:
-        tally.found(
+        after = known_now or "nothing against it"
+        _report(
+            tally,
             subject,
             "critical",
-            "eligible and not held",
-            known_then,
-            evidence=[gate, *then.events],
-            explanation="Released although the reason against it was known when the gate-out was recorded.",
+            [gate, *then.events],
+            f"Released; as known when it was recorded: {known_then}. With what is known now: {after}.",
         )
     elif known_now:
-        tally.found(
+        _report(
+            tally,
             subject,
             "high",
-            "eligible and not held",
-            known_now,
-            evidence=[gate, *now.events],
-            explanation="In order as known when the gate-out was recorded; not with what was recorded later.",
+            [gate, *now.events],
+            f"Released; as known when it was recorded: in order. With what is known now: {known_now}.",
         )
     else:
         tally.clean()

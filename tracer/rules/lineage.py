@@ -7,6 +7,7 @@ from collections import defaultdict
 from ledger.vocabulary import Balance, Kind
 from tracer.book import Event
 from tracer.facts import Facts
+from tracer.quantity import micro_text
 from tracer.rules.core import Law, Rule, Subject, Tally
 
 _USES = frozenset(
@@ -59,17 +60,18 @@ def l1(facts: Facts, tally: Tally) -> None:
         for attempt in attempts[lot]:
             failed = True
             asked = attempt.leg.quantity_micro
+            held = into[lot, attempt.balance]
             tally.amount(
                 Subject("lot", lot),
                 "critical",
-                attempt.left,
-                asked,
+                held,
+                held - attempt.left + asked,
                 uom,
-                tolerance=tally.tol(attempt.left, uom),
+                tolerance=tally.tol(held, uom),
                 evidence=[*takers[lot, attempt.balance], attempt.event],
                 duty_at_risk=facts.duty_on(code, asked - attempt.left),
-                explanation=f"{attempt.event.kind.name} asked for more {attempt.balance.name.lower()} stock "
-                "than was left; the ledger refused it.",
+                explanation=f"{attempt.event.kind.name} asked for {micro_text(asked)} when "
+                f"{micro_text(attempt.left)} was left of the lot's {attempt.balance.name.lower()} stock; the ledger refused it.",
             )
         if not failed:
             tally.clean()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ledger.vocabulary import Kind, Outcome, Step, Thing
+from ledger.vocabulary import MICRO, Kind, Outcome, Step, Thing
 from tracer.book import Event
 from tracer.facts import Facts
-from tracer.rules.core import Law, Rule, Subject, Tally
+from tracer.rules.core import PIECE, Law, Rule, Subject, Tally
 
 _READS = (
     Kind.ARRIVE,
@@ -49,10 +49,10 @@ def s1(facts: Facts, tally: Tally) -> None:
                 known = read
                 tally.clean()
             else:
-                tally.found(
-                    Subject(thing.name.lower(), unit), "high", ", ".join(sorted(known)) or "no seal",
-                    ", ".join(sorted(read)), evidence=[last, event],
-                    explanation=f"The seal changed between {last.place or last.actor} and "
+                was, now = ", ".join(sorted(known)) or "none", ", ".join(sorted(read))
+                tally.amount(
+                    Subject(thing.name.lower(), unit), "high", 0, MICRO, PIECE, evidence=[last, event],
+                    explanation=f"Seal {was} became {now} between {last.place or last.actor} and "
                                 f"{event.place or event.actor} without a recorded break and new seal.")
                 known = read
             last = event

@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ledger.vocabulary import LineRole, Origin
+from ledger.vocabulary import Kind, LineRole, Origin
 from tracer.allocation import Receipt, allocate
 from tracer.facts import Facts
 from tracer.graph import Mixture
@@ -109,7 +109,7 @@ def exemption(facts: Facts) -> list[ExemptionRow]:
         shares: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
         for product, quantity in total.by_product.items():
             for export, part in _by_export(facts, product, quantity).items():
-                for source, share in _by_source(facts, material, export, part).items():
+                for source, share in _by_source(facts, material, product, export, part).items():
                     shares[source, export] += share
         amounts = _reallocated(facts, material, rounded(shares))
         for (line, export), amount in amounts.items():
@@ -136,17 +136,29 @@ def _by_export(facts: Facts, product: str, quantity: Fraction) -> dict[str, Frac
     return {line: quantity * q / total for line, q in left.items()} if total else {}
 
 
-def _by_source(facts: Facts, material: str, export: str, quantity: Fraction) -> Mixture:
-    """A part, by the import lines that the ledger saw in what left on an export line."""
+def _by_source(facts: Facts, material: str, product: str, export: str, quantity: Fraction) -> Mixture:
+    """A part, by the import lines that the ledger saw in what left on an export line.
+
+    Products that were in stock when the book was opened hold material that no line of the book can be named
+    for.
+    """
     mixture: dict[str, Fraction] = defaultdict(Fraction)
+    opened = Fraction(0)
     for source, q in facts.lineage.column(line=export, states=("exported",)).items():
         about = facts.lineage.sources[source]
-        if about.code == material and about.origin == Origin.IMPORTED:
-            mixture[source.removeprefix("line:") if about.kind == "line" else OPENING] += q
+        if about.code == product:
+            opened += q
+        elif about.code == material and about.origin == Origin.IMPORTED:
+            mixture[about.name if about.kind == "line" else OPENING] += q
     total = sum(mixture.values(), Fraction(0))
     if not total:
         return {OPENING: quantity}
-    return {line: quantity * q / total for line, q in mixture.items()}
+    left = sum(-d.change for d in facts.replay.deltas if d.event.kind == Kind.EXIT_CONFIRM
+               and d.event.line == export and facts.lots[d.lot].code == product)
+    known = quantity * (1 - opened / left) if left else quantity
+    parts = {line: known * q / total for line, q in mixture.items()}
+    parts[OPENING] = parts.get(OPENING, Fraction(0)) + quantity - known
+    return parts
 
 
 def _reallocated(
@@ -177,7 +189,7 @@ def _receipts(facts: Facts, material: str) -> list[Receipt]:
             quantity[OPENING] += row["opening"]
     for event in facts.events:
         line = facts.lines.get(event.line)
-        if event.recorded and event.kind.name == "RECEIVE_FACTORY" and line and line.code == material \
+        if event.recorded and event.kind == Kind.RECEIVE_FACTORY and line and line.code == material \
                 and event.occurred.start_ms >= facts.book.period.start_ms:
             quantity[line.key] += sum(leg.quantity_micro for leg in event.legs if leg.code == material)
     receipts = []
@@ -192,7 +204,7 @@ def _receipts(facts: Facts, material: str) -> list[Receipt]:
 
 def _left_ms(facts: Facts, export: str) -> int:
     return min((e.occurred.start_ms for e in facts.events
-                if e.line == export and e.kind.name == "EXIT_CONFIRM" and e.recorded), default=0)
+                if e.line == export and e.kind == Kind.EXIT_CONFIRM and e.recorded), default=0)
 
 
 def _value(facts: Facts, row: ExemptionRow) -> None:

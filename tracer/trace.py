@@ -1,0 +1,260 @@
+"""Questions about one thing: where it came from, where it is now, and the graph to draw.
+
+`backward` of a lot or an export line gives the import lines (and other sources) in it, `forward` of an
+import line or a lot gives every place its goods are in now, adding up to all of it. `ask` does either for a
+unit of the index.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+import networkx as nx
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from indexer import models as m
+from ledger.directory import Directory
+from ledger.errors import NotFoundError, TooLargeError
+from ledger.limits import DEFAULT_LIMITS
+from tracer.book import BookData
+from tracer.graph import Basis, Lineage, lineage
+from tracer.load import load_book
+from tracer.moment import Span
+from tracer.quantity import largest_remainder, micro_text, ratio_text
+
+Direction = Literal["backward", "forward"]
+_MICROSHARES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One part of the answer.
+
+    Attributes:
+        kind, name: of a source (`line`, `opening`, `domestic`, `returned`, `unexplained`) or, forward, the
+            state
+            (`in_store`, `in_production`, `semi_finished`, `finished`, `loaded`, `exported`, `repurposed`,
+            `sold_inland`, `scrap`, `scrapped_out`, `loss`, `short`, `not_received`, ...) and the lot.
+        line: forward, the declaration line on which it left.
+        quantity_micro: in `uom` of the material `code`.
+        share: of the total of that code, in millionths; shares of one code add up to a million.
+        units: containers or cargo that a source came in.
+    """
+
+    kind: str
+    name: str
+    code: str
+    uom: str
+    quantity_micro: int
+    share: int
+    line: str = ""
+    units: tuple[str, ...] = ()
+
+    def to_json(self, direction: Direction) -> dict[str, Any]:
+        """As JSON values: `source` or `state` by direction."""
+        amount = {"code": self.code, "uom": self.uom, "quantity": micro_text(self.quantity_micro),
+                  "share": ratio_text(Fraction(self.share, _MICROSHARES))}
+        if direction == "backward":
+            return {"source": self.kind, "id": self.name, "units": list(self.units), **amount}
+        return {"state": self.kind, "lot": self.name, "line": self.line, **amount}
+
+
+@dataclass(slots=True)
+class Trace:
+    """An answer, and what it rests on."""
+
+    subject_type: str
+    subject: str
+    direction: Direction
+    basis: Basis
+    book: str
+    rows: list[Row] = field(default_factory=list)
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    edges: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON values."""
+        return {
+            "subject": {"type": self.subject_type, "id": self.subject}, "direction": self.direction,
+            "basis": self.basis, "policy": "lots as recorded; in proportion within a lot", "book": self.book,
+            "rows": [row.to_json(self.direction) for row in self.rows],
+            "graph": {"nodes": self.nodes, "edges": self.edges},
+        }
+
+
+def backward(book: BookData, subject: str, basis: Basis = "used") -> Trace:
+    """The sources of a lot (all that ever went into it) or of an export line (what was loaded for it).
+
+    A scrap lot is always traced on the physical basis: on the legal one it has no part of its inputs.
+
+    Raises:
+        NotFoundError: the book has no such lot or line.
+    """
+    kind = _kind(book, subject)
+    flow = lineage(book, basis=basis)
+    if kind == "lot":
+        mixture = flow.inflow.get(subject, {})
+        if not mixture and basis == "used":
+            flow = lineage(book, basis="physical")
+            mixture = flow.inflow.get(subject, {})
+    else:
+        mixture = flow.column(line=subject)
+    parts: dict[tuple[str, str, str], Fraction] = defaultdict(Fraction)
+    units: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
+    about = {}
+    for source, q in mixture.items():
+        s = flow.sources[source]
+        parts[s.kind, s.name, s.code] += q
+        units[s.kind, s.name, s.code].update(dict.fromkeys(s.units))
+        about[s.kind, s.name, s.code] = s
+    trace = Trace(kind, subject, "backward", flow.basis, book.id)
+    trace.rows = [Row(key[0], key[1], key[2], about[key].uom, q, share, units=tuple(units[key]))
+                  for key, (q, share) in _shares(parts, {k: k[2] for k in parts}).items()]
+    trace.nodes, trace.edges = drawing(flow, f"{kind}:{subject}", "backward")
+    return trace
+
+
+def forward(book: BookData, subject: str, basis: Basis = "used") -> Trace:
+    """Where all of a declaration line's or a lot's goods are now; for a line including what was never
+    received.
+
+    Raises:
+        NotFoundError: the book has no such lot or line.
+    """
+    kind = _kind(book, subject)
+    flow = lineage(book, basis=basis, mark=subject if kind == "lot" else "")
+    line = next((x for x in book.lines if x.key == subject), None) if kind == "line" else None
+    lot = next((x for x in book.lots if x.id == subject), None) if kind == "lot" else None
+    code, uom = (line.code, line.uom) if line else (lot.code, lot.uom) if lot else ("", "")
+    parts = {(p.state, p.lot, p.line): q for p, q in flow.row(subject, kind).items()}
+    if line is not None:
+        received = sum(parts.values(), Fraction(0))
+        if line.quantity_micro > received:
+            parts["not_received", "", subject] = line.quantity_micro - received
+    trace = Trace(kind, subject, "forward", flow.basis, book.id)
+    trace.rows = [Row(key[0], key[1], code, uom, q, share, line=key[2])
+                  for key, (q, share) in _shares(parts, dict.fromkeys(parts, "")).items()]
+    trace.nodes, trace.edges = drawing(flow, f"{kind}:{subject}", "forward")
+    return trace
+
+
+def _kind(book: BookData, subject: str) -> str:
+    if any(lot.id == subject for lot in book.lots):
+        return "lot"
+    if any(line.key == subject for line in book.lines):
+        return "line"
+    raise NotFoundError(f"book {book.id} has no lot or declaration line {subject!r}.",
+                        remedy="Name it as owner/lot number or declaration/line.")
+
+
+def _shares(parts: Mapping[tuple[str, str, str], Fraction], groups: Mapping[tuple[str, str, str], str]
+            ) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """Whole micro-units and millionths for exact parts; each group adds up exactly, by largest remainder."""
+    result: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for group in dict.fromkeys(groups[key] for key in sorted(parts)):
+        keys = [key for key in sorted(parts) if groups[key] == group]
+        total = sum((parts[key] for key in keys), Fraction(0))
+        whole = largest_remainder([parts[key] for key in keys])
+        share = (
+            largest_remainder([parts[key] * _MICROSHARES / total for key in keys], _MICROSHARES)
+            if total
+            else whole
+        )
+        result.update({key: (q, s) for key, q, s in zip(keys, whole, share, strict=True)})
+    return result
+
+
+def drawing(
+    flow: Lineage, node: str, direction: Direction
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Nodes and edges of the graph that lead to a node (backward) or away from it (forward), as data.
+
+    Raises:
+        TooLargeError: more nodes than one answer may have.
+    """
+    if node not in flow.graph:
+        return [], []
+    reach = nx.ancestors(flow.graph, node) if direction == "backward" else nx.descendants(flow.graph, node)
+    reach.add(node)
+    if len(reach) > DEFAULT_LIMITS.trace_nodes_max:
+        raise TooLargeError(
+            f"the lineage has {len(reach)} nodes, more than {DEFAULT_LIMITS.trace_nodes_max}.",
+            remedy="Ask for a later lot or a smaller line.",
+        )
+    nodes = [{"id": n, **flow.graph.nodes[n]} for n in sorted(reach)]
+    edges = [
+        {
+            "from": a,
+            "to": b,
+            "kind": d["kind"],
+            "quantity": micro_text(d["quantity_micro"]),
+            "uom": d["uom"],
+            "event": d["event"],
+            "role": d["role"],
+        }
+        for a, b, d in sorted(flow.graph.edges(data=True), key=lambda e: (e[0], e[1], e[2]["event"]))
+        if a in reach and b in reach
+    ]
+    return nodes, edges
+
+
+def ask(session: Session, directory: Directory, unit: str, direction: Direction, *, as_of_ms: int,
+        basis: Basis = "used", offset: str = "+07:00") -> list[Trace]:
+    """Trace a unit of the index; one answer per book that has to do with it.
+
+    Args:
+        session, directory: the index and its names.
+        unit: ledger id of a lot, a declaration line, or a container or cargo (then of the lots received
+            from it).
+        direction: backward or forward.
+        as_of_ms: nothing later is known.
+        basis: `used` or `physical`.
+        offset: zone of the book.
+
+    Raises:
+        NotFoundError: nothing that could be traced.
+        TooLargeError: the lineage is larger than one answer.
+    """
+    lots, numbers = _books_of(session, unit)
+    result = []
+    for number in sorted(numbers):
+        book = load_book(
+            session, directory, number, period=Span(0, as_of_ms), as_of_ms=as_of_ms, offset=offset
+        )
+        names = {hexed: name for name, hexed in book.unit_ids.items()}
+        for each in [x for x in lots if names.get(x) in {lot.id for lot in book.lots}] if lots else [unit]:
+            subject = names.get(each, each)
+            result.append((backward if direction == "backward" else forward)(book, subject, basis))
+    if not result:
+        raise NotFoundError(
+            f"nothing of {unit} is in a book yet.", remedy="Goods are traced from their receipt on."
+        )
+    return result
+
+
+def _books_of(session: Session, unit: str) -> tuple[list[str], set[int]]:
+    """Lots that stand for a container or cargo (or the lot itself), and the books to look into."""
+    lot = session.get(m.Lot, unit)
+    if lot is not None:
+        return [unit], {lot.book}
+    line = session.get(m.LineState, unit)
+    if line is not None:
+        naming = (
+            select(col(m.EventLine.unit))
+            .join(m.Event, col(m.Event.event_id) == col(m.EventLine.event_id))
+            .where(col(m.Event.reference) == unit)
+        )
+        drawn = select(m.Lot).where(or_(col(m.Lot.source_line) == unit, col(m.Lot.unit).in_(naming)))
+        books = {x.book for x in session.execute(drawn).scalars()}
+        own = select(m.Book).where(col(m.Book.owner) == line.declarant)
+        return [], books or {x.number for x in session.execute(own).scalars()}
+    receipts = select(col(m.EventLine.event_id)).where(col(m.EventLine.unit) == unit)
+    inside = select(m.Lot).where(col(m.Lot.created_by).in_(receipts)).order_by(col(m.Lot.unit))
+    found = list(session.execute(inside).scalars())
+    return [x.unit for x in found], {x.book for x in found}
