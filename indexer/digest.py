@@ -10,6 +10,8 @@ packing:
   order of the events of one unit counts, and so does the order of its states;
 - a `NONCE_USED` for an event that has its outcome (a repeat after a lost reply), and how often something not
   taken was repeated;
+- the id of a grant, which is a hash over freshly sealed keys, when it was issued, and whether the same right
+  was given twice; who gave whom what, why and until when counts, payload by payload;
 - the tables Block, Cursor and Evidence: position, not content.
 
 Every other column of every table counts, new ones included without anybody thinking of it.
@@ -24,7 +26,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, RowMapping, Table, collate, select
+from sqlalchemy import Column, Connection, Engine, RowMapping, Select, Table, collate, select
 from sqlalchemy.types import String
 
 from indexer.models import (
@@ -35,7 +37,9 @@ from indexer.models import (
     Event,
     EventLine,
     Evidence,
+    Grant,
     NotTaken,
+    PayloadReader,
     Signer,
     UnitState,
 )
@@ -48,6 +52,8 @@ EXCLUDED: Mapping[str, frozenset[str]] = {
     table_of(Signer).name: frozenset({"revoked_at_s"}),
     table_of(NotTaken).name: frozenset({"block_number", "log_index"}),
     table_of(UnitState).name: frozenset({"seq"}),
+    table_of(Grant).name: frozenset({"grant_id", "issued_at_s"}),
+    table_of(PayloadReader).name: frozenset({"grant_id"}),
 }
 """Columns that depend on how events were packed into blocks. What of them does count is in `_packed`."""
 
@@ -96,18 +102,30 @@ def _rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
 def _packed(connection: Connection, table: Table) -> Iterator[list[Any]]:
     """Rows of a table with columns that depend on the packing, without them but with what they mean."""
     names = [column.name for column in table.columns if column.name not in EXCLUDED[table.name]]
+    columns = [table.c[name] for name in names]
     if table.name == table_of(NotTaken).name:
         events = table_of(Event)
         taken = select(events.c.event_id).where(events.c.event_id == table.c.event_id).exists()
         repeat = (table.c.code == int(Outcome.NONCE_USED)) & taken
-        statement = select(*(table.c[name] for name in names)).where(~repeat).distinct()
-        yield from sorted(list(row) for row in connection.execute(statement))
-        return
-    for row in _ordered(connection, table):
-        values = [row[name] for name in names]
-        if table.name == table_of(Signer).name:
-            values.append(row["revoked_at_s"] is not None)
-        yield values
+        yield from _distinct(connection, select(*columns).where(~repeat))
+    elif table.name == table_of(Grant).name:
+        yield from _distinct(connection, select(*columns))
+    elif table.name == table_of(PayloadReader).name:
+        grants = table_of(Grant)
+        said = [grants.c[name] for name in ("grantor", "grantee", "reason", "scope", "reference", "until_s")]
+        yield from _distinct(connection, select(*columns, table.c.grant_id != "", *said).outerjoin(
+            grants, grants.c.grant_id == table.c.grant_id))
+    else:
+        for row in _ordered(connection, table):
+            values = [row[name] for name in names]
+            if table.name == table_of(Signer).name:
+                values.append(row["revoked_at_s"] is not None)
+            yield values
+
+
+def _distinct(connection: Connection, statement: Select[Any]) -> list[list[Any]]:
+    """Rows without repeats, in the order of their text."""
+    return sorted(([*row] for row in connection.execute(statement.distinct())), key=_line)
 
 
 def _order(connection: Connection) -> Iterator[tuple[str, list[str]]]:

@@ -326,23 +326,23 @@ def _materials(rows: Rows, signed: Signed, meaning: Interpretation, directory: D
 
 
 def _name_material(rows: Rows, signed: Signed, material: str, named: NamedMaterial, *, checked: bool) -> None:
-    """Write what an id stands for; computed wins over posted, then what occurred first (whatever came first).
-    """
+    """Write what an id stands for: computed wins over posted, described over bare, earlier over later."""
     event = signed.event
+    row = {
+        "material": material, "enterprise": named.enterprise, "code": named.code, "uom": named.uom,
+        "description": named.description, "hs": named.hs, "checked": checked, "named_by": event["event_id"]}
     before = rows.get(Material, material)
     if before is not None and before["named_by"] != event["event_id"]:
         namer = rows.get(Event, before["named_by"])
-        earlier = namer is not None and _moment(namer) < _moment(event)
-        if before["checked"] > checked or (before["checked"] == checked and earlier):
+        if namer is not None and _worth(before, namer) >= _worth(row, event):
             return
-    rows.put(Material, {
-        "material": material, "enterprise": named.enterprise, "code": named.code, "uom": named.uom,
-        "description": named.description, "hs": named.hs, "checked": checked, "named_by": event["event_id"]})
+    rows.put(Material, row)
 
 
-def _moment(event: Row) -> tuple[int, str]:
-    """An order of events that does not depend on when they were recorded."""
-    return int(event["occurred_at_ms"]), str(event["event_id"])
+def _worth(material: Row, event: Row) -> tuple[bool, bool, int, str]:
+    """What of two names of a material is kept: it must not depend on which was read first."""
+    return (material["checked"], bool(material["description"]), -int(event["occurred_at_ms"]),
+            str(event["event_id"]))
 
 
 def _unnamed(meaning: Interpretation, place: int) -> bool:
