@@ -49,9 +49,10 @@ class FakeDeployment:
 DEPLOYMENT = FakeDeployment()
 SEPARATOR = domain_separator(CHAIN_ID, DEPLOYMENT.ledger)
 SENDER = LocalSigner(b"\x01" * 32)
-ANNA, BELA, CUSTOMS = LocalSigner(b"\x02" * 32), LocalSigner(b"\x03" * 32), LocalSigner(b"\x04" * 32)
-NUMBERS = {ANNA.address: 1, BELA.address: 2, CUSTOMS.address: 3}
-READING = {number: ReadingKey(bytes([64 + number]) * 32) for number in (1, 2, 3, 4)}
+ANNA, BELA, CLEO, CUSTOMS = (LocalSigner(bytes([number]) * 32) for number in (2, 3, 4, 5))
+SIGNERS = {1: ANNA, 2: BELA, 3: CLEO, 4: CUSTOMS}  # numbers as in tests/ledger/events/samples.py
+NUMBERS = {signer.address: number for number, signer in SIGNERS.items()}
+READING = {number: ReadingKey(bytes([64 + number]) * 32) for number in (1, 2, 3, 4, 5)}
 
 Judge = Callable[[CustodyEvent, int], Outcome]
 
@@ -190,7 +191,7 @@ def custody(kind: Kind = Kind.OBSERVE, *units: int, nonce: int, **fields: Any) -
 
 def submission(
     event: CustodyEvent, signer: LocalSigner = ANNA, *, label: str = "", content: dict[str, Any] | None = None,
-    is_correction: bool = False, readers: tuple[int, ...] = (1, 2, 3),
+    is_correction: bool = False, readers: tuple[int, ...] = (1, 4),
 ) -> SignedSubmission:
     """A signed submission with a real commitment and payload."""
     participant = NUMBERS.get(signer.address, 9)
