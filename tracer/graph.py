@@ -210,15 +210,18 @@ class _Flow:
     def residues(self, event: Event, lot: str, quantity: dict[str, int], made: bool) -> dict[str, Fraction]:
         """Share of an input that became each scrap lot, and (under an empty name) process loss."""
         own = self.lots[lot]
-        scrap = [leg for leg in lot_legs(event, LineRole.SCRAP) if leg.uom == own.uom]
+        codes = {self.lots[unit].code for unit in quantity if unit in self.lots}
         alike = sum(q for unit, q in quantity.items() if unit in self.lots and self.lots[unit].uom == own.uom)
         same_code = sum(
             q for unit, q in quantity.items() if unit in self.lots and self.lots[unit].code == own.code
         )
         lost = sum(x.quantity_micro for x in event.loss if x.code == own.code and x.uom == own.uom)
-        result: dict[str, Fraction] = {
-            leg.unit: Fraction(leg.quantity_micro, alike) for leg in scrap if alike
-        }
+        result: dict[str, Fraction] = {}
+        for leg in lot_legs(event, LineRole.SCRAP):
+            if leg.code == own.code:  # scrap that keeps its material's code is that material's
+                result[leg.unit] = Fraction(leg.quantity_micro, same_code)
+            elif leg.uom == own.uom and leg.code not in codes:
+                result[leg.unit] = Fraction(leg.quantity_micro, alike)
         result[""] = Fraction(lost, same_code) if same_code else Fraction(0)
         total = sum(result.values(), Fraction(0))
         if not made:

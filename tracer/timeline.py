@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, exists, not_, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -76,8 +76,9 @@ def timeline(session: Session, unit: str, directory: Directory, offset: str = "+
     """
     naming = select(col(m.EventLine.event_id)).where(col(m.EventLine.unit) == unit)
     line_here = and_(col(m.EventLine.event_id) == col(m.Event.event_id), col(m.EventLine.unit) == unit)
+    nameless = not_(exists().where(col(m.EventLine.event_id) == col(m.Event.event_id)))
     about = or_(col(m.Event.event_id).in_(naming), col(m.Event.reference) == unit,
-                col(m.Event.reference).in_(naming))
+                and_(col(m.Event.reference).in_(naming), nameless))
     rows = session.execute(
         select(m.Event, m.EventLine, m.Payload).outerjoin(m.EventLine, line_here)
         .outerjoin(m.Payload, col(m.Payload.event_id) == col(m.Event.event_id))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ledger.vocabulary import MICRO, Kind, Outcome, Step, Thing
-from tracer.book import Event
+from tracer.book import Event, Leg
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import HOUR_MS, iso
@@ -144,61 +144,76 @@ def c2(facts: Facts, tally: Tally) -> None:
     answers for the goods (an offer still within its time at the date of the run is pending). Goods taken
     that were never offered, or offered to somebody else: critical, although the ledger refuses it.
     """
-    answers: dict[str, Event] = {}
+    answers: dict[tuple[str, str], Event] = {}
     for event in facts.events:
         if event.recorded and event.kind in (Kind.ACCEPT, Kind.REFUSE, Kind.CANCEL) and event.reference:
-            answers.setdefault(event.reference, event)
+            for leg in event.legs:
+                answers.setdefault((event.reference, leg.unit), event)
     gaps: list[int] = []
     for event in facts.events:
         if event.kind == Kind.OFFER and event.recorded:
-            _offer(facts, tally, event, answers.get(event.id), gaps)
+            for leg in event.legs:
+                gaps.append(_offer(facts, tally, event, leg, answers.get((event.id, leg.unit))))
         elif event.kind == Kind.ACCEPT and event.outcome in (Outcome.NO_OPEN_OFFER, Outcome.NOT_OFFEREE):
-            tally.found(
-                _subject(event),
-                "critical",
-                "an open offer to the receiver",
-                event.outcome.name.lower(),
-                evidence=[event],
-                explanation="Goods were taken that had not been offered to the receiver.",
-            )
-    if gaps:
-        tally.result.metrics["uncovered_hours_max"] = micro_text(max(gaps) * 1_000_000 // HOUR_MS)
+            for leg in event.legs:
+                tally.amount(
+                    _about(leg),
+                    "critical",
+                    0,
+                    leg.quantity_micro or MICRO,
+                    leg.uom or PIECE,
+                    evidence=[event],
+                    explanation=f"Taken over by {event.actor} without an open offer to it "
+                    f"({event.outcome.name}); the ledger refused it.",
+                )
+    if any(gaps):
+        tally.result.metrics["uncovered_hours_max"] = micro_text(max(gaps) * MICRO // HOUR_MS)
 
 
-def _offer(facts: Facts, tally: Tally, offer: Event, answer: Event | None, gaps: list[int]) -> None:
+def _offer(facts: Facts, tally: Tally, offer: Event, offered: Leg, answer: Event | None) -> int:
+    """One unit of an offer with its answer; how long nobody answered, where that was too long."""
     limit = tally.hours_ms("hours")
     short = False
     if answer is not None and answer.kind == Kind.ACCEPT:
-        for leg, offered in handed_over(offer, answer):
-            tolerance = tally.tol(offered, leg.uom)
-            difference = leg.quantity_micro - offered
-            if tolerance.exceeded(difference):
+        for leg, quantity in handed_over(offer, answer):
+            tolerance = tally.tol(quantity, leg.uom)
+            difference = leg.quantity_micro - quantity
+            if leg.unit == offered.unit and tolerance.exceeded(difference):
                 short = True
+                reason = f": {answer.reason}" if answer.reason else ""
                 tally.amount(
-                    Subject(leg.thing.name.lower(), leg.unit), "high", offered, leg.quantity_micro, leg.uom,
-                    tolerance=tolerance, evidence=[offer, answer],
-                    duty_at_risk=facts.duty_on(leg.code, difference) if leg.code and difference < 0 else None,
-                    explanation=f"{offer.actor} offered and {answer.actor} found different quantities"
-                                f"{': ' + answer.reason if answer.reason else ''}.")
+                    _about(leg),
+                    "high",
+                    quantity,
+                    leg.quantity_micro,
+                    leg.uom,
+                    tolerance=tolerance,
+                    evidence=[offer, answer],
+                    duty_at_risk=facts.duty_on(leg.code, difference)
+                    if leg.code and difference < 0
+                    else None,
+                    explanation=f"{offer.actor} offered and {answer.actor} found different quantities{reason}.",
+                )
     end_ms = answer.occurred.start_ms if answer else facts.book.as_of_ms
     open_ms = end_ms - offer.occurred.end_ms
     if open_ms > limit + 2 * facts.book.clock_uncertainty_ms:
-        gaps.append(open_ms)
-        hours = micro_text(open_ms * 1_000 // HOUR_MS * 1_000)
-        allowed = micro_text(limit * 1_000 // HOUR_MS * 1_000)
-        beyond = micro_text((open_ms - limit) * 1_000 // HOUR_MS * 1_000)
         what = f"answered at {iso(end_ms, facts.book.offset)}" if answer else "never answered"
-        tally.found(_subject(offer), "medium", allowed, hours, difference=beyond, uom="HUR",
-                    evidence=[offer, *([answer] if answer else [])],
-                    explanation=f"The offer to {offer.counterparty} was {what}.")
-    elif answer is not None and not short:
+        tally.amount(
+            _about(offered), "medium", _hours(limit), _hours(open_ms), "HUR",
+            evidence=[offer, *([answer] if answer else [])],
+            explanation=f"The offer to {offer.counterparty} was {what}.")
+        return open_ms
+    if answer is not None and not short:
         tally.clean()
+    return 0
 
 
-def _subject(event: Event) -> Subject:
-    if not event.legs:
-        return Subject("event", event.id)
-    leg = event.legs[0]
+def _hours(duration_ms: int) -> int:
+    """Micro-hours, to the thousandth of an hour."""
+    return duration_ms * 1_000 // HOUR_MS * 1_000
+
+
+def _about(leg: Leg) -> Subject:
     return Subject(leg.thing.name.lower() if leg.thing != Thing.NONE else "line", leg.unit)
 
 

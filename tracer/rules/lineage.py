@@ -71,7 +71,8 @@ def l1(facts: Facts, tally: Tally) -> None:
                 evidence=[*takers[lot, attempt.balance], attempt.event],
                 duty_at_risk=facts.duty_on(code, asked - attempt.left),
                 explanation=f"{attempt.event.kind.name} asked for {micro_text(asked)} when "
-                f"{micro_text(attempt.left)} was left of the lot's {attempt.balance.name.lower()} stock; the ledger refused it.",
+                f"{micro_text(attempt.left)} was left of the lot's {attempt.balance.name.lower()} stock; "
+                "the ledger refused it.",
             )
         if not failed:
             tally.clean()
