@@ -133,7 +133,7 @@ class _Reader:
     def _one_side(self) -> None:
         single = LineRole.INPUT if self._kind is Kind.SPLIT else LineRole.OUTPUT
         count = sum(1 for line, _ in self._found.pairs if line.role is single)
-        if count != 1 and self._found.pairs:
+        if count != 1 and not self._found.faults and not self._namer.faults:
             self._fault(
                 "/cl:lines",
                 f"{self._kind.name} has exactly one {single.name} unit, this event {count}.",

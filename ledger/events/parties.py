@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from ledger.directory import ParticipantEntry
-from ledger.errors import NotFoundError
+from ledger.errors import InputError, NotFoundError
 from ledger.events import cbv
 from ledger.events.faults import Fault, pointer
 from ledger.events.ids import NamedUnit, UnitType, name_unit
@@ -21,6 +20,7 @@ from ledger.events.kinds import Need, Reference
 from ledger.events.lines import ReadLines
 from ledger.events.model import ZERO32
 from ledger.events.naming import Namer, NamingContext, Reading
+from ledger.events.times import unix_milliseconds
 from ledger.vocabulary import Kind, LineRole
 
 DECLARATION_LINE_TYPE = "urn:cargoledger:btt:declaration-line"
@@ -60,8 +60,13 @@ def read_fields(reading: Reading, poster: ParticipantEntry, lines: ReadLines) ->
         _parties(reading, poster, fields)
         _book(reading, lines, fields)
         _reference(reading, lines, fields)
+    elif kind is Kind.CORRECT:
+        _resolve(event["eventID"], "/eventID", reading.ctx, fields)
     if "cl:deadline" in event and reading.customs:
-        fields.deadline_s = int(datetime.fromisoformat(event["cl:deadline"].upper()).timestamp())
+        try:
+            fields.deadline_s = unix_milliseconds(event["cl:deadline"]) // 1000
+        except InputError as fault:
+            fields.fault("/cl:deadline", fault.message, fault.remedy)
     if kind is Kind.RECEIVE_DOMESTIC and not (event.get("cl:documents") or event.get("bizTransactionList")):
         fields.fault(
             "/cl:documents",

@@ -13,12 +13,11 @@ Format: docs/formats/event-profile.md. Source: the event model (docs/formats/eve
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from ledger.errors import InputError
 from ledger.events import schema
 from ledger.events.content import Content, Count, Declaration, Norm, content_faults, read_content
 from ledger.events.context import PROFILE_PREFIX, prefixes, uses_profile
@@ -30,11 +29,10 @@ from ledger.events.lines import LineName, read_lines
 from ledger.events.model import CustodyEvent
 from ledger.events.naming import Namer, NamingContext, Reading, mentions
 from ledger.events.parties import read_fields
+from ledger.events.times import unix_milliseconds
 from ledger.vocabulary import Kind, Step
 
 __all__ = ["Interpretation", "LineName", "NamingContext", "interpret", "is_customs", "profile_schema"]
-
-_FRACTION = re.compile(r"\.([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ def interpret(event: dict[str, Any], ctx: NamingContext) -> Interpretation:
     reading = Reading(event, kind, rule, namer, ctx, content, customs)
     lines = read_declaration(reading) if kind is Kind.DECLARE else read_lines(reading)
     fields = read_fields(reading, poster, lines)
-    occurred_at_ms = _milliseconds(event["eventTime"], "/eventTime", found)
+    occurred_at_ms = _occurred(event, found)
     found += [*lines.faults, *fields.faults, *namer.faults]
     notes += refuse(dict.fromkeys(found))
     signed = CustodyEvent(
@@ -241,13 +239,9 @@ def _rule_faults(event: Mapping[str, Any], kind: Kind, step: Step, *, correction
     return faults
 
 
-def _milliseconds(text: str, place: str, faults: list[Fault]) -> int:
-    """RFC 3339 time as whole milliseconds since 1970 UTC; what is finer is cut off."""
-    fraction = _FRACTION.search(text)
-    digits = fraction[1] if fraction else ""
-    moment = datetime.fromisoformat(_FRACTION.sub("", text).upper()).astimezone(UTC)
-    seconds = int(moment.timestamp())
-    if seconds < 0:
-        faults.append(Fault(place, f"{text} lies before 1970.", "Correct the time."))
+def _occurred(event: Mapping[str, Any], faults: list[Fault]) -> int:
+    try:
+        return unix_milliseconds(event["eventTime"])
+    except InputError as fault:
+        faults.append(Fault("/eventTime", fault.message, fault.remedy))
         return 0
-    return seconds * 1000 + int((digits + "000")[:3])

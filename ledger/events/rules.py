@@ -48,8 +48,9 @@ def check(event: dict[str, Any], *, strict: bool = False) -> list[Fault]:
         error_declaration,
     ):
         faults += rule(event)
-    for pointed_out in (declared_prefixes, sensors, orphan_error_declaration, units_of_measure):
+    for pointed_out in (declared_prefixes, sensors, orphan_error_declaration):
         faults += [Fault(f.pointer, f.message, f.remedy, f.refuses or strict) for f in pointed_out(event)]
+    faults += [Fault(f.pointer, f.message, f.remedy, f.refuses and strict) for f in units_of_measure(event)]
     return faults
 
 
@@ -178,7 +179,7 @@ def units_of_measure(event: dict[str, Any]) -> Iterator[Fault]:
         uom = element.get("uom")
         found = unit_fault(uom) if isinstance(uom, str) else None
         if found:
-            yield Fault(place + "/uom", found[0], found[1], refuses=False)
+            yield Fault(place + "/uom", *found)
 
 
 def error_declaration(event: dict[str, Any]) -> Iterator[Fault]:

@@ -13,11 +13,11 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
@@ -183,15 +183,9 @@ def _translate(error: ValidationError) -> Iterator[Fault]:
 
 
 def _short(value: Any) -> str:
-    text = (
-        repr(value)
-        if isinstance(value, str)
-        else str(value)
-        if not isinstance(value, dict | list)
-        else "the object"
-        if isinstance(value, dict)
-        else "the list"
-    )
+    if isinstance(value, dict | list):
+        return "the object" if isinstance(value, dict) else "the list"
+    text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -207,4 +201,19 @@ def _validator(name: str) -> Draft7Validator:
     registry: Registry[Any] = Registry().with_resource(
         "urn:cargoledger:schema:epcis-event:1", DRAFT7.create_resource(_load("epcis-event"))
     )
-    return Draft7Validator(_load(name), registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER)
+    return Draft7Validator(_load(name), registry=registry, format_checker=_formats())
+
+
+@cache
+def _formats() -> FormatChecker:
+    """The formats of our schemas. The library's own checks overlook a line break at the end."""
+    checker = FormatChecker(formats=())
+    for name in ("uri", "date", "date-time"):
+        checker.checks(name)(partial(_conforms, name))
+    return checker
+
+
+def _conforms(name: str, value: object) -> bool:
+    return not isinstance(value, str) or (
+        "\n" not in value and Draft7Validator.FORMAT_CHECKER.conforms(value, name)
+    )
