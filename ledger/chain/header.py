@@ -90,7 +90,7 @@ def _fields(encoded: bytes) -> list[bytes]:
         raise TrustError(f"a block header has at most {HEADER_BYTES_MAX} bytes, this one {len(encoded)}.")
     try:
         fields = rlp.decode(encoded)
-    except RLPException as fault:
+    except (RLPException, RecursionError) as fault:
         raise TrustError(f"the block header is not RLP: {fault}.") from fault
     flat = isinstance(fields, list) and all(isinstance(x, bytes) for x in fields)
     if not flat or len(fields) < len(_FIELDS):

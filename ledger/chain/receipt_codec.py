@@ -58,7 +58,7 @@ def decode_receipt(encoded: bytes, first_log_index: int = 0) -> DecodedReceipt:
         logs = tuple(
             _log(address, topics, data, first_log_index + i)
             for i, (address, topics, data) in enumerate(raw_logs))
-    except (RLPException, ValueError, TypeError) as fault:
+    except (RLPException, ValueError, TypeError, RecursionError) as fault:
         raise TrustError(f"the receipt cannot be read: {fault}.") from fault
     if status not in (b"", b"\x01") or not isinstance(gas, bytes) or len(gas) > 8 or gas[:1] == b"\x00":
         raise TrustError("the receipt's status or gas is malformed.")

@@ -7,7 +7,8 @@ Source: Ethereum yellow paper, appendix D; EIP-1186 for the form of proofs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import rlp
 from eth_hash.auto import keccak
@@ -56,6 +57,11 @@ def proof_nodes(trie: HexaryTrie, key: bytes) -> list[bytes]:
 def value_in_proof(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
     """The value under a key, proven from a root; empty when the proof shows that there is none.
 
+    1. The list of nodes is bounded; none at all proves only the empty trie.
+    2. Each node hashes to what its parent (the first: the root) says.
+    3. The path follows the key, nibble by nibble, to the value or to where the key would be.
+    4. No node is left over.
+
     Args:
         root: 32-byte hash of the trie's root node.
         key: the key in the trie.
@@ -64,31 +70,84 @@ def value_in_proof(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
     Raises:
         TrustError: a node is missing, foreign, surplus or malformed.
     """
-    if not nodes and root == EMPTY_ROOT:
-        return b""
-    if not 0 < len(nodes) <= NODES_MAX or any(len(node) > NODE_BYTES_MAX for node in nodes):
-        raise TrustError(f"a trie proof has 1 to {NODES_MAX} nodes of bounded size.")
-    database = _Recorded({bytes(keccak(node)): node for node in nodes})
-    try:
-        value = bytes(HexaryTrie(database, root).get(key))
-    except (KeyError, RLPException, ValueError, TypeError, IndexError) as fault:
-        raise TrustError(f"the trie proof does not lead from the root to its key: {fault}.") from fault
-    if database.used != set(database) or len(database) != len(nodes):
+    # Step 1
+    if len(nodes) > NODES_MAX or any(len(node) > NODE_BYTES_MAX for node in nodes):
+        raise TrustError(f"a trie proof has at most {NODES_MAX} nodes of bounded size.")
+    if not nodes:
+        if root == EMPTY_ROOT:
+            return b""
+        raise TrustError("the trie proof is empty.")
+    path = [nibble for byte in key for nibble in (byte >> 4, byte & 15)]
+    pending: Any = root
+    used = 0
+    while True:
+        # Step 2: a child is a hash, a node that stands inside its parent, or nothing
+        if isinstance(pending, bytes):
+            if not pending:
+                value = b""
+                break
+            if used == len(nodes) or keccak(nodes[used]) != pending:
+                raise TrustError("the trie proof does not lead from the root to its key.")
+            pending = _decoded(nodes[used])
+            used += 1
+        # Step 3
+        if len(pending) == 17:
+            if not path:
+                value = pending[16]
+                break
+            pending = pending[path.pop(0)]
+            continue
+        stretch, leaf = _stretch(pending[0])
+        if path[:len(stretch)] != stretch or (leaf and len(path) != len(stretch)):
+            value = b""
+            break
+        if leaf:
+            value = pending[1]
+            break
+        path = path[len(stretch):]
+        pending = pending[1]
+    # Step 4
+    if used != len(nodes):
         raise TrustError("the trie proof carries nodes that do not belong to it.")
+    if not isinstance(value, bytes):
+        raise TrustError("the trie proof ends in something else than a value.")
     return value
 
 
-class _Recorded(dict[bytes, bytes]):
-    """Nodes by hash, which remembers those that were asked for."""
+def _decoded(encoded: bytes) -> list[Any]:
+    """A trie node: a branch of 17 items, or an extension or leaf of two.
 
-    def __init__(self, nodes: Mapping[bytes, bytes]) -> None:
-        super().__init__(nodes)
-        self.used: set[bytes] = set()
+    Raises:
+        TrustError: anything else, at any depth of nodes inside nodes.
+    """
+    try:
+        node = rlp.decode(encoded)
+    except (RLPException, RecursionError) as fault:
+        raise TrustError(f"a node of the trie proof is not RLP: {fault}.") from fault
+    _check_node(node)
+    return list(node)
 
-    def __getitem__(self, key: bytes) -> bytes:
-        value = super().__getitem__(key)
-        self.used.add(key)
-        return value
+
+def _check_node(node: Any) -> None:
+    if not isinstance(node, list) or len(node) not in (2, 17):
+        raise TrustError("a node of the trie proof is neither a branch nor an extension nor a leaf.")
+    children = node[:16] if len(node) == 17 else [] if _stretch(node[0])[1] else [node[1]]
+    for child in children:
+        if isinstance(child, list):
+            _check_node(child)
+        elif len(child) not in (0, 32) or (not child and len(node) == 2):
+            raise TrustError("a node of the trie proof refers to a child by something else than a hash.")
+
+
+def _stretch(packed: Any) -> tuple[list[int], bool]:
+    """Nibbles of an extension or leaf, and whether it is a leaf (hex-prefix encoding)."""
+    if not isinstance(packed, bytes) or not packed or packed[0] >> 4 > 3:
+        raise TrustError("a path in the trie proof is malformed.")
+    flag = packed[0] >> 4
+    first = [packed[0] & 15] if flag & 1 else []
+    if not flag & 1 and packed[0] & 15:
+        raise TrustError("a path in the trie proof is malformed.")
+    return first + [nibble for byte in packed[1:] for nibble in (byte >> 4, byte & 15)], bool(flag & 2)
 
 
 def _ordered(items: Sequence[bytes]) -> HexaryTrie:

@@ -6,8 +6,10 @@ Besu network), so that a gateway needs no funds and never runs dry. What a trans
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from eth import EVM_RECURSION_LIMIT
 from eth.chains.base import Chain
 from eth.consensus.noproof import NoProofConsensus
 from eth.db.chain import ChainDB
@@ -15,6 +17,11 @@ from eth.validation import validate_gas_limit
 from eth.vm.forks.cancun import CancunVM
 
 FORK = "cancun"
+
+# py_ecc, which py-evm imports, sets Python's recursion limit to 100,000. With that a document of 100,000
+# opening brackets makes the JSON parser overrun the C stack and kills the process. 12,288 is what py-evm itself
+# needs for 1,024 nested calls, and a third of what an 8 MB stack bears.
+sys.setrecursionlimit(EVM_RECURSION_LIMIT)
 
 
 def _header_from_parent(parent_header: Any, **header_params: Any) -> Any:

@@ -191,6 +191,27 @@ def test_closed_ledger__asked__says_so(tmp_path: Path) -> None:
             ask()
 
 
+def test_engine__imported__leaves_deep_json_a_fault_and_not_a_crash() -> None:
+    code = (
+        "import json, ledger.chain.embedded\n"
+        "try: json.loads('[' * 100_000)\n"
+        "except RecursionError: print('survived')\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "survived\n")
+
+
+def test_calls__nested_without_end__end_in_a_block_or_a_refusal(tmp_path: Path) -> None:
+    chain = opened(tmp_path)
+    # call(gas, address(), 0, 0, 0, 0, 0): itself again, until gas or depth is used up
+    runtime = bytes.fromhex("5f5f5f5f5f305af100")
+    init = bytes.fromhex(f"60{len(runtime):02x}8060095f395ff3") + runtime
+    toy.send(chain, toy.transaction(ALICE, 0, None, init))
+    receipt = toy.send(chain, toy.transaction(ALICE, 1, toy.address_of(ALICE, 0), b"", gas=59_000_000))
+    assert receipt.status == 1
+    check_whole(chain)
+    chain.close()
+
+
 def test_storage_proof__of_a_block_that_is_not_there__is_not_found(tmp_path: Path) -> None:
     chain = opened(tmp_path)
     with pytest.raises(NotFoundError):
