@@ -20,7 +20,7 @@ from ledger.chain.client import ChainClient, Header, Log, Receipt
 from ledger.chain.codec import Contracts
 from ledger.chain.header import decode_header
 from ledger.chain.receipt_codec import DecodedReceipt, decode_receipt
-from ledger.errors import TrustError, UnavailableError
+from ledger.errors import CannotVerifyError, TrustError, UnavailableError
 from ledger.proofs.tries import ordered_trie_root
 
 TIMESTAMP_MAX = 2**62
@@ -78,6 +78,7 @@ class Source:
 
         Raises:
             WrongLedgerError: another chain, or other code at the contracts' addresses.
+            CannotVerifyError: no code there yet.
         """
         if self._pinned:
             return
@@ -88,6 +89,8 @@ class Source:
                 remedy="Check the endpoint in the settings.")
         try:
             self.deployment.verify(self._chain)
+        except CannotVerifyError:
+            raise  # the contracts may only not be there yet
         except TrustError as fault:
             raise WrongLedgerError(fault.message, remedy=fault.remedy) from fault
         self._pinned = True
