@@ -22,7 +22,8 @@ struct Line {
 /// @param counterparty Participant number: offeree of OFFER, declarant that customs names in DECLARE; else 0.
 /// @param facility Facility number, or 0.
 /// @param book Book number, or 0.
-/// @param reference The event that this one answers, approves or corrects, or the line it draws from.
+/// @param reference_ The event that this one answers, approves or corrects, or the line it draws from.
+///        In the signed type it is `reference`, which Solidity reserves as a word.
 /// @param occurredAt Milliseconds since 1970 UTC.
 /// @param deadline Seconds since 1970 UTC; refused later; for OFFER also its expiry.
 /// @param nonce Used once per signer, in any order.
@@ -34,7 +35,7 @@ struct CustodyEvent {
     uint32 counterparty;
     uint32 facility;
     uint32 book;
-    bytes32 reference;
+    bytes32 reference_;
     uint64 occurredAt;
     uint64 deadline;
     uint64 nonce;

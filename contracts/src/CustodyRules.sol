@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Facility, Participant} from "./IParticipants.sol";
+import {Act, ActLib} from "./Act.sol";
+import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {CustodyEvent, Line} from "./Types.sol";
+import {
+    Balances, Kinds, LineRoles, LineStatuses, Outcomes, Roles, Things, UnitStatuses
+} from "./Vocabulary.sol";
+import {LineWord, LotWord, UnitWord} from "./Words.sol";
+
+/// @title Custody and supervision: ARRIVE, OFFER, ACCEPT, REFUSE, CANCEL, HOLD, UNHOLD, ELIGIBLE, REVOKE,
+///        GATE_OUT, CLOSE
+/// @dev Each function is one row of the table of kinds: it checks everything, tells the outcome, then writes.
+///      Custody changes in _accept and nowhere else; a supervised thing becomes free in _gateOut and nowhere else.
+///      STUFF, STRIP and REASSIGN have their place here; until then nothing is inside anything.
+library CustodyRules {
+    using ActLib for Act;
+    using StoreLib for Store;
+    using LineWord for uint256;
+    using LotWord for uint256;
+    using UnitWord for uint256;
+
+    uint8 private constant HOLD_BIT_MAX = 15;
+
+    /// @dev ARRIVE. Who: a carrier, or the operator of the facility. Needs: new containers or cargo; outside a
+    ///      supervised facility only empty containers. Does: custodian is the poster; supervised or free.
+    function arrive(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        Facility memory place = act.facilityAt(e.facility);
+        if (place.operator == 0) return Outcomes.UNKNOWN_FACILITY;
+        if (!act.has(Roles.CARRIER) && place.operator != act.participant) return Outcomes.ROLE_MISSING;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            if (s.exists(e.lines[i].unit)) return Outcomes.UNIT_EXISTS;
+            if (!place.supervised && e.lines[i].role != LineRoles.EMPTY_CONTAINER) {
+                return Outcomes.FACILITY_NOT_SUPERVISED;
+            }
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            uint8 role = e.lines[i].role;
+            uint8 thing = role == LineRoles.CARGO ? Things.CARGO : Things.CONTAINER;
+            uint256 word = UnitWord.create(thing, act.participant).withFacility(e.facility);
+            if (role == LineRoles.EMPTY_CONTAINER) word = word.withEmpty();
+            word = word.withStatus(place.supervised ? UnitStatuses.SUPERVISED : UnitStatuses.FREE);
+            s.setUnit(e.lines[i].unit, word);
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev OFFER. Who: the custodian. Needs: no open offer; what is held goes only to customs or to the operator
+    ///      of a supervised facility; a quantity, where given, is the whole lot. Does: opens the offer.
+    function offer(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        if (e.counterparty == act.participant) return Outcomes.SELF_OFFER;
+        Participant memory offeree = act.participantAt(e.counterparty);
+        if (offeree.roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
+        bool maySecure = offeree.roles & Roles.CUSTOMS != 0 || offeree.supervisedCount != 0;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            uint256 word = s.unitAt(line.unit);
+            uint256 fault = s.checkOpen(line.unit, word);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (word.custodian() != act.participant) return Outcomes.NOT_CUSTODIAN;
+            if (word.isHeld() && !maySecure) return Outcomes.HELD;
+            if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
+            if (word.thing() != Things.LOT) continue;
+            fault = _checkOfferedLot(s, line);
+            if (fault != Outcomes.RECORDED) return fault;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            bytes32 unit = e.lines[i].unit;
+            s.setUnit(unit, s.unitAt(unit).withOffer(act.id, e.counterparty, e.deadline));
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev ACCEPT. Who: the offeree. Needs: the named offer, open; what is supervised goes into a supervised
+    ///      facility or, naming none, is carried under supervision. Does: custody and facility move; what is free
+    ///      becomes supervised in a supervised facility; what was found missing of a lot becomes short.
+    function accept(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        Facility memory place = act.facilityAt(e.facility);
+        if (e.facility != 0 && place.operator == 0) return Outcomes.UNKNOWN_FACILITY;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            uint256 word = s.storedUnit(line.unit);
+            uint256 fault = _checkOffer(s, line.unit, word, e.reference_);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (word.offeree() != act.participant) return Outcomes.NOT_OFFEREE;
+            if (word.isHeld() && !act.has(Roles.CUSTOMS) && !act.supervises) return Outcomes.HELD;
+            if (word.status() == UnitStatuses.SUPERVISED && e.facility != 0 && !place.supervised) {
+                return Outcomes.FACILITY_NOT_SUPERVISED;
+            }
+            if (word.thing() != Things.LOT || line.quantity == 0) continue;
+            fault = _checkFound(s, line);
+            if (fault != Outcomes.RECORDED) return fault;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            uint256 word = s.storedUnit(line.unit).withoutOffer().withCustodian(act.participant);
+            if (word.thing() == Things.LOT) {
+                s.setUnit(line.unit, word);
+                if (line.quantity != 0) _moveToShort(s, line);
+                continue;
+            }
+            word = word.withFacility(e.facility);
+            if (word.status() == UnitStatuses.FREE && place.supervised) {
+                word = word.withStatus(UnitStatuses.SUPERVISED).withEligible(false);
+            }
+            s.setUnit(line.unit, word);
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev REFUSE; CANCEL of offers. Who: REFUSE the offeree; CANCEL the offeror, who is the custodian still.
+    ///      Needs: the named offer, open. Does: closes it; custody stays.
+    function closeOffer(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        bool byOfferee = e.kind == Kinds.REFUSE;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            uint256 word = s.storedUnit(e.lines[i].unit);
+            uint256 fault = _checkOffer(s, e.lines[i].unit, word, e.reference_);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (byOfferee && word.offeree() != act.participant) return Outcomes.NOT_OFFEREE;
+            if (!byOfferee && word.custodian() != act.participant) return Outcomes.NOT_CUSTODIAN;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            bytes32 unit = e.lines[i].unit;
+            s.setUnit(unit, s.storedUnit(unit).withoutOffer());
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev HOLD, UNHOLD. Who: customs or an agency, each with its own bit. Needs: UNHOLD: the bit is set. Does:
+    ///      sets or clears the bit on containers, cargo, lots and lines.
+    function hold(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        bool set = e.kind == Kinds.HOLD;
+        if (!act.has(Roles.CUSTOMS | Roles.AGENCY)) return Outcomes.ROLE_MISSING;
+        if (act.holdBit > HOLD_BIT_MAX) return Outcomes.NO_HOLD_AUTHORITY;
+        uint16 bit = uint16(1) << act.holdBit;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            (uint256 fault, uint16 holds) = _holdsOn(s, e.lines[i].unit);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (!set && holds & bit == 0) return Outcomes.NOT_HELD;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            bytes32 unit = e.lines[i].unit;
+            (, uint16 holds) = _holdsOn(s, unit);
+            holds = set ? holds | bit : holds & ~bit;
+            uint256 word = s.unitAt(unit);
+            if (word != 0) {
+                s.setUnit(unit, word.withHolds(holds));
+            } else {
+                s.setLineState(unit, s.lineAt(unit).state.withLineHolds(holds));
+            }
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev ELIGIBLE, REVOKE. Who: customs. Needs: supervised; ELIGIBLE also: not held. Does: sets or clears
+    ///      eligible.
+    function eligible(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        bool set = e.kind == Kinds.ELIGIBLE;
+        if (!act.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            uint256 word = s.unitAt(e.lines[i].unit);
+            uint256 fault = s.checkOpenCargo(e.lines[i].unit, word);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (set && word.isHeld()) return Outcomes.HELD;
+            if (word.status() != UnitStatuses.SUPERVISED) return Outcomes.NOT_SUPERVISED;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            bytes32 unit = e.lines[i].unit;
+            s.setUnit(unit, s.unitAt(unit).withEligible(set));
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev GATE_OUT. Who: the operator, or the custodian. Needs: supervised, not held, eligible with everything
+    ///      inside. Does: free for good; eligible is used up.
+    function gateOut(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            uint256 word = s.unitAt(e.lines[i].unit);
+            uint256 fault = s.checkOpenCargo(e.lines[i].unit, word);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (word.custodian() != act.participant && !act.operates(word)) return Outcomes.NOT_CUSTODIAN;
+            fault = StoreLib.checkUnhindered(word);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (word.status() != UnitStatuses.SUPERVISED) return Outcomes.NOT_SUPERVISED;
+            if (!word.isEligible() || word.insideNotEligible() != 0) return Outcomes.NOT_ELIGIBLE;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            bytes32 unit = e.lines[i].unit;
+            s.setUnit(unit, s.unitAt(unit).withStatus(UnitStatuses.FREE).withEligible(false));
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev CLOSE. Who: the operator, or the custodian. Needs: not held, nothing inside, free or stripped. Does:
+    ///      closed for good. (A container whose lots have all exited joins with STUFF.)
+    function close(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            uint256 word = s.unitAt(e.lines[i].unit);
+            uint256 fault = s.checkOpenCargo(e.lines[i].unit, word);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (word.custodian() != act.participant && !act.operates(word)) return Outcomes.NOT_CUSTODIAN;
+            fault = StoreLib.checkUnhindered(word);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (word.insideCount() != 0) return Outcomes.NOT_EMPTY;
+            if (word.status() == UnitStatuses.SUPERVISED) return Outcomes.NOT_FREE;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            bytes32 unit = e.lines[i].unit;
+            s.setUnit(unit, s.unitAt(unit).withStatus(UnitStatuses.CLOSED));
+        }
+        return Outcomes.RECORDED;
+    }
+
+    // ---- parts of the rows above ------------------------------------------------------------------------------
+
+    /// @dev The stored word is under exactly this offer, and the offer has not expired.
+    function _checkOffer(Store storage s, bytes32 unit, uint256 word, bytes32 offerId) private view returns (uint256) {
+        uint256 fault = s.checkOpen(unit, word);
+        if (fault != Outcomes.RECORDED) return fault;
+        if (word.offeree() == 0) return Outcomes.NO_OPEN_OFFER;
+        if (!word.isOffer(offerId)) return Outcomes.OFFER_MISMATCH;
+        return word.offerExpired() ? Outcomes.OFFER_EXPIRED : Outcomes.RECORDED;
+    }
+
+    /// @dev A lot is offered whole: with no quantity, or with the whole of its one balance.
+    function _checkOfferedLot(Store storage s, Line memory line) private view returns (uint256) {
+        LotRecord storage lot = s.lotAt(line.unit);
+        if (lot.balances.isEmpty(lot.more)) return Outcomes.EMPTY_LOT;
+        if (line.quantity == 0) return Outcomes.RECORDED;
+        if (!_isSingle(lot, line.balance)) return Outcomes.WRONG_BALANCE;
+        uint64 amount = lot.balances.amount(line.balance);
+        if (line.quantity > amount) return Outcomes.NOT_ENOUGH;
+        return line.quantity < amount ? Outcomes.NOT_CONSERVED : Outcomes.RECORDED;
+    }
+
+    /// @dev What was found of a lot: of its one balance, not more than there is.
+    function _checkFound(Store storage s, Line memory line) private view returns (uint256) {
+        LotRecord storage lot = s.lotAt(line.unit);
+        if (!_isSingle(lot, line.balance)) return Outcomes.WRONG_BALANCE;
+        uint64 amount = lot.balances.amount(line.balance);
+        if (line.quantity > amount) return Outcomes.MORE_THAN_OFFERED;
+        uint256 short = uint256(lot.more.short_()) + amount - line.quantity;
+        return short > QUANTITY_MAX ? Outcomes.QUANTITY_OVERFLOW : Outcomes.RECORDED;
+    }
+
+    /// @dev The lot has this one balance and no other; what is short is not there, so it does not count.
+    function _isSingle(LotRecord storage lot, uint8 balance) private view returns (bool) {
+        return balance != Balances.NONE && lot.balances.single() == balance && lot.more.loaded() == 0;
+    }
+
+    function _moveToShort(Store storage s, Line memory line) private {
+        LotRecord storage lot = s.lotAt(line.unit);
+        uint64 missing = lot.balances.amount(line.balance) - line.quantity;
+        if (missing == 0) return;
+        uint256 balances = lot.balances.withAmount(line.balance, line.quantity);
+        s.setLot(line.unit, balances, lot.more.withShort(lot.more.short_() + missing));
+    }
+
+    /// @dev Holds on a unit or line that a hold may be set on.
+    function _holdsOn(Store storage s, bytes32 id) private view returns (uint256 fault, uint16 holds) {
+        uint256 word = s.unitAt(id);
+        if (word == 0) {
+            uint256 state = s.lineAt(id).state;
+            if (state == 0) return (Outcomes.UNKNOWN_UNIT, 0);
+            if (state.lineStatus() == LineStatuses.CANCELLED) return (Outcomes.TERMINAL_UNIT, 0);
+            return (Outcomes.RECORDED, state.lineHolds());
+        }
+        if (word.isClosed()) return (Outcomes.TERMINAL_UNIT, 0);
+        if (word.thing() == Things.LOT && s.lotAt(id).balances.isEmpty(s.lotAt(id).more)) {
+            return (Outcomes.EMPTY_LOT, 0);
+        }
+        return (Outcomes.RECORDED, word.holds());
+    }
+}

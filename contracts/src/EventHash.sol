@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {CustodyEvent, Line} from "./Types.sol";
+
+/// @title EIP-712 hashes of events, and events found inside witnesses
+/// @dev A witness is bytes that a gateway sends and nobody signs, so it may be anything. It is measured by hand
+///      before Solidity touches it: a wrong length, offset or high bit makes it "no event", never a revert,
+///      because a revert would cost the whole batch.
+library EventHash {
+    bytes32 internal constant LINE_TYPEHASH =
+        keccak256("Line(bytes32 unit,bytes32 material,uint8 balance,uint64 quantity,uint8 role)");
+    bytes32 internal constant EVENT_TYPEHASH = keccak256(
+        "CustodyEvent(uint8 kind,uint16 step,Line[] lines,uint32 counterparty,uint32 facility,uint32 book,"
+        "bytes32 reference,uint64 occurredAt,uint64 deadline,uint64 nonce,bytes32 commitment)"
+        "Line(bytes32 unit,bytes32 material,uint8 balance,uint64 quantity,uint8 role)"
+    );
+
+    uint256 private constant HEAD_BYTES = 11 * 32; // fixed fields of an event, the lines by their offset
+    uint256 private constant LINE_BYTES = 5 * 32;
+    uint256 private constant LINES_MAX = 64;
+
+    // Widths of the fields in bits, a byte each, the first field lowest; 0 stands for 256.
+    uint256 private constant EVENT_BITS = 0x00_40_40_40_00_20_20_20_00_10_08;
+    uint256 private constant LINE_BITS = 0x08_40_08_00_00;
+
+    /// @dev EIP-712 hashStruct of an event.
+    function structHash(CustodyEvent memory e) internal pure returns (bytes32) {
+        Line[] memory lines = e.lines;
+        bytes32[] memory hashes = new bytes32[](lines.length);
+        for (uint256 i = 0; i < lines.length; ++i) {
+            hashes[i] = keccak256(abi.encode(LINE_TYPEHASH, lines[i]));
+        }
+        return keccak256(
+            abi.encode(
+                EVENT_TYPEHASH, e.kind, e.step, keccak256(abi.encodePacked(hashes)), e.counterparty, e.facility,
+                e.book, e.reference_, e.occurredAt, e.deadline, e.nonce, e.commitment
+            )
+        );
+    }
+
+    /// @dev The event in abi.encode(CustodyEvent); `ok` is false if the bytes are anything else.
+    function eventIn(bytes calldata witness) internal pure returns (bool ok, CustodyEvent memory e) {
+        (uint256 start, uint256 end) = _measure(witness);
+        ok = start == 32 && end == witness.length;
+        if (ok) e = abi.decode(witness, (CustodyEvent));
+    }
+
+    /// @dev Event and signature in abi.encode(CustodyEvent, bytes); `ok` is false if the bytes are anything else.
+    function signedEventIn(bytes calldata witness)
+        internal
+        pure
+        returns (bool ok, CustodyEvent memory e, bytes memory signature)
+    {
+        (uint256 start, uint256 end) = _measure(witness);
+        if (start != 64 || witness.length < end + 32 || _word(witness, 1) != end) return (false, e, signature);
+        uint256 size = _word(witness, end / 32);
+        ok = size <= witness.length && end + 32 + (size + 31) / 32 * 32 == witness.length;
+        if (ok) (e, signature) = abi.decode(witness, (CustodyEvent, bytes));
+    }
+
+    /// @dev Measures the event to which the witness's first word points: the lines follow the fixed fields at
+    ///      once, there are at most 64, all lie inside, and no number has bits above its type (at the first such
+    ///      bit abi.decode would revert). Says where it starts and ends, in bytes; 0 and 0 if it is no event.
+    function _measure(bytes calldata witness) private pure returns (uint256 start, uint256 end) {
+        if (witness.length < 32 + HEAD_BYTES + 32) return (0, 0);
+        start = _word(witness, 0);
+        if (start != 32 && start != 64) return (0, 0);
+        if (witness.length < start + HEAD_BYTES + 32) return (0, 0);
+        uint256 first = start / 32;
+        if (_word(witness, first + 2) != HEAD_BYTES) return (0, 0);
+        uint256 count = _word(witness, first + 11);
+        if (count > LINES_MAX) return (0, 0);
+        end = start + HEAD_BYTES + 32 + count * LINE_BYTES;
+        if (witness.length < end) return (0, 0);
+        bool ok = _fits(witness, first, 11, EVENT_BITS);
+        for (uint256 i = 0; ok && i < count; ++i) {
+            ok = _fits(witness, first + 12 + 5 * i, 5, LINE_BITS);
+        }
+        if (!ok) return (0, 0);
+    }
+
+    /// @dev None of `count` words from `first` on has bits above its type. `bits` has a byte for each, low first:
+    ///      the width of its type, 0 for the full 256.
+    function _fits(bytes calldata witness, uint256 first, uint256 count, uint256 bits) private pure returns (bool) {
+        for (uint256 i = 0; i < count; ++i) {
+            uint256 width = (bits >> (8 * i)) & 0xff;
+            if (width != 0 && _word(witness, first + i) >> width != 0) return false;
+        }
+        return true;
+    }
+
+    /// @dev A word of the witness; callers have measured that it lies inside.
+    function _word(bytes calldata data, uint256 index) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := calldataload(add(data.offset, mul(index, 32)))
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {CustodyEvent, Line} from "./Types.sol";
+import {Balances, Kinds, LineRoles, Outcomes} from "./Vocabulary.sol";
+
+/// @title Which fields an event of each kind may carry
+/// @dev What is not named here for a kind must be zero or empty. docs/formats/events.md prints this table.
+///      A shape is what a line may say: bit r for role r, bit 32 + b for balance b, then QUANTITY and MATERIAL.
+library Format {
+    uint256 private constant LINES_MAX = 64;
+
+    // Fields of the event.
+    uint256 private constant COUNTERPARTY = 1;
+    uint256 private constant FACILITY = 2;
+    uint256 private constant BOOK = 4;
+    uint256 private constant REFERENCE = 8;
+    uint256 private constant EVERY_FIELD = 15;
+
+    // What a line may say. The shifts are the numbers of LineRoles, and 32 + those of Balances.
+    uint256 private constant NO_ROLE = 1 << 0;
+    uint256 private constant INPUT = 1 << 1;
+    uint256 private constant PRODUCED = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5; // product, co-product, scrap, semi-finished
+    uint256 private constant OUTPUT = 1 << 6;
+    uint256 private constant VEHICLE = 1 << 7 | 1 << 8; // container, cargo
+    uint256 private constant EMPTY_CONTAINER = 1 << 9;
+    uint256 private constant PURPOSE = 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 16;
+    uint256 private constant ORIGIN = 1 << 21 | 1 << 22 | 1 << 23;
+    uint256 private constant NO_BALANCE = 1 << 32;
+    uint256 private constant RAW = 1 << 33;
+    uint256 private constant WIP = 1 << 34;
+    uint256 private constant FINISHED = 1 << 35;
+    uint256 private constant SCRAP = 1 << 36;
+    uint256 private constant LOADED = 1 << 38;
+    uint256 private constant STOCK = 1 << 33 | 1 << 34 | 1 << 35 | 1 << 36; // raw, wip, finished, scrap
+    uint256 private constant EVERY_BALANCE = 0x7f << 32;
+    uint256 private constant QUANTITY = 1 << 40;
+    uint256 private constant MATERIAL = 1 << 41;
+    uint256 private constant UNIT_ONLY = 1 << 0 | 1 << 32;
+    uint256 private constant FREE = (1 << 48) - 1; // anything at all: evidence
+
+    // A rule: fields 0..7 | fewest lines 8..15 | most lines 16..23 | shape 32..79 | other shape 80..127.
+    uint256 private constant MIN = 1 << 8;
+    uint256 private constant MAX = 1 << 16;
+    uint256 private constant ANY = 64 << 16; // none to 64 lines
+    uint256 private constant SOME = 1 << 8 | 64 << 16; // 1 to 64 lines
+    uint256 private constant TWO = 2 << 8 | 64 << 16; // 2 to 64 lines
+    uint256 private constant SHAPE = 1 << 32;
+    uint256 private constant OR = 1 << 80;
+
+    /// @dev At most 64 lines, units strictly ascending. A list that is not one names nothing.
+    function isList(Line[] memory lines) internal pure returns (bool) {
+        if (lines.length > LINES_MAX) return false;
+        for (uint256 i = 1; i < lines.length; ++i) {
+            if (lines[i].unit <= lines[i - 1].unit) return false;
+        }
+        return true;
+    }
+
+    /// @dev First fault of the form, or RECORDED. In this order: list, kind, number of lines, fields, lines.
+    function fault(CustodyEvent memory e) internal pure returns (uint256) {
+        Line[] memory lines = e.lines;
+        if (lines.length > LINES_MAX) return Outcomes.TOO_MANY_LINES;
+        if (!isList(lines)) return Outcomes.LINES_NOT_ASCENDING;
+        if (e.kind == 0 || e.kind > Kinds.CLOSE) return Outcomes.UNKNOWN_KIND;
+        uint256 rule = _ruleOf(e.kind, lines.length);
+        if (rule == 0) return Outcomes.KIND_NOT_AVAILABLE;
+        if (lines.length < uint8(rule >> 8)) return Outcomes.LINES_MISSING;
+        if (lines.length > uint8(rule >> 16) || _fieldsOf(e) & ~rule & 0xff != 0) return Outcomes.FIELD_NOT_ALLOWED;
+        if (uint48(rule >> 32) == FREE) return Outcomes.RECORDED;
+        if (lines.length != 0 && lines[0].unit == 0 && e.kind != Kinds.COUNT) return Outcomes.LINES_MISSING;
+        for (uint256 i = 0; i < lines.length; ++i) {
+            uint256 found = _lineFault(lines[i], rule);
+            if (found != Outcomes.RECORDED) return found;
+        }
+        return Outcomes.RECORDED;
+    }
+
+    function _fieldsOf(CustodyEvent memory e) private pure returns (uint256 fields) {
+        if (e.counterparty != 0) fields |= COUNTERPARTY;
+        if (e.facility != 0) fields |= FACILITY;
+        if (e.book != 0) fields |= BOOK;
+        if (e.reference_ != 0) fields |= REFERENCE;
+    }
+
+    /// @dev The line's role decides which of the two shapes it must have.
+    function _lineFault(Line memory line, uint256 rule) private pure returns (uint256) {
+        if (line.role > LineRoles.OWN) return Outcomes.WRONG_ROLE;
+        uint256 shape = uint48(rule >> 32);
+        if ((shape >> line.role) & 1 == 0) shape = uint48(rule >> 80);
+        if ((shape >> line.role) & 1 == 0) return Outcomes.WRONG_ROLE;
+        if (line.balance > Balances.LOADED || (shape >> (32 + uint256(line.balance))) & 1 == 0) {
+            return Outcomes.WRONG_BALANCE;
+        }
+        bool says = (line.quantity != 0 && shape & QUANTITY == 0) || (line.material != 0 && shape & MATERIAL == 0);
+        return says ? Outcomes.FIELD_NOT_ALLOWED : Outcomes.RECORDED;
+    }
+
+    /// @dev The table; 0 for kinds whose rules are not available on this ledger: STUFF, STRIP, REEXPORT, UNLOAD,
+    ///      FG_RETURN, DESTROY, TRANSFER, ADJUST, REASSIGN.
+    function _ruleOf(uint8 kind, uint256 lineCount) private pure returns (uint256) {
+        if (kind == Kinds.OBSERVE) return EVERY_FIELD | ANY | SHAPE * FREE;
+        if (kind == Kinds.CORRECT) return REFERENCE | ANY | SHAPE * FREE;
+        if (kind == Kinds.ARRIVE) return FACILITY | SOME | SHAPE * (VEHICLE | EMPTY_CONTAINER | NO_BALANCE);
+        if (kind == Kinds.OFFER) return COUNTERPARTY | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
+        if (kind == Kinds.ACCEPT) return FACILITY | REFERENCE | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
+        if (kind == Kinds.REFUSE) return REFERENCE | SOME | SHAPE * UNIT_ONLY;
+        if (kind == Kinds.CANCEL) return REFERENCE | ANY | SHAPE * UNIT_ONLY;
+        if (kind >= Kinds.HOLD && kind <= Kinds.GATE_OUT) return SOME | SHAPE * UNIT_ONLY; // and between them
+        if (kind == Kinds.CLOSE) return SOME | SHAPE * UNIT_ONLY;
+        if (kind == Kinds.DECLARE) {
+            // Without a line it anchors a manifest, norm, contract or document, perhaps of a book.
+            if (lineCount == 0) return BOOK | SHAPE;
+            return COUNTERPARTY | REFERENCE | MIN | MAX | SHAPE * (PURPOSE | NO_BALANCE | QUANTITY | MATERIAL);
+        }
+        if (kind == Kinds.CLEAR) return REFERENCE | MIN | MAX | SHAPE * UNIT_ONLY;
+        if (kind == Kinds.OPENING) return BOOK | SOME | SHAPE * (ORIGIN | STOCK | QUANTITY | MATERIAL);
+        if (kind == Kinds.RECEIVE_FACTORY) {
+            return BOOK | REFERENCE | MIN | 2 * MAX | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL)
+                | OR * (VEHICLE | NO_BALANCE);
+        }
+        if (kind == Kinds.RECEIVE_DOMESTIC) return BOOK | SOME | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL);
+        if (kind == Kinds.SPLIT) {
+            return TWO | SHAPE * (INPUT | NO_BALANCE) | OR * (OUTPUT | NO_BALANCE | STOCK | QUANTITY);
+        }
+        if (kind == Kinds.MERGE) return TWO | SHAPE * (INPUT | OUTPUT | NO_BALANCE);
+        if (kind == Kinds.ISSUE_PROD) return BOOK | SOME | SHAPE * (NO_ROLE | NO_BALANCE | RAW | QUANTITY);
+        if (kind == Kinds.RETURN_PROD) return BOOK | SOME | SHAPE * (NO_ROLE | NO_BALANCE | WIP | QUANTITY);
+        if (kind == Kinds.TRANSFORM) {
+            return BOOK | REFERENCE | TWO | SHAPE * (INPUT | WIP | QUANTITY)
+                | OR * (PRODUCED | NO_BALANCE | QUANTITY | MATERIAL);
+        }
+        if (kind == Kinds.EXPORT_LOAD) return REFERENCE | SOME | SHAPE * (NO_ROLE | FINISHED | QUANTITY);
+        if (kind == Kinds.EXIT_CONFIRM) return REFERENCE | SOME | SHAPE * (NO_ROLE | LOADED | QUANTITY);
+        if (kind == Kinds.REPURPOSE || kind == Kinds.SELL_INLAND) {
+            return BOOK | REFERENCE | SOME | SHAPE * (NO_ROLE | RAW | FINISHED | QUANTITY);
+        }
+        if (kind == Kinds.SCRAP_OUT) return BOOK | REFERENCE | SOME | SHAPE * (NO_ROLE | SCRAP | QUANTITY);
+        if (kind == Kinds.COUNT) return BOOK | ANY | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY | MATERIAL);
+        if (kind == Kinds.APPROVE || kind == Kinds.DENY) return REFERENCE | SHAPE;
+        return 0;
+    }
+}

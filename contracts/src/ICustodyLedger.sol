@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {CustodyEvent, SignedEvent} from "./Types.sol";
+
+/// @notice A lot as the ledger keeps it, beside its state word (unitOf).
+/// @param material Material id.
+/// @param sourceLine Receive line of imported lots; else zero.
+/// @param book Number of its book; 0 means that there is no such lot.
+/// @param origin 1 imported, 2 domestic, 3 own.
+/// @param balances raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
+/// @param more short 0..63 | loaded in total 64..127.
+struct Lot {
+    bytes32 material;
+    bytes32 sourceLine;
+    uint32 book;
+    uint8 origin;
+    uint256 balances;
+    uint256 more;
+}
+
+/// @notice A declaration line as the ledger keeps it.
+/// @param state declarant 0..31 | purpose 32..39 | status 40..47 | holds 48..63; 0 means no such line.
+/// @param amounts quantity 0..63 | drawn 64..127 | exited 128..191 | returned 192..255.
+/// @param material Material id.
+/// @param original For a change of purpose the line it cites; else zero.
+/// @param version Id of the DECLARE event at which it stands.
+struct DeclaredLine {
+    uint256 state;
+    uint256 amounts;
+    bytes32 material;
+    bytes32 original;
+    bytes32 version;
+}
+
+/// @notice An event that waits for approval.
+/// @param kind Its kind; 0 means that nothing waits under this id.
+/// @param participant Who posted it.
+/// @param signer With which key.
+struct Pending {
+    uint8 kind;
+    uint32 participant;
+    address signer;
+}
+
+/// @title What the custody ledger takes, tells and shows
+interface ICustodyLedger {
+    /// @notice An event was taken: its nonce is used and this is its outcome, for ever.
+    /// @dev Logs of changed state follow directly and belong to it, up to the next EventOutcome or EventNotTaken.
+    /// @param eventId EIP-712 digest.
+    /// @param participant Who acted.
+    /// @param signer With which key.
+    /// @param outcome 0 recorded, 1 pending, from 100 refused (Outcomes in Vocabulary.sol).
+    /// @param custodyEvent The signed content.
+    event EventOutcome(
+        bytes32 indexed eventId,
+        uint32 indexed participant,
+        address indexed signer,
+        uint16 outcome,
+        CustodyEvent custodyEvent
+    );
+
+    /// @notice An event was not taken; nothing was burned and it has no outcome.
+    /// @param eventId EIP-712 digest of what was sent.
+    /// @param code 100 bad signature, 101 unknown signer, 102 nonce used.
+    event EventNotTaken(bytes32 indexed eventId, uint16 code);
+
+    /// @notice A container or cargo changed, or custody, holds or offer of a lot.
+    /// @param unit Its id.
+    /// @param state The whole state word, as UnitWord packs it.
+    event UnitChanged(bytes32 indexed unit, uint256 state);
+
+    /// @notice A lot was made; UnitChanged and LotChanged follow.
+    /// @param lot Its id.
+    /// @param material Material id.
+    /// @param sourceLine Receive line, or zero.
+    /// @param book Number of its book.
+    /// @param origin 1 imported, 2 domestic, 3 own.
+    event LotCreated(bytes32 indexed lot, bytes32 material, bytes32 sourceLine, uint32 book, uint8 origin);
+
+    /// @notice Balances of a lot changed.
+    /// @param lot Its id.
+    /// @param state Its state word.
+    /// @param balances raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
+    /// @param more short 0..63 | loaded in total 64..127.
+    event LotChanged(bytes32 indexed lot, uint256 state, uint256 balances, uint256 more);
+
+    /// @notice What is loaded of a lot for an export line changed.
+    /// @param lot The lot's id.
+    /// @param line The line's id.
+    /// @param quantity Loaded now, in 10^-6 of the unit of measure.
+    event LoadedChanged(bytes32 indexed lot, bytes32 indexed line, uint64 quantity);
+
+    /// @notice A declaration line was made or amended; LineChanged follows.
+    /// @param line Its id.
+    /// @param material Material id.
+    /// @param original For a change of purpose the line it cites; else zero.
+    /// @param version Id of this DECLARE event.
+    event LineDeclared(bytes32 indexed line, bytes32 material, bytes32 original, bytes32 version);
+
+    /// @notice State or amounts of a declaration line changed.
+    /// @param line Its id.
+    /// @param state declarant 0..31 | purpose 32..39 | status 40..47 | holds 48..63.
+    /// @param amounts quantity 0..63 | drawn 64..127 | exited 128..191 | returned 192..255.
+    event LineChanged(bytes32 indexed line, uint256 state, uint256 amounts);
+
+    /// @notice An event no longer waits for approval: executed, failed at approval, denied or cancelled.
+    /// @dev Which of these, the outcome before it says.
+    /// @param eventId Id of the event that was pending.
+    event PendingEnded(bytes32 indexed eventId);
+
+    /// @notice Take a batch of signed events; each has its own outcome, none costs the others.
+    /// @dev Only admitted gateways may call. A gateway has no rights over content.
+    /// @param batch Events with signatures and witnesses.
+    /// @return outcomes One code an event, in order; 100 to 102 mean not taken.
+    function record(SignedEvent[] calldata batch) external returns (uint16[] memory outcomes);
+
+    /// @notice State word of a container, cargo or lot.
+    /// @param unit Its id.
+    /// @return Word as UnitWord packs it; 0 if there is none.
+    function unitOf(bytes32 unit) external view returns (uint256);
+
+    /// @notice What a lot is and holds.
+    /// @param lot Its id.
+    /// @return The lot; book 0 if there is none.
+    function lotOf(bytes32 lot) external view returns (Lot memory);
+
+    /// @notice What a declaration line is and what is left of it.
+    /// @param line Its id.
+    /// @return The line; state 0 if there is none.
+    function lineOf(bytes32 line) external view returns (DeclaredLine memory);
+
+    /// @notice How much of a lot is loaded for an export line and has not exited.
+    /// @param lot The lot's id.
+    /// @param line The line's id.
+    /// @return In 10^-6 of the unit of measure.
+    function loadedOf(bytes32 lot, bytes32 line) external view returns (uint64);
+
+    /// @notice Head of the chain of events that named a unit or line.
+    /// @param unit Its id.
+    /// @return keccak256(previous head, event id, uint16 outcome); 0 if none named it.
+    function headOf(bytes32 unit) external view returns (bytes32);
+
+    /// @notice What waits for approval under an event's id.
+    /// @param eventId The event's id.
+    /// @return The pending event; kind 0 if nothing waits.
+    function pendingOf(bytes32 eventId) external view returns (Pending memory);
+
+    /// @notice Whether a key has used a nonce.
+    /// @param signer Address of the key.
+    /// @param nonce The nonce.
+    /// @return True once an event with it was taken.
+    function nonceUsed(address signer, uint64 nonce) external view returns (bool);
+
+    /// @notice EIP-712 domain separator under which events are signed.
+    /// @return The separator.
+    function domainSeparator() external view returns (bytes32);
+
+    /// @notice The register that says who may act.
+    /// @return Address of Participants.
+    function participants() external view returns (address);
+}

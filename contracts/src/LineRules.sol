@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Book} from "./IParticipants.sol";
+import {DeclaredLine} from "./ICustodyLedger.sol";
+import {Act, ActLib} from "./Act.sol";
+import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {CustodyEvent, Line} from "./Types.sol";
+import {
+    Balances, BookOptions, Kinds, LineRoles, LineStatuses, Origins, Outcomes, Roles, Steps, Things
+} from "./Vocabulary.sol";
+import {LineWord, LotWord, UnitWord} from "./Words.sol";
+
+/// @title Declaration lines as quotas, and what draws from them when goods leave: DECLARE, CLEAR, EXPORT_LOAD,
+///        EXIT_CONFIRM, REPURPOSE, SELL_INLAND, SCRAP_OUT
+/// @dev Per line: exited <= drawn <= quantity, and what is loaded for it is drawn - exited. A kilogram counts once.
+///      REEXPORT, UNLOAD, FG_RETURN and TRANSFER have their place here.
+library LineRules {
+    using ActLib for Act;
+    using StoreLib for Store;
+    using LineWord for uint256;
+    using LotWord for uint256;
+    using UnitWord for uint256;
+
+    /// @dev DECLARE. Who: anybody for a new line, then its declarant while it is registered; customs at any time.
+    ///      Needs: never below what is drawn. Does: makes or amends a line (a new version), or, without a line,
+    ///      anchors a manifest, norm, contract or document by its commitment.
+    function declare(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        if (e.lines.length == 0) return _anchor(act, e);
+        if (e.counterparty != 0 && !act.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
+        bytes32 id = e.lines[0].unit;
+        DeclaredLine memory declared = s.lineAt(id);
+        bool isNew = declared.state == 0;
+        uint256 fault = isNew ? _checkNewLine(s, e) : _checkAmendment(act, e, declared);
+        if (fault == Outcomes.RECORDED) fault = _checkOriginal(s, act, e);
+        if (fault != Outcomes.RECORDED) return fault;
+
+        act.tell(e, Outcomes.RECORDED);
+        uint32 declarant = isNew ? act.participant : declared.state.declarant();
+        if (e.counterparty != 0) declarant = e.counterparty;
+        uint8 status = isNew ? LineStatuses.REGISTERED : declared.state.lineStatus();
+        declared.state = LineWord.createLine(declarant, e.lines[0].role, status, declared.state.lineHolds());
+        declared.amounts = declared.amounts.withQuantity(e.lines[0].quantity);
+        if (e.lines[0].material != 0) declared.material = e.lines[0].material;
+        declared.original = e.reference_;
+        declared.version = act.id;
+        s.setDeclared(id, declared);
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev CLEAR. Who: customs. Needs: the version at which the line stands. Does: registered becomes cleared;
+    ///      with step LINE_CANCELLED, registered or cleared with nothing drawn becomes cancelled.
+    function clear(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        if (!act.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
+        bytes32 id = e.lines[0].unit;
+        DeclaredLine memory declared = s.lineAt(id);
+        uint256 state = declared.state;
+        if (state == 0) return s.unitAt(id) != 0 ? Outcomes.WRONG_THING : Outcomes.UNKNOWN_UNIT;
+        if (state.lineStatus() == LineStatuses.CANCELLED) return Outcomes.TERMINAL_UNIT;
+        if (state.lineHolds() != 0) return Outcomes.HELD;
+        bool cancel = e.step == Steps.LINE_CANCELLED;
+        if (!cancel && state.lineStatus() != LineStatuses.REGISTERED) return Outcomes.LINE_NOT_REGISTERED;
+        if (cancel && declared.amounts.drawn() != 0) return Outcomes.LINE_DRAWN;
+        if (e.reference_ != declared.version) return Outcomes.WRONG_VERSION;
+        act.tell(e, Outcomes.RECORDED);
+        s.setLineState(id, state.withLineStatus(cancel ? LineStatuses.CANCELLED : LineStatuses.CLEARED));
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev EXPORT_LOAD. Who: owner or custodian of every lot. Needs: finished >= q; export line of the owner,
+    ///      cleared, enough left, same material. Does: finished to loaded for that line; drawn += q.
+    function exportLoad(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        uint256 total;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            uint256 word = s.unitAt(line.unit);
+            uint256 fault = s.checkOpen(line.unit, word);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
+            uint32 owner = act.ownerOf(s.lotAt(line.unit).more.book());
+            if (owner != act.participant && word.custodian() != act.participant) return Outcomes.NOT_OWNER;
+            fault = s.checkLine(e.reference_, LineRoles.EXPORT, owner);
+            if (fault == Outcomes.RECORDED) fault = s.checkBookLot(line.unit, e);
+            if (fault == Outcomes.RECORDED) fault = _checkDraw(s, line, e.reference_);
+            if (fault != Outcomes.RECORDED) return fault;
+            total += line.quantity;
+        }
+        if (exceeds(s, e.reference_, total)) return Outcomes.LINE_EXCEEDED;
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            LotRecord storage lot = s.lotAt(line.unit);
+            uint256 more = lot.more.withLoaded(lot.more.loaded() + line.quantity);
+            s.setLot(line.unit, _minus(lot, line), more);
+            s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) + line.quantity);
+        }
+        draw(s, e.reference_, total);
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev EXIT_CONFIRM. Who: customs. (The operator of the supervised facility where the lot's container stands
+    ///      joins with STUFF.) Needs: loaded for that line >= q; the line not held. Does: loaded -= q; exited += q.
+    ///      Exemption counts only here.
+    function exitConfirm(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        if (!act.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
+        uint256 state = s.lineAt(e.reference_).state;
+        if (state == 0) return Outcomes.UNKNOWN_REFERENCE;
+        if (state.purpose() != LineRoles.EXPORT && state.purpose() != LineRoles.RE_EXPORT) {
+            return Outcomes.WRONG_PURPOSE;
+        }
+        uint256 fault = s.checkLine(e.reference_, state.purpose(), state.declarant());
+        if (fault != Outcomes.RECORDED) return fault;
+        uint256 total;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            fault = s.checkBookLot(line.unit, e);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
+            if (line.quantity > s.loadedFor(line.unit, e.reference_)) return Outcomes.NOT_ENOUGH;
+            total += line.quantity;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            LotRecord storage lot = s.lotAt(line.unit);
+            s.setLot(line.unit, lot.balances, lot.more.withLoaded(lot.more.loaded() - line.quantity));
+            s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) - line.quantity);
+        }
+        // Each q was drawn and not exited before, so exited stays <= drawn and fits 64 bits.
+        uint256 amounts = s.lineAt(e.reference_).amounts;
+        s.setLineAmounts(e.reference_, amounts.withExited(uint64(amounts.exited() + total)));
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev REPURPOSE, SELL_INLAND. Who: owner. Needs: raw or finished >= q; a change-of-purpose line of the same
+    ///      material, cleared, enough left, which for imported material cites the line it came in under. Domestic
+    ///      raw material needs no line. Does: balance -= q; drawn += q.
+    ///      SCRAP_OUT. Who: owner. Needs: scrap >= q; such a line where the book says so. Does: scrap -= q; where
+    ///      a line is cited, drawn += q.
+    function takeOut(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        uint256 fault = act.checkOwner(e.book);
+        if (fault != Outcomes.RECORDED) return fault;
+        bool needsLine =
+            e.kind != Kinds.SCRAP_OUT || act.bookAt(e.book).options & BookOptions.LINE_FOR_SCRAP != 0;
+        bytes32 original;
+        if (e.reference_ != 0) {
+            fault = s.checkLine(e.reference_, LineRoles.CHANGE_OF_PURPOSE, act.participant);
+            if (fault != Outcomes.RECORDED) return fault;
+            original = s.lineAt(e.reference_).original;
+        }
+        uint256 total;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            fault = s.checkBookLot(line.unit, e);
+            if (fault != Outcomes.RECORDED) return fault;
+            LotRecord storage lot = s.lotAt(line.unit);
+            if (e.reference_ == 0) {
+                bool domesticRaw = line.balance == Balances.RAW && lot.more.origin() == Origins.DOMESTIC;
+                if (needsLine && !domesticRaw) return Outcomes.UNKNOWN_REFERENCE;
+                fault = checkAmount(s, line);
+            } else {
+                if (lot.sourceLine != 0 && lot.sourceLine != original) return Outcomes.WRONG_PURPOSE;
+                fault = _checkDraw(s, line, e.reference_);
+            }
+            if (fault != Outcomes.RECORDED) return fault;
+            total += line.quantity;
+        }
+        if (e.reference_ != 0 && exceeds(s, e.reference_, total)) return Outcomes.LINE_EXCEEDED;
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            LotRecord storage lot = s.lotAt(e.lines[i].unit);
+            s.setLot(e.lines[i].unit, _minus(lot, e.lines[i]), lot.more);
+        }
+        if (e.reference_ != 0) draw(s, e.reference_, total);
+        return Outcomes.RECORDED;
+    }
+
+    // ---- parts of the rows above ------------------------------------------------------------------------------
+
+    function _anchor(Act memory act, CustodyEvent memory e) private returns (uint256) {
+        if (e.step < Steps.MANIFEST || e.step > Steps.DOCUMENT) return Outcomes.LINES_MISSING;
+        if (e.book != 0) {
+            uint32 owner = act.ownerOf(e.book);
+            if (owner == 0) return Outcomes.UNKNOWN_BOOK;
+            if (owner != act.participant && !act.has(Roles.CUSTOMS)) return Outcomes.NOT_OWNER;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        return Outcomes.RECORDED;
+    }
+
+    function _checkNewLine(Store storage s, CustodyEvent memory e) private view returns (uint256) {
+        if (s.exists(e.lines[0].unit)) return Outcomes.WRONG_THING;
+        if (e.lines[0].quantity == 0) return Outcomes.QUANTITY_ZERO;
+        return e.lines[0].material == 0 ? Outcomes.WRONG_MATERIAL : Outcomes.RECORDED;
+    }
+
+    /// @dev Once something is drawn, what it was drawn as stays: purpose, material and original are fixed.
+    function _checkAmendment(Act memory act, CustodyEvent memory e, DeclaredLine memory declared)
+        private
+        pure
+        returns (uint256)
+    {
+        Line memory line = e.lines[0];
+        uint256 state = declared.state;
+        if (!act.has(Roles.CUSTOMS) && state.declarant() != act.participant) return Outcomes.NOT_DECLARANT;
+        if (state.lineStatus() == LineStatuses.CANCELLED) return Outcomes.TERMINAL_UNIT;
+        if (state.lineHolds() != 0) return Outcomes.HELD;
+        if (!act.has(Roles.CUSTOMS) && state.lineStatus() != LineStatuses.REGISTERED) {
+            return Outcomes.LINE_NOT_REGISTERED;
+        }
+        if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
+        uint64 drawn = declared.amounts.drawn();
+        if (line.quantity < drawn) return Outcomes.BELOW_DRAWN;
+        if (drawn == 0) return Outcomes.RECORDED;
+        if (line.role != state.purpose() || e.reference_ != declared.original) return Outcomes.WRONG_PURPOSE;
+        bool sameMaterial = line.material == 0 || line.material == declared.material;
+        return sameMaterial ? Outcomes.RECORDED : Outcomes.WRONG_MATERIAL;
+    }
+
+    /// @dev A change of purpose cites the line under which the goods came in; other lines cite none. A declarant
+    ///      whom customs names must be known.
+    function _checkOriginal(Store storage s, Act memory act, CustodyEvent memory e) private view returns (uint256) {
+        if (e.counterparty != 0 && act.participantAt(e.counterparty).roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
+        if (e.lines[0].role != LineRoles.CHANGE_OF_PURPOSE) {
+            return e.reference_ == 0 ? Outcomes.RECORDED : Outcomes.FIELD_NOT_ALLOWED;
+        }
+        uint256 original = s.lineAt(e.reference_).state;
+        if (original == 0 || e.reference_ == e.lines[0].unit) return Outcomes.UNKNOWN_REFERENCE;
+        if (original.lineStatus() == LineStatuses.CANCELLED) return Outcomes.TERMINAL_UNIT;
+        return original.lineHolds() != 0 ? Outcomes.HELD : Outcomes.RECORDED;
+    }
+
+    /// @dev q is not zero and the lot's named balance (RAW to SCRAP) has it.
+    function checkAmount(Store storage s, Line memory line) internal view returns (uint256) {
+        if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
+        bool enough = s.lotAt(line.unit).balances.amount(line.balance) >= line.quantity;
+        return enough ? Outcomes.RECORDED : Outcomes.NOT_ENOUGH;
+    }
+
+    /// @dev As _checkAmount, and lot and line are of the same material.
+    function _checkDraw(Store storage s, Line memory line, bytes32 drawnLine) private view returns (uint256) {
+        if (s.lotAt(line.unit).material != s.lineAt(drawnLine).material) return Outcomes.WRONG_MATERIAL;
+        return checkAmount(s, line);
+    }
+
+    /// @dev Drawing so much would go beyond what was declared.
+    function exceeds(Store storage s, bytes32 line, uint256 quantity) internal view returns (bool) {
+        uint256 amounts = s.lineAt(line).amounts;
+        return amounts.drawn() + quantity > amounts.quantity();
+    }
+
+    /// @dev drawn += q, after _exceeds said no: so drawn <= quantity and fits 64 bits.
+    function draw(Store storage s, bytes32 line, uint256 quantity) internal {
+        uint256 amounts = s.lineAt(line).amounts;
+        s.setLineAmounts(line, amounts.withDrawn(uint64(amounts.drawn() + quantity)));
+    }
+
+    function _minus(LotRecord storage lot, Line memory line) private view returns (uint256) {
+        return lot.balances.withAmount(line.balance, lot.balances.amount(line.balance) - line.quantity);
+    }
+}

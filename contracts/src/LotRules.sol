@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Act, ActLib} from "./Act.sol";
+import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {BookRules} from "./BookRules.sol";
+import {LineRules} from "./LineRules.sol";
+import {CustodyEvent, Line} from "./Types.sol";
+import {Balances, Kinds, LineRoles, Origins, Outcomes, Things} from "./Vocabulary.sol";
+import {LotWord, UnitWord} from "./Words.sol";
+
+/// @title What becomes of lots inside a book: SPLIT, MERGE, ISSUE_PROD, RETURN_PROD, TRANSFORM
+/// @dev SPLIT and MERGE conserve every balance; ISSUE_PROD and RETURN_PROD conserve raw + wip; TRANSFORM consumes
+///      wip of its inputs and states what was made of it, which the tracer compares with the norm.
+library LotRules {
+    using ActLib for Act;
+    using StoreLib for Store;
+    using LotWord for uint256;
+    using UnitWord for uint256;
+
+    /// @dev SPLIT. Who: custodian or owner of the lot; custodian of the cargo. Needs: one input, new outputs; of a
+    ///      lot nothing loaded, and no more taken than there is. Does: the parent keeps the rest; what is made is
+    ///      like its parent, with every hold of it, and not eligible.
+    function split(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        (uint256 fault, uint256 parent) = _onlyOne(e, LineRoles.INPUT);
+        if (fault != Outcomes.RECORDED) return fault;
+        bytes32 id = e.lines[parent].unit;
+        uint256 word = s.unitAt(id);
+        fault = s.checkOpen(id, word);
+        if (fault != Outcomes.RECORDED) return fault;
+        if (word.thing() == Things.CONTAINER) return Outcomes.WRONG_THING;
+        bool isLot = word.thing() == Things.LOT;
+        fault = isLot ? _checkLotKeeper(s, act, id, word) : _checkCargoKeeper(act, word);
+        if (fault != Outcomes.RECORDED) return fault;
+
+        uint256 rest = s.lotAt(id).balances;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            if (i == parent) continue;
+            Line memory line = e.lines[i];
+            if (s.exists(line.unit)) return Outcomes.UNIT_EXISTS;
+            if (isLot != (line.balance != Balances.NONE)) return Outcomes.WRONG_BALANCE;
+            if (!isLot) {
+                if (line.quantity != 0) return Outcomes.FIELD_NOT_ALLOWED;
+                continue;
+            }
+            if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
+            uint64 left = rest.amount(line.balance);
+            if (line.quantity > left) return Outcomes.NOT_ENOUGH;
+            rest = rest.withAmount(line.balance, left - line.quantity);
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            if (i == parent) continue;
+            Line memory line = e.lines[i];
+            if (isLot) {
+                _createLike(s, line.unit, id, word, LotWord.only(line.balance, line.quantity));
+            } else {
+                s.setUnit(line.unit, word.withEligible(false));
+            }
+        }
+        if (isLot) s.setLot(id, rest, s.lotAt(id).more);
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev MERGE. Who: custodian or owner of every lot. Needs: lots alike in material, book, origin, source and
+    ///      custodian; nothing loaded. Does: the inputs are emptied into the output, new or like them, which takes
+    ///      over every hold.
+    function merge(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        (uint256 fault, uint256 target) = _onlyOne(e, LineRoles.OUTPUT);
+        if (fault != Outcomes.RECORDED) return fault;
+        bytes32 first = e.lines[target == 0 ? 1 : 0].unit;
+        uint256[5] memory sums; // raw, wip, finished, scrap, short
+        uint16 holds;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            bytes32 id = e.lines[i].unit;
+            if (i == target && !s.exists(id)) continue;
+            uint256 word = s.unitAt(id);
+            fault = s.checkOpen(id, word);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
+            fault = _checkLotKeeper(s, act, id, word);
+            if (fault == Outcomes.EMPTY_LOT && i == target) fault = Outcomes.RECORDED;
+            if (fault != Outcomes.RECORDED) return fault;
+            if (!_areAlike(s, first, id)) return Outcomes.UNLIKE_LOTS;
+            _addTo(s, sums, id);
+            holds |= word.holds();
+        }
+        for (uint256 k = 0; k < sums.length; ++k) {
+            if (sums[k] > QUANTITY_MAX) return Outcomes.QUANTITY_OVERFLOW;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        _fill(s, e.lines[target].unit, first, holds, sums);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            if (i != target) s.setLot(e.lines[i].unit, 0, s.lotAt(e.lines[i].unit).more.withShort(0));
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev ISSUE_PROD, RETURN_PROD. Who: owner. Needs: raw >= q; wip >= q. Does: raw to wip; back, also under
+    ///      hold. A sub-contractor may be custodian meanwhile.
+    function issueOrReturn(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        uint256 fault = act.checkOwner(e.book);
+        if (fault != Outcomes.RECORDED) return fault;
+        bool isIssue = e.kind == Kinds.ISSUE_PROD;
+        uint8 from = isIssue ? Balances.RAW : Balances.WIP;
+        uint8 to = isIssue ? Balances.WIP : Balances.RAW;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            fault = s.checkBookLot(line.unit, e);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
+            uint256 balances = s.lotAt(line.unit).balances;
+            if (balances.amount(from) < line.quantity) return Outcomes.NOT_ENOUGH;
+            if (uint256(balances.amount(to)) + line.quantity > QUANTITY_MAX) return Outcomes.QUANTITY_OVERFLOW;
+        }
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            LotRecord storage lot = s.lotAt(line.unit);
+            uint256 balances = lot.balances;
+            balances = balances.withAmount(from, balances.amount(from) - line.quantity);
+            balances = balances.withAmount(to, balances.amount(to) + line.quantity);
+            s.setLot(line.unit, balances, lot.more);
+        }
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev TRANSFORM. Who: owner. Needs: one book and, so that nothing changes hands unseen, one custodian; at
+    ///      least one input, each wip >= q; at least one output, new; products, co-products and semi-finished of
+    ///      another material than every input. Does: wip -= q; outputs of own origin: product and co-product
+    ///      finished, semi-finished raw, scrap scrap.
+    function transform(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        uint256 fault = act.checkOwner(e.book);
+        if (fault != Outcomes.RECORDED) return fault;
+        uint256 inputCount;
+        uint32 custodian;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            if (line.role != LineRoles.INPUT) {
+                fault = _checkMade(s, e, line);
+            } else {
+                fault = s.checkBookLot(line.unit, e);
+                if (fault == Outcomes.RECORDED) fault = LineRules.checkAmount(s, line);
+                uint32 keeper = s.unitAt(line.unit).custodian();
+                if (fault == Outcomes.RECORDED && inputCount != 0 && keeper != custodian) {
+                    fault = Outcomes.UNLIKE_LOTS;
+                }
+                custodian = keeper;
+                ++inputCount;
+            }
+            if (fault != Outcomes.RECORDED) return fault;
+        }
+        if (inputCount == 0 || inputCount == e.lines.length) return Outcomes.LINES_MISSING;
+        act.tell(e, Outcomes.RECORDED);
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            Line memory line = e.lines[i];
+            if (line.role == LineRoles.INPUT) {
+                LotRecord storage lot = s.lotAt(line.unit);
+                uint64 rest = lot.balances.amount(Balances.WIP) - line.quantity;
+                s.setLot(line.unit, lot.balances.withAmount(Balances.WIP, rest), lot.more);
+            } else {
+                uint256 word = UnitWord.create(Things.LOT, custodian);
+                uint256 balances = LotWord.only(_madeAs(line.role), line.quantity);
+                s.createLot(line.unit, word, line.material, 0, e.book, Origins.OWN, balances);
+            }
+        }
+        return Outcomes.RECORDED;
+    }
+
+    // ---- parts of the rows above ------------------------------------------------------------------------------
+
+    /// @dev Place of the one line with that role: LINES_MISSING if none, FIELD_NOT_ALLOWED if several.
+    function _onlyOne(CustodyEvent memory e, uint8 role) private pure returns (uint256 fault, uint256 found) {
+        uint256 count;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            if (e.lines[i].role != role) continue;
+            found = i;
+            ++count;
+        }
+        if (count == 0 || count == e.lines.length) return (Outcomes.LINES_MISSING, 0);
+        if (count > 1) return (Outcomes.FIELD_NOT_ALLOWED, 0);
+    }
+
+    /// @dev Poster is custodian or owner of the lot, which is not under offer, not empty, with nothing loaded.
+    function _checkLotKeeper(Store storage s, Act memory act, bytes32 id, uint256 word) private view returns (uint256) {
+        LotRecord storage lot = s.lotAt(id);
+        if (word.custodian() != act.participant && act.ownerOf(lot.more.book()) != act.participant) {
+            return Outcomes.NOT_OWNER;
+        }
+        if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
+        if (lot.balances.isEmpty(lot.more)) return Outcomes.EMPTY_LOT;
+        return lot.more.loaded() != 0 ? Outcomes.NOT_EMPTY : Outcomes.RECORDED;
+    }
+
+    function _checkCargoKeeper(Act memory act, uint256 word) private pure returns (uint256) {
+        if (word.custodian() != act.participant) return Outcomes.NOT_CUSTODIAN;
+        return word.offeree() != 0 ? Outcomes.UNDER_OFFER : Outcomes.RECORDED;
+    }
+
+    function _areAlike(Store storage s, bytes32 one, bytes32 other) private view returns (bool) {
+        LotRecord storage a = s.lotAt(one);
+        LotRecord storage b = s.lotAt(other);
+        return a.material == b.material && a.sourceLine == b.sourceLine && a.more.book() == b.more.book()
+            && a.more.origin() == b.more.origin() && s.unitAt(one).custodian() == s.unitAt(other).custodian();
+    }
+
+    function _addTo(Store storage s, uint256[5] memory sums, bytes32 id) private view {
+        uint256 balances = s.lotAt(id).balances;
+        for (uint8 balance = Balances.RAW; balance <= Balances.SCRAP; ++balance) {
+            sums[balance - 1] += balances.amount(balance);
+        }
+        sums[4] += s.lotAt(id).more.short_();
+    }
+
+    /// @dev Puts the sums into the output of a MERGE, making it if it is new.
+    function _fill(Store storage s, bytes32 id, bytes32 like, uint16 holds, uint256[5] memory sums) private {
+        uint256 balances;
+        for (uint8 balance = Balances.RAW; balance <= Balances.SCRAP; ++balance) {
+            balances = balances.withAmount(balance, uint64(sums[balance - 1])); // at most QUANTITY_MAX, checked
+        }
+        uint256 word = s.unitAt(id);
+        if (word == 0) {
+            _createLike(s, id, like, s.unitAt(like).withHolds(holds), balances);
+            if (sums[4] == 0) return;
+        } else if (word.holds() != holds) {
+            s.setUnit(id, word.withHolds(holds));
+        }
+        s.setLot(id, balances, s.lotAt(id).more.withShort(uint64(sums[4])));
+    }
+
+    /// @dev A new lot that is like another in everything but its balances.
+    function _createLike(Store storage s, bytes32 id, bytes32 like, uint256 word, uint256 balances) private {
+        LotRecord storage lot = s.lotAt(like);
+        s.createLot(id, word, lot.material, lot.sourceLine, lot.more.book(), lot.more.origin(), balances);
+    }
+
+    /// @dev An output is new and, unless it is scrap, of another material than every input.
+    function _checkMade(Store storage s, CustodyEvent memory e, Line memory made) private view returns (uint256) {
+        uint256 fault = BookRules.checkNewLot(s, made);
+        if (fault != Outcomes.RECORDED || made.role == LineRoles.SCRAP) return fault;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            if (e.lines[i].role != LineRoles.INPUT) continue;
+            if (s.lotAt(e.lines[i].unit).material == made.material) return Outcomes.WRONG_MATERIAL;
+        }
+        return Outcomes.RECORDED;
+    }
+
+    function _madeAs(uint8 role) private pure returns (uint8) {
+        if (role == LineRoles.SCRAP) return Balances.SCRAP;
+        return role == LineRoles.SEMI_FINISHED ? Balances.RAW : Balances.FINISHED;
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Act} from "./Act.sol";
+import {DeclaredLine, ICustodyLedger, Pending} from "./ICustodyLedger.sol";
+import {CustodyEvent} from "./Types.sol";
+import {Kinds, LineStatuses, Outcomes, Things} from "./Vocabulary.sol";
+import {LineWord, LotWord, UnitWord} from "./Words.sol";
+
+/// @dev What a lot holds (LotWord) and is.
+struct LotRecord {
+    uint256 balances;
+    uint256 more;
+    bytes32 material;
+    bytes32 sourceLine;
+}
+
+/// @dev Everything that the ledger keeps.
+struct Store {
+    mapping(bytes32 unit => uint256 word) units;
+    mapping(bytes32 lot => LotRecord) lots;
+    mapping(bytes32 line => DeclaredLine) lines;
+    mapping(bytes32 lot => mapping(bytes32 line => uint64 quantity)) loaded;
+    mapping(bytes32 unit => bytes32 head) heads;
+    mapping(bytes32 eventId => Pending) pending;
+    mapping(address signer => mapping(uint64 word => uint256 bits)) nonces;
+}
+
+uint256 constant QUANTITY_MAX = type(uint64).max;
+
+/// @title Reading and writing what the ledger keeps, and the checks that several kinds share
+/// @dev Every writing function emits what it wrote, at once. A check returns the first fault, or RECORDED (0).
+library StoreLib {
+    using LineWord for uint256;
+    using LotWord for uint256;
+    using UnitWord for uint256;
+    using StoreLib for Store;
+
+    /// @dev head' = keccak256(head, event id, outcome) of each unit that the event names, and of the line in
+    ///      `reference`; each once. Unit zero is no unit.
+    function foldHeads(Store storage s, bytes32 id, CustodyEvent memory e, uint256 outcome) internal {
+        bool referenceNamed = false;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            bytes32 unit = e.lines[i].unit;
+            if (unit != 0) _foldHead(s, unit, id, outcome);
+            if (unit == e.reference_) referenceNamed = true;
+        }
+        if (e.reference_ != 0 && !referenceNamed && s.lines[e.reference_].state != 0) {
+            _foldHead(s, e.reference_, id, outcome);
+        }
+    }
+
+    function burnNonce(Store storage s, address signer, uint64 nonce) internal {
+        s.nonces[signer][nonce >> 8] |= 1 << (nonce & 0xff);
+    }
+
+    function setPending(Store storage s, bytes32 id, Act memory act, uint8 kind) internal {
+        s.pending[id] = Pending({kind: kind, participant: act.participant, signer: act.signer});
+    }
+
+    function endPending(Store storage s, bytes32 id) internal {
+        delete s.pending[id];
+        emit ICustodyLedger.PendingEnded(id);
+    }
+
+    function setUnit(Store storage s, bytes32 unit, uint256 word) internal {
+        s.units[unit] = word;
+        emit ICustodyLedger.UnitChanged(unit, word);
+    }
+
+    function createLot(
+        Store storage s,
+        bytes32 lot,
+        uint256 word,
+        bytes32 material,
+        bytes32 sourceLine,
+        uint32 book,
+        uint8 origin,
+        uint256 balances
+    ) internal {
+        s.lots[lot].material = material;
+        if (sourceLine != 0) s.lots[lot].sourceLine = sourceLine;
+        emit ICustodyLedger.LotCreated(lot, material, sourceLine, book, origin);
+        s.setUnit(lot, word);
+        s.setLot(lot, balances, LotWord.createMore(book, origin));
+    }
+
+    function setLot(Store storage s, bytes32 lot, uint256 balances, uint256 more) internal {
+        LotRecord storage kept = s.lots[lot];
+        if (kept.balances != balances) kept.balances = balances;
+        if (kept.more != more) kept.more = more;
+        emit ICustodyLedger.LotChanged(lot, s.units[lot], balances, more.logged());
+    }
+
+    function setLoaded(Store storage s, bytes32 lot, bytes32 line, uint64 quantity) internal {
+        s.loaded[lot][line] = quantity;
+        emit ICustodyLedger.LoadedChanged(lot, line, quantity);
+    }
+
+    function setDeclared(Store storage s, bytes32 line, DeclaredLine memory declared) internal {
+        s.lines[line] = declared;
+        emit ICustodyLedger.LineDeclared(line, declared.material, declared.original, declared.version);
+        emit ICustodyLedger.LineChanged(line, declared.state, declared.amounts);
+    }
+
+    function setLineState(Store storage s, bytes32 line, uint256 state) internal {
+        s.lines[line].state = state;
+        emit ICustodyLedger.LineChanged(line, state, s.lines[line].amounts);
+    }
+
+    function setLineAmounts(Store storage s, bytes32 line, uint256 amounts) internal {
+        s.lines[line].amounts = amounts;
+        emit ICustodyLedger.LineChanged(line, s.lines[line].state, amounts);
+    }
+
+    function nonceUsed(Store storage s, address signer, uint64 nonce) internal view returns (bool) {
+        return (s.nonces[signer][nonce >> 8] >> (nonce & 0xff)) & 1 != 0;
+    }
+
+    function pendingAt(Store storage s, bytes32 id) internal view returns (Pending memory) {
+        return s.pending[id];
+    }
+
+    /// @dev The state word as it counts now: an offer that expired counts as none.
+    function unitAt(Store storage s, bytes32 unit) internal view returns (uint256 word) {
+        word = s.units[unit];
+        if (word.offeree() != 0 && word.offerExpired()) word = word.withoutOffer();
+    }
+
+    /// @dev The state word as stored, with an offer that may have expired.
+    function storedUnit(Store storage s, bytes32 unit) internal view returns (uint256) {
+        return s.units[unit];
+    }
+
+    function lotAt(Store storage s, bytes32 lot) internal view returns (LotRecord storage) {
+        return s.lots[lot];
+    }
+
+    function lineAt(Store storage s, bytes32 line) internal view returns (DeclaredLine storage) {
+        return s.lines[line];
+    }
+
+    function loadedFor(Store storage s, bytes32 lot, bytes32 line) internal view returns (uint64) {
+        return s.loaded[lot][line];
+    }
+
+    /// @dev A unit or line of this id exists, so nothing can be made under it.
+    function exists(Store storage s, bytes32 id) internal view returns (bool) {
+        return s.units[id] != 0 || s.lines[id].state != 0;
+    }
+
+    /// @dev The unit exists and is not closed.
+    function checkOpen(Store storage s, bytes32 unit, uint256 word) internal view returns (uint256) {
+        if (word == 0) return s.lines[unit].state != 0 ? Outcomes.WRONG_THING : Outcomes.UNKNOWN_UNIT;
+        if (word.isClosed()) return Outcomes.TERMINAL_UNIT;
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev As _checkOpen, and it is a container or cargo.
+    function checkOpenCargo(Store storage s, bytes32 unit, uint256 word) internal view returns (uint256) {
+        uint256 fault = s.checkOpen(unit, word);
+        if (fault != Outcomes.RECORDED) return fault;
+        return word.thing() == Things.LOT ? Outcomes.WRONG_THING : Outcomes.RECORDED;
+    }
+
+    /// @dev Neither held nor under offer.
+    function checkUnhindered(uint256 word) internal pure returns (uint256) {
+        if (word.isHeld()) return Outcomes.HELD;
+        if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
+        return Outcomes.RECORDED;
+    }
+
+    /// @dev The unit is a lot, of the event's book where it names one, not held (RETURN_PROD may act under hold),
+    ///      not under offer and not empty.
+    function checkBookLot(Store storage s, bytes32 unit, CustodyEvent memory e) internal view returns (uint256) {
+        uint256 word = s.unitAt(unit);
+        uint256 fault = s.checkOpen(unit, word);
+        if (fault != Outcomes.RECORDED) return fault;
+        if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
+        LotRecord storage lot = s.lots[unit];
+        if (e.book != 0 && lot.more.book() != e.book) return Outcomes.WRONG_BOOK;
+        if (word.isHeld() && e.kind != Kinds.RETURN_PROD) return Outcomes.HELD;
+        if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
+        return lot.balances.isEmpty(lot.more) ? Outcomes.EMPTY_LOT : Outcomes.RECORDED;
+    }
+
+    /// @dev The line can be drawn from, or exited against, by that declarant: right purpose, not held, cleared.
+    function checkLine(Store storage s, bytes32 id, uint8 purpose, uint32 declarant) internal view returns (uint256) {
+        uint256 state = s.lines[id].state;
+        if (state == 0) return Outcomes.UNKNOWN_REFERENCE;
+        if (state.purpose() != purpose) return Outcomes.WRONG_PURPOSE;
+        if (state.declarant() != declarant) return Outcomes.NOT_DECLARANT;
+        if (state.lineStatus() == LineStatuses.CANCELLED) return Outcomes.TERMINAL_UNIT;
+        if (state.lineHolds() != 0) return Outcomes.HELD;
+        if (state.lineStatus() != LineStatuses.CLEARED) return Outcomes.LINE_NOT_CLEARED;
+        return Outcomes.RECORDED;
+    }
+
+    function _foldHead(Store storage s, bytes32 unit, bytes32 id, uint256 outcome) private {
+        s.heads[unit] = keccak256(abi.encodePacked(s.heads[unit], id, uint16(outcome)));
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Balances, Things, UnitStatuses} from "./Vocabulary.sol";
+
+// Packed storage words, low bits first. The same words are logged; docs/formats/contracts.md has the layouts
+// for those who read logs without Solidity.
+
+/// @title The state word of a container, cargo or lot
+/// @dev thing 0..1 | status 2..4 | eligible 5 | empty 6 | spare 7 | holds 8..23 | custodian 24..47 |
+///      facility 48..71 | offeree 72..95 | offerExpiry 96..135 | insideCount 136..151 | insideHeld 152..167 |
+///      insideNotEligible 168..183 | offerTag 184..255. Zero means that the unit does not exist.
+library UnitWord {
+    uint256 private constant STATUS_MASK = 0x7 << 2;
+    uint256 private constant ELIGIBLE_BIT = 1 << 5;
+    uint256 private constant EMPTY_BIT = 1 << 6;
+    uint256 private constant HOLDS_MASK = 0xffff << 8;
+    uint256 private constant CUSTODIAN_MASK = 0xffffff << 24;
+    uint256 private constant FACILITY_MASK = 0xffffff << 48;
+    uint256 private constant OFFER_MASK =
+        (0xffffff << 72) | (0xffffffffff << 96) | (0xffffffffffffffffff << 184);
+    uint64 private constant EXPIRY_MAX = 2 ** 40 - 1;
+
+    function create(uint8 thing_, uint32 custodian_) internal pure returns (uint256) {
+        return uint256(thing_) | (uint256(custodian_) << 24);
+    }
+
+    function thing(uint256 word) internal pure returns (uint8) {
+        return uint8(word & 0x3);
+    }
+
+    function status(uint256 word) internal pure returns (uint8) {
+        return uint8((word >> 2) & 0x7);
+    }
+
+    function isClosed(uint256 word) internal pure returns (bool) {
+        return status(word) == UnitStatuses.CLOSED;
+    }
+
+    function isEligible(uint256 word) internal pure returns (bool) {
+        return word & ELIGIBLE_BIT != 0;
+    }
+
+    function holds(uint256 word) internal pure returns (uint16) {
+        return uint16(word >> 8);
+    }
+
+    /// @dev Held itself, or something inside it is.
+    function isHeld(uint256 word) internal pure returns (bool) {
+        return word & HOLDS_MASK != 0 || (word >> 152) & 0xffff != 0;
+    }
+
+    function custodian(uint256 word) internal pure returns (uint32) {
+        return uint32((word >> 24) & 0xffffff);
+    }
+
+    function facility(uint256 word) internal pure returns (uint32) {
+        return uint32((word >> 48) & 0xffffff);
+    }
+
+    /// @dev Zero means that no offer was left standing; see also offerExpired.
+    function offeree(uint256 word) internal pure returns (uint32) {
+        return uint32((word >> 72) & 0xffffff);
+    }
+
+    function offerExpired(uint256 word) internal view returns (bool) {
+        return block.timestamp > (word >> 96) & 0xffffffffff;
+    }
+
+    /// @dev Whether the offer that stands, if any, is this event: its first 72 bits are kept.
+    function isOffer(uint256 word, bytes32 offer) internal pure returns (bool) {
+        return word >> 184 == uint256(offer) >> 184;
+    }
+
+    function insideCount(uint256 word) internal pure returns (uint16) {
+        return uint16(word >> 136);
+    }
+
+    function insideNotEligible(uint256 word) internal pure returns (uint16) {
+        return uint16(word >> 168);
+    }
+
+    function withStatus(uint256 word, uint8 value) internal pure returns (uint256) {
+        return (word & ~STATUS_MASK) | (uint256(value) << 2);
+    }
+
+    function withEligible(uint256 word, bool value) internal pure returns (uint256) {
+        return value ? word | ELIGIBLE_BIT : word & ~ELIGIBLE_BIT;
+    }
+
+    function withEmpty(uint256 word) internal pure returns (uint256) {
+        return word | EMPTY_BIT;
+    }
+
+    function withHolds(uint256 word, uint16 value) internal pure returns (uint256) {
+        return (word & ~HOLDS_MASK) | (uint256(value) << 8);
+    }
+
+    function withCustodian(uint256 word, uint32 value) internal pure returns (uint256) {
+        return (word & ~CUSTODIAN_MASK) | (uint256(value) << 24);
+    }
+
+    function withFacility(uint256 word, uint32 value) internal pure returns (uint256) {
+        return (word & ~FACILITY_MASK) | (uint256(value) << 48);
+    }
+
+    function withOffer(uint256 word, bytes32 offer, uint32 offeree_, uint64 expiry)
+        internal
+        pure
+        returns (uint256)
+    {
+        uint256 seconds40 = expiry > EXPIRY_MAX ? EXPIRY_MAX : expiry;
+        return withoutOffer(word) | (uint256(offeree_) << 72) | (seconds40 << 96)
+            | ((uint256(offer) >> 184) << 184);
+    }
+
+    function withoutOffer(uint256 word) internal pure returns (uint256) {
+        return word & ~OFFER_MASK;
+    }
+}
+
+/// @title The words of a lot
+/// @dev balances: raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
+///      more: short 0..63 | loaded in total 64..127 (logged); book 128..151 | origin 152..159 (in storage only).
+library LotWord {
+    uint256 private constant AMOUNT_MASK = 0xffffffffffffffff;
+    uint256 private constant LOGGED_MASK = (1 << 128) - 1;
+
+    /// @dev Amount of one of the four balances in `balances` (RAW to SCRAP).
+    function amount(uint256 balances, uint8 balance) internal pure returns (uint64) {
+        return uint64(balances >> _shift(balance));
+    }
+
+    function withAmount(uint256 balances, uint8 balance, uint64 value) internal pure returns (uint256) {
+        uint256 shift = _shift(balance);
+        return (balances & ~(AMOUNT_MASK << shift)) | (uint256(value) << shift);
+    }
+
+    /// @dev A balances word that has `value` in one balance.
+    function only(uint8 balance, uint64 value) internal pure returns (uint256) {
+        return uint256(value) << _shift(balance);
+    }
+
+    /// @dev The one balance (RAW to SCRAP) that is not zero, or NONE if several or none are.
+    function single(uint256 balances) internal pure returns (uint8 found) {
+        for (uint8 balance = Balances.RAW; balance <= Balances.SCRAP; ++balance) {
+            if (amount(balances, balance) == 0) continue;
+            if (found != Balances.NONE) return Balances.NONE;
+            found = balance;
+        }
+    }
+
+    function createMore(uint32 book_, uint8 origin_) internal pure returns (uint256) {
+        return (uint256(book_) << 128) | (uint256(origin_) << 152);
+    }
+
+    function short_(uint256 more) internal pure returns (uint64) {
+        return uint64(more);
+    }
+
+    function withShort(uint256 more, uint64 value) internal pure returns (uint256) {
+        return (more & ~AMOUNT_MASK) | value;
+    }
+
+    function loaded(uint256 more) internal pure returns (uint64) {
+        return uint64(more >> 64);
+    }
+
+    function withLoaded(uint256 more, uint64 value) internal pure returns (uint256) {
+        return (more & ~(AMOUNT_MASK << 64)) | (uint256(value) << 64);
+    }
+
+    function book(uint256 more) internal pure returns (uint32) {
+        return uint32((more >> 128) & 0xffffff);
+    }
+
+    function origin(uint256 more) internal pure returns (uint8) {
+        return uint8(more >> 152);
+    }
+
+    /// @dev The part that is logged: short and loaded.
+    function logged(uint256 more) internal pure returns (uint256) {
+        return more & LOGGED_MASK;
+    }
+
+    /// @dev All six balances are zero.
+    function isEmpty(uint256 balances, uint256 more) internal pure returns (bool) {
+        return balances == 0 && logged(more) == 0;
+    }
+
+    function _shift(uint8 balance) private pure returns (uint256) {
+        return (uint256(balance) - 1) * 64;
+    }
+}
+
+/// @title The words of a declaration line
+/// @dev state: declarant 0..31 | purpose 32..39 | status 40..47 | holds 48..63. Zero means no such line.
+///      amounts: quantity 0..63 | drawn 64..127 | exited 128..191 | returned 192..255.
+library LineWord {
+    uint256 private constant AMOUNT_MASK = 0xffffffffffffffff;
+
+    function createLine(uint32 declarant_, uint8 purpose_, uint8 status_, uint16 holds_)
+        internal
+        pure
+        returns (uint256)
+    {
+        return uint256(declarant_) | (uint256(purpose_) << 32) | (uint256(status_) << 40)
+            | (uint256(holds_) << 48);
+    }
+
+    function declarant(uint256 state) internal pure returns (uint32) {
+        return uint32(state);
+    }
+
+    function purpose(uint256 state) internal pure returns (uint8) {
+        return uint8(state >> 32);
+    }
+
+    function lineStatus(uint256 state) internal pure returns (uint8) {
+        return uint8(state >> 40);
+    }
+
+    function lineHolds(uint256 state) internal pure returns (uint16) {
+        return uint16(state >> 48);
+    }
+
+    function withLineStatus(uint256 state, uint8 value) internal pure returns (uint256) {
+        return createLine(declarant(state), purpose(state), value, lineHolds(state));
+    }
+
+    function withLineHolds(uint256 state, uint16 value) internal pure returns (uint256) {
+        return createLine(declarant(state), purpose(state), lineStatus(state), value);
+    }
+
+    function quantity(uint256 amounts) internal pure returns (uint64) {
+        return uint64(amounts);
+    }
+
+    function drawn(uint256 amounts) internal pure returns (uint64) {
+        return uint64(amounts >> 64);
+    }
+
+    function exited(uint256 amounts) internal pure returns (uint64) {
+        return uint64(amounts >> 128);
+    }
+
+    function withQuantity(uint256 amounts, uint64 value) internal pure returns (uint256) {
+        return (amounts & ~AMOUNT_MASK) | value;
+    }
+
+    function withDrawn(uint256 amounts, uint64 value) internal pure returns (uint256) {
+        return (amounts & ~(AMOUNT_MASK << 64)) | (uint256(value) << 64);
+    }
+
+    function withExited(uint256 amounts, uint64 value) internal pure returns (uint256) {
+        return (amounts & ~(AMOUNT_MASK << 128)) | (uint256(value) << 128);
+    }
+}

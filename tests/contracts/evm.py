@@ -1,0 +1,177 @@
+"""The contracts on py-evm's VM state directly: no transactions, no blocks, so a call takes a millisecond.
+
+The clock is a number that tests set. `snapshot` and `revert` undo everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth.chains.base import MiningChain
+from eth.db.atomic import AtomicDB
+from eth.vm.forks.cancun import CancunVM
+from eth.vm.message import Message
+from eth_abi import decode, encode
+from eth_abi.grammar import parse
+from eth_hash.auto import keccak
+
+from contracts.artifacts import load
+from ledger.events.model import ABI_SIGNED_EVENT, CustodyEvent
+
+CHAIN_ID = 7_041
+GAS = 60_000_000
+AUTHORITY = b"\xa1" * 20
+GATEWAY = b"\xb2" * 20
+ROLE_REGISTRAR = 1
+ROLE_GATEWAY = 2
+START_S = 1_790_000_000
+
+
+class Reverted(Exception):  # noqa: N818
+    """A call reverted; `data` is what it gave back."""
+
+    def __init__(self, data: bytes, cause: str) -> None:
+        super().__init__(f"{cause}: 0x{data.hex()[:200]}")
+        self.data = data
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log with its name and its decoded values, by the names in the ABI."""
+
+    name: str
+    values: dict[str, Any]
+
+
+def selector(signature: str) -> bytes:
+    return keccak(signature.encode())[:4]
+
+
+def call_data(signature: str, *args: Any) -> bytes:
+    if not args:
+        return selector(signature)
+    types = parse(signature[signature.index("("):]).components
+    return selector(signature) + encode([x.to_type_str() for x in types], args)
+
+
+def abi_type(item: dict[str, Any]) -> str:
+    """Canonical type of an ABI input or output."""
+    kind: str = item["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    inner = ",".join(abi_type(x) for x in item["components"])
+    return f"({inner}){kind[5:]}"
+
+
+def signature_of(item: dict[str, Any]) -> str:
+    return f"{item['name']}({','.join(abi_type(x) for x in item['inputs'])})"
+
+
+class Evm:
+    """A fresh chain with the three contracts and the library, and nobody admitted."""
+
+    def __init__(self) -> None:
+        genesis = {
+            "coinbase": b"\x00" * 20, "difficulty": 0, "extra_data": b"", "gas_limit": GAS, "nonce": b"\x00" * 8,
+            "mix_hash": b"\x00" * 32, "timestamp": 0,
+        }
+        chain_class = MiningChain.configure(
+            __name__="TestChain", vm_configuration=((0, CancunVM),), chain_id=CHAIN_ID)
+        self._chain = chain_class.from_genesis(AtomicDB(), genesis, {})
+        self._state = self._chain.get_vm().state
+        self.now_s = START_S
+        self.gas_used = 0
+        self._nonce = 0
+        self._events = {
+            keccak(signature_of(item).encode()): item
+            for name in ("CustodyLedger", "Participants") for item in load(name).abi if item["type"] == "event"
+        }
+        self.manager = self._create(load("AccessManager").bytecode + encode(["address"], [AUTHORITY]))
+        self.participants = self._create(load("Participants").bytecode + encode(["address"], [self.manager]))
+        self.book_kinds = self._create(load("BookKinds").bytecode)
+        code = load("CustodyLedger").linked({"BookKinds": self.book_kinds})
+        self.ledger = self._create(code + encode(["address", "address"], [self.manager, self.participants]))
+        changing = [x for x in load("Participants").abi
+                    if x["type"] == "function" and x["stateMutability"] == "nonpayable" and x["name"] != "setAuthority"]
+        self._open(self.participants, [selector(signature_of(x)) for x in changing], ROLE_REGISTRAR)
+        self._open(self.ledger, [selector(f"record({ABI_SIGNED_EVENT}[])")], ROLE_GATEWAY)
+        self.grant(ROLE_REGISTRAR, AUTHORITY)
+        self.grant(ROLE_GATEWAY, GATEWAY)
+
+    def _open(self, target: bytes, selectors: list[bytes], role: int) -> None:
+        self.call(self.manager, "setTargetFunctionRole(address,bytes4[],uint64)", target, selectors, role)
+
+    def grant(self, role: int, account: bytes) -> None:
+        self.call(self.manager, "grantRole(uint64,address,uint32)", role, account, 0)
+
+    def snapshot(self) -> Any:
+        return self._state.snapshot(), self.now_s
+
+    def revert(self, mark: Any) -> None:
+        self._state.revert(mark[0])
+        self.now_s = mark[1]
+
+    def _run(self, message: Message, *, create: bool = False) -> Any:
+        state = self._state
+        state.execution_context._timestamp = self.now_s
+        context = state.get_transaction_context_class()(gas_price=0, origin=message.sender)
+        state.lock_changes()  # storage reads count as a new transaction's
+        run = state.computation_class.apply_create_message if create else state.computation_class.apply_message
+        computation = run(state, message, context)
+        self.gas_used = computation.get_gas_used()
+        if computation.is_error:
+            raise Reverted(bytes(computation.output), type(computation.error).__name__)
+        return computation
+
+    def _create(self, code: bytes) -> bytes:
+        self._nonce += 1
+        address = keccak(b"contract" + self._nonce.to_bytes(4, "big"))[-20:]
+        self._run(Message(gas=GAS, to=b"", sender=AUTHORITY, value=0, data=b"", code=code,
+                          create_address=address), create=True)
+        return address
+
+    def send(self, to: bytes, data: bytes, sender: bytes) -> tuple[bytes, list[Log]]:
+        """A call that may change state."""
+        computation = self._run(Message(
+            gas=GAS, to=to, sender=sender, value=0, data=data, code=self._state.get_code(to)))
+        logs = [
+            self._log(topics, blob) for address, topics, blob in computation.get_log_entries()
+            if address in (self.ledger, self.participants)
+        ]
+        return bytes(computation.output), logs
+
+    def call(self, to: bytes, signature: str, *args: Any, sender: bytes = AUTHORITY) -> list[Log]:
+        """A call by signature; its logs."""
+        return self.send(to, call_data(signature, *args), sender)[1]
+
+    def view(self, to: bytes, signature: str, returns: str, *args: Any) -> Any:
+        """What a view function answers, decoded as the one type `returns`."""
+        output, _ = self.send(to, call_data(signature, *args), AUTHORITY)
+        return decode([returns], output)[0]
+
+    def record(
+        self, batch: list[tuple[CustodyEvent, bytes, bytes]], sender: bytes = GATEWAY,
+    ) -> tuple[list[int], list[Log]]:
+        """Send a batch of (event, signature, witness): outcome codes and logs."""
+        return self.record_raw([(event.abi(), signature, witness) for event, signature, witness in batch], sender)
+
+    def record_raw(self, batch: list[tuple[Any, bytes, bytes]], sender: bytes = GATEWAY) -> tuple[list[int], list[Log]]:
+        """As `record`, for events that the Python model would not even build."""
+        data = selector(f"record({ABI_SIGNED_EVENT}[])") + encode([f"{ABI_SIGNED_EVENT}[]"], [batch])
+        output, logs = self.send(self.ledger, data, sender)
+        return list(decode(["uint16[]"], output)[0]), logs
+
+    def _log(self, topics: Any, blob: bytes) -> Log:
+        raw = [topic.to_bytes(32, "big") for topic in topics]
+        item = self._events[raw[0]]
+        values: dict[str, Any] = {}
+        places = iter(raw[1:])
+        plain = [x for x in item["inputs"] if not x["indexed"]]
+        decoded = iter(decode([abi_type(x) for x in plain], blob))
+        for one in item["inputs"]:
+            if one["indexed"]:
+                values[one["name"]] = decode([abi_type(one)], next(places))[0]
+            else:
+                values[one["name"]] = next(decoded)
+        return Log(item["name"], values)
