@@ -175,7 +175,8 @@ def _reference(reading: Reading, lines: ReadLines, fields: Fields) -> None:
     event, kind, rule, ctx = reading.event, reading.kind, reading.rule, reading.ctx
     cited = _cited_line(event, reading.namer, fields)
     if rule.reference is Reference.EVENT:
-        key = "cl:reference" if "cl:reference" in event or kind is not Kind.CORRECT else "eventID"
+        # A correction repeats the wrong event, whose own cl:reference names what that one answered.
+        key = "eventID" if kind is Kind.CORRECT else "cl:reference"
         if key not in event:
             fields.fault(
                 "/cl:reference", f"{kind.name} needs cl:reference: the eventID of the event it answers."

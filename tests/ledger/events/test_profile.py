@@ -409,6 +409,21 @@ def test_poster__not_in_the_directory__not_found() -> None:
         interpret(KINDS["OFFER"][1], context("nobody"))
 
 
+def test_correct__event_that_answered_another__cites_the_wrong_one_not_what_it_answered() -> None:
+    poster, value = KINDS["ACCEPT"]
+    found = interpret({**value, "errorDeclaration": {"declarationTime": "2025-03-02T08:00:00Z"}}, context(poster)).event
+    assert (found.kind, found.reference, found.facility) == (Kind.CORRECT, known_event(EVENT + "this"), 0)
+    assert found.lines == (Line(BOX_ID),)
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("CORRECT", "APPROVE", "DENY")])
+def test_correct__event_of_any_kind__names_its_units_only(name: str) -> None:
+    poster, value = KINDS[name]
+    found = interpret({**value, "errorDeclaration": {"declarationTime": "2025-03-02T08:00:00Z"}}, context(poster)).event
+    assert found.lines == tuple(Line(line.unit) for line in read(name).event.lines)
+    assert (found.kind, found.counterparty, found.book, found.step) == (Kind.CORRECT, 0, 0, Step.NONE)
+
+
 # ---- open profile ---------------------------------------------------------------------------------------------------
 
 def open_event(**fields: Any) -> dict[str, Any]:

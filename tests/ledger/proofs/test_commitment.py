@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -203,3 +204,22 @@ def test_salt__of_each_pointer__its_own() -> None:
 def test_canonical_json__any_value__same_as_the_reference(value: Any) -> None:
     from tests.ledger.proofs.reference_commitment import as_text
     assert canonical_json(value).decode() == jcs(as_text(value))
+
+
+DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "formats" / "commitment.md").read_text("utf-8")
+
+
+def test_document__table_of_values__as_the_code_writes_them() -> None:
+    section = DOCUMENT.split("| value | as written by JCS |")[1].split("## Root")[0]
+    rows = re.findall(r"^\| `(.+?)` \| `(.+?)` \|$", section, flags=re.M)
+    assert len(rows) == 7
+    for value, written in rows:
+        assert canonical_json(parse_json(value.encode())).decode() == written
+
+
+def test_document__smallest_example__as_the_code_computes_it() -> None:
+    made = commit({"type": "ObjectEvent"}, SECRET, submitter=WHO)
+    assert f"Secret `{SECRET.hex()}`, submitter `{WHO}`" in DOCUMENT
+    rows = [f"| `{x.pointer}` | `{canonical_json([x.pointer, x.value]).decode()}` | `{x.salt.hex()}` | `{x.hash.hex()}` |"
+            for x in made.leaves]
+    assert DOCUMENT.endswith("\n".join(rows) + f"\n\nRoot: `{made.root.hex()}`\n")
