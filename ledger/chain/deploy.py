@@ -111,15 +111,17 @@ def deploy(
         UnavailableError: the chain does not answer; run again.
     """
     transactions = Sender(chain, authority, **sender)
-    manager, participants, ledger = (created_address(authority.address, first_nonce + i) for i in range(3))
+    manager, participants, kinds, ledger = (
+        created_address(authority.address, first_nonce + i) for i in range(4))
     blocks = [
         _create(
             transactions, first_nonce, manager, "AccessManager", encode(["address"], [authority.address])),
         _create(
             transactions, first_nonce + 1, participants, "Participants", encode(["address"], [manager])),
+        _create(transactions, first_nonce + 2, kinds, "BookKinds", b""),
         _create(
-            transactions, first_nonce + 2, ledger, "CustodyLedger",
-            encode(["address", "address"], [manager, participants])),
+            transactions, first_nonce + 3, ledger, "CustodyLedger",
+            encode(["address", "address"], [manager, participants]), {"BookKinds": kinds}),
     ]
     registrar = [selector(signature) for signature in REGISTRAR_FUNCTIONS]
     record = [encode_record([])[:4]]
@@ -142,7 +144,10 @@ def has_role(chain: ChainClient, manager: bytes, role: int, account: bytes) -> b
     return bool(decode(["bool", "uint32"], answer)[0])
 
 
-def _create(sender: Sender, nonce: int, address: bytes, name: str, arguments: bytes) -> int | None:
+def _create(
+    sender: Sender, nonce: int, address: bytes, name: str, arguments: bytes,
+    libraries: Mapping[str, bytes] | None = None,
+) -> int | None:
     """Create a contract at the account's nonce; the block it is in, or None if it was there already."""
     if sender.chain.code(address):
         return None
@@ -150,7 +155,7 @@ def _create(sender: Sender, nonce: int, address: bytes, name: str, arguments: by
         raise ConflictError(
             f"the authority's key was used for something else where {name} should have been created.",
             remedy="Use a fresh key, or say at which account nonce the deployment begins.")
-    return sender.send(None, load(name).bytecode + arguments).block_number
+    return sender.send(None, load(name).linked(libraries) + arguments).block_number
 
 
 def _open(sender: Sender, manager: bytes, target: bytes, selectors: list[bytes], role: int) -> None:

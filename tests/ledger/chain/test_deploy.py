@@ -66,14 +66,14 @@ def test_deployment__run_again__sends_nothing_and_gives_the_same(engine: ChainCl
     assert engine.head_number() == head
 
 
-@pytest.mark.parametrize("count", range(1, 8))
+@pytest.mark.parametrize("count", range(1, 9))
 def test_deployment__killed_after_each_transaction__is_resumed(engine: ChainClient, count: int) -> None:
     with pytest.raises(Killed):
         deploy(DiesAfter(engine, count), AUTHORITY, GATEWAY.address)  # type: ignore[arg-type]
     deployment = deploy(engine, AUTHORITY, GATEWAY.address)
     deployment.verify(engine)
     assert deployment.block_number == 1
-    assert engine.transaction_count(AUTHORITY.address) == 7
+    assert engine.transaction_count(AUTHORITY.address) == 8
     Authority(engine, deployment, AUTHORITY).admit(1, Role.YARD, reading_key=bytes(32))
     Sender(engine, GATEWAY).send(deployment.ledger, codec.encode_record([]))
 
