@@ -73,7 +73,7 @@ class Rule:
         scope: `book` needs one book; `custody` also runs over units that belong to no book.
         law: citations with their dates of effect.
         params: with defaults.
-        companions: other rules that the same fault rightly sets off, with the reason.
+        companions: other rules that a fault of this rule may rightly set off, with the reason.
         evaluate: the rule; its docstring is written for an auditor.
     """
 

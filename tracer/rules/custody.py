@@ -192,7 +192,7 @@ def _offer(facts: Facts, tally: Tally, offer: Event, offered: Leg, answer: Event
                     duty_at_risk=facts.duty_on(leg.code, difference)
                     if leg.code and difference < 0
                     else None,
-                    explanation=f"{offer.actor} offered and {answer.actor} found different quantities{reason}.",
+                    explanation=f"{offer.actor} offered one quantity, {answer.actor} found another{reason}.",
                 )
     end_ms = answer.occurred.start_ms if answer else facts.book.as_of_ms
     open_ms = end_ms - offer.occurred.end_ms
@@ -221,11 +221,10 @@ RULES = (
     Rule("C1", "1", "custody", "Release without right", "custody",
          (Law("Circular 38/2015/TT-BTC Art. 52, 52d (amended by 39/2018)"),
           Law("Decree 169/2026/ND-CP Art. 25.3", valid_from="2026-07-01")), (),
-         {"T4": "a gate-out dated before its eligibility is out of order as well"}, c1),
+         {}, c1),
     Rule("C2", "1", "custody", "Gap in the chain of handovers", "custody",
          (Law("Law 54/2014/QH13 Art. 41, 64"),),
          (Param("hours", "4", "hours", "from the offer to its answer"),),
          {"B5": "a handover found short does not conserve quantity",
-          "B2": "what is short of a lot's handover is missing at the next count",
-          "T4": "an acceptance dated before its offer is out of order"}, c2),
+          "B2": "what is short of a lot's handover is missing at the next count"}, c2),
 )

@@ -140,7 +140,7 @@ RULES = (
           Law("Decree 169/2026/ND-CP Art. 15.1.d, dd", valid_from="2026-07-01")), (),
          {"L1": "the lot it was loaded from is used beyond its quantity",
           "B1": "where the act was recorded, the lot's finished stock goes below zero",
-          "T4": "an export dated before its production is ahead of what had been made"}, x1),
+          "B2": "where the act was recorded, the count finds more than the identity"}, x1),
     Rule("X4", "1", "export", "Cleared but never left", "book",
          (Law("Circular 38/2015/TT-BTC Art. 53 (amended by 39/2018)"),
           Law("Decree 169/2026/ND-CP Art. 15.1.d", valid_from="2026-07-01")),

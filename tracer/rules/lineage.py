@@ -83,5 +83,6 @@ RULES = (
          (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d"),
           Law("Decree 169/2026/ND-CP Art. 10.1.dd, e", valid_from="2026-07-01")), (),
          {"B1": "where the act was recorded, the lot goes below zero",
-          "X1": "a product loaded beyond its lot may exceed all that was made"}, l1),
+          "B2": "where the act was recorded, count and identity differ",
+          "N1": "where the act was recorded and large, more was issued than the norms explain"}, l1),
 )

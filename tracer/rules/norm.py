@@ -159,7 +159,7 @@ RULES = (
             Law("Decree 169/2026/ND-CP Art. 10.1.dd, 10.2", valid_from="2026-07-01"),
         ),
         (Param("rel", "0.005", "share", "relative tolerance of the claim"),),
-        {"N1": "the padded norm also implies more consumption than production took"},
+        {},
         n6,
     ),
 )

@@ -18,12 +18,12 @@ _FREE = (Kind.OBSERVE, Kind.DECLARE, Kind.CORRECT, Kind.COUNT, Kind.APPROVE, Kin
 def t4(facts: Facts, tally: Tally) -> None:
     """No act may be dated before the act it builds on.
 
-    Checked: a lot used before it was received or made; production before the issue to production; an exit
-        before the loading; drawing from or loading for a line before it was cleared; receipt before the
-        gate-out of what it came in; a gate-out before its eligibility; an acceptance before its offer;
-        clearance before the channel. A date without a time is the whole day; "before" holds only when the
-        intervals lie apart by more than both clocks' uncertainty. One finding for each thing and kind of
-        fault, with the earliest act; the difference is in hours.
+    Checked: a lot used before it was received or made; production before the issue to production; an
+    exit before the loading; drawing from or loading for a line before it was cleared; receipt before
+    the gate-out of what it came in; a gate-out before its eligibility; an acceptance before its offer;
+    clearance before the channel. A date without a time is the whole day; "before" holds only when the
+    intervals lie apart by more than both clocks' uncertainty. One finding for each thing and kind of
+    fault, with the earliest act; the difference is in hours.
     """
     _lots(facts, tally)
     _lines(facts, tally)

@@ -1,0 +1,351 @@
+"""One fault at a time, laid into a clean book: what it does, which rule must find it, and what else rightly fires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from enterprise import added, after, edit, first, q
+
+from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Outcome, Step, Thing
+from tracer.book import BookData, Event, Leg
+from tracer.facts import Facts
+from tracer.moment import DAY_MS, HOUR_MS, point
+from tracer.quantity import micro_text
+from tracer.replay import replay as replay_of
+from tracer.settlement.exemption import exempt_materials
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault.
+
+    Attributes:
+        rule, subject: what must be found.
+        inject: gives the spoiled book and the difference that the finding must state.
+        companions: the other rules that must fire, no more and no fewer.
+    """
+
+    name: str
+    rule: str
+    subject: str
+    inject: Callable[[BookData], tuple[BookData, str]]
+    companions: frozenset[str] = frozenset()
+
+
+def _named(event: Event) -> Callable[[Event], bool]:
+    return lambda e: e.id == event.id
+
+
+def _scaled(book: BookData, code: str, factor: Fraction) -> BookData:
+    return replace(book, norms=tuple(
+        replace(n, norm=n.norm * factor) if n.material == code else n for n in book.norms))
+
+
+def _issue(book: BookData) -> Event:
+    """The first issue of an imported lot that was received (not opened)."""
+    received = {leg.unit for e in book.events if e.kind == Kind.RECEIVE_FACTORY for leg in e.legs}
+    return next(e for e in sorted(book.events, key=lambda e: e.seq)
+                if e.kind == Kind.ISSUE_PROD and e.legs[0].unit in received)
+
+
+def _lot_before_its_goods(book: BookData) -> tuple[BookData, str]:
+    """A lot is filled up by a MERGE after it was drawn: dates, not the ledger's order, show it."""
+    receipt = next(e for e in book.events if e.kind == Kind.RECEIVE_FACTORY)
+    leg = receipt.legs[0]
+    part = leg.quantity_micro // 2 // MICRO * MICRO
+    extra = replace(leg, unit=f"{leg.unit}-EXTRA", quantity_micro=part)
+    book = edit(book, _named(receipt), lambda e: replace(
+        e, legs=(replace(leg, quantity_micro=leg.quantity_micro - part), *e.legs[1:])))
+    second = replace(receipt, id="receive-extra", legs=(extra,), seq=receipt.seq + 1)
+    drawn = sum(x.quantity_micro for e in book.events if e.kind == Kind.ISSUE_PROD for x in e.legs
+                if x.unit == leg.unit)
+    late = max(e.occurred.end_ms for e in book.events if e.kind == Kind.ISSUE_PROD) + 24 * HOUR_MS
+    merge = Event("merge-late", receipt.seq + 2, Kind.MERGE, point(late), late + 60_000, "thanh-lam", (
+        replace(extra, role=LineRole.INPUT, quantity_micro=0, balance=Balance.NONE),
+        replace(leg, role=LineRole.OUTPUT, quantity_micro=0, balance=Balance.NONE)))
+    lot = next(x for x in book.lots if x.id == leg.unit)
+    book = added(replace(book, lots=(*book.lots, replace(lot, id=extra.unit))), second, merge)
+    return book, micro_text(-(drawn - (leg.quantity_micro - part)))
+
+
+def _count_short(book: BookData) -> tuple[BookData, str]:
+    return replace(book, counts=tuple(
+        replace(c, quantity_micro=c.quantity_micro - q(7)) if (c.stock, c.code) == ("material", "M0") else c
+        for c in book.counts)), "-7"
+
+
+def _count_over(book: BookData) -> tuple[BookData, str]:
+    return replace(book, counts=tuple(
+        replace(c, quantity_micro=c.quantity_micro + q(7)) if (c.stock, c.code) == ("material", "M0") else c
+        for c in book.counts)), "7"
+
+
+def _loss_left_out(book: BookData) -> tuple[BookData, str]:
+    step = first(book, Kind.TRANSFORM)
+    return edit(book, _named(step), lambda e: replace(e, loss=())), \
+        micro_text(-sum(x.quantity_micro for x in step.loss))
+
+
+def _handover(book: BookData, missing: int) -> BookData:
+    """A lot goes to a sub-contractor and back; on the way back some is missing, and the count knows."""
+    receipt = next(e for e in book.events if e.kind == Kind.RECEIVE_FACTORY and e.legs[0].unit == "M0-1")
+    leg = receipt.legs[0]
+    stock = Leg(leg.unit, Thing.LOT, LineRole.NONE, Balance.RAW, leg.quantity_micro, leg.code, leg.uom)
+    events = []
+    for i, (giver, taker, found) in enumerate((("thanh-lam", "print", 0), ("print", "thanh-lam", missing))):
+        at = receipt.occurred.end_ms + (2 * i + 1) * 10 * 60_000
+        offer = Event(
+            f"offer-{i}",
+            receipt.seq + 2 * i + 1,
+            Kind.OFFER,
+            point(at),
+            at,
+            giver,
+            (stock,),
+            counterparty=taker,
+        )
+        accept = Event(f"accept-{i}", receipt.seq + 2 * i + 2, Kind.ACCEPT, point(at + 5 * 60_000), at, taker,
+                       (replace(stock, quantity_micro=leg.quantity_micro - found),), reference=offer.id)
+        events += [offer, accept]
+    return added(book, *events)
+
+
+def _handed_over_short(book: BookData) -> tuple[BookData, str]:
+    counts = tuple(replace(c, quantity_micro=c.quantity_micro - q(3))
+                   if (c.stock, c.code) == ("material", "M0") else c for c in book.counts)
+    return replace(_handover(book, q(3)), counts=counts), "-3"
+
+
+def _box_found_short(book: BookData) -> tuple[BookData, str]:
+    """Packages of a container are counted at the handover; the paper of the other side says more."""
+    offer = first(book, Kind.OFFER)
+    book = edit(
+        book,
+        _named(offer),
+        lambda e: replace(e, legs=(replace(e.legs[0], quantity_micro=q(40), uom="PK"),)),
+    )
+    return edit(book, lambda e: e.kind == Kind.ACCEPT and e.reference == offer.id, lambda e: replace(
+        e, legs=(replace(e.legs[0], quantity_micro=q(38), uom="PK"),))), "-2"
+
+
+def _answered_late(book: BookData) -> tuple[BookData, str]:
+    offer = first(book, Kind.OFFER)
+    return edit(
+        book, _named(offer), lambda e: replace(e, occurred=point(e.occurred.start_ms - 10 * 60_000))
+    ), ""
+
+
+def _never_answered(book: BookData) -> tuple[BookData, str]:
+    receipt = first(book, Kind.RECEIVE_FACTORY)
+    leg = receipt.legs[0]
+    offer = after(
+        receipt, Kind.OFFER, [replace(leg, role=LineRole.NONE)], counterparty="print", seq=receipt.seq
+    )
+    hours = (book.as_of_ms - offer.occurred.end_ms) * 1_000 // HOUR_MS * 1_000
+    return added(book, offer), micro_text(hours - 4 * MICRO)
+
+
+def _taken_unasked(book: BookData) -> tuple[BookData, str]:
+    gate = first(book, Kind.GATE_OUT)
+    take = after(
+        gate, Kind.ACCEPT, gate.legs, actor="stranger", outcome=Outcome.NO_OPEN_OFFER, reference="none"
+    )
+    return added(book, take), "1"
+
+
+def _over_issue(book: BookData) -> tuple[BookData, str]:
+    """The declared norm is a quarter lower than what production takes."""
+    used = sum(
+        x.quantity_micro
+        for e in book.events
+        if e.kind == Kind.TRANSFORM
+        for x in e.legs
+        if x.code == "M0" and x.role == LineRole.INPUT
+    )
+    return _scaled(book, "M0", Fraction(3, 4)), micro_text(used - used * 3 // 4)
+
+
+def _padded(book: BookData) -> tuple[BookData, str]:
+    used = sum(
+        x.quantity_micro
+        for e in book.events
+        if e.kind == Kind.TRANSFORM
+        for x in e.legs
+        if x.code == "M0" and x.role == LineRole.INPUT
+    )
+    return _scaled(book, "M0", Fraction(112, 100)), micro_text(used - used * 112 // 100)
+
+
+def _claimed(book: BookData) -> tuple[BookData, str]:
+    """The claim names 140 more than was used in what left."""
+    rightly = {m: x.exempt_micro for m, x in exempt_materials(Facts(book)).items()}
+    return replace(book, claims={**rightly, "M0": rightly["M0"] + q(140)}), "140"
+
+
+def _phantom_refused(book: BookData) -> tuple[BookData, str]:
+    """Twenty more than are left are to be loaded: the ledger refuses, the attempt stays."""
+    load = first(book, Kind.EXPORT_LOAD)
+    ask = after(
+        load,
+        Kind.EXPORT_LOAD,
+        [replace(load.legs[0], quantity_micro=_left_of_code(book, "P") + q(20))],
+        hours=2_000,
+        outcome=Outcome.NOT_ENOUGH,
+        line=load.line,
+    )
+    return added(book, ask), "20"
+
+
+def _left(book: BookData, lot: str) -> int:
+    return replay_of(book).balances[lot].get(Balance.FINISHED, 0)
+
+
+def _left_of_code(book: BookData, code: str) -> int:
+    return sum(_left(book, lot.id) for lot in book.lots if lot.code == code)
+
+
+def _phantom_recorded(book: BookData) -> tuple[BookData, str]:
+    """In files nobody refuses: more is exported than was made."""
+    load = first(book, Kind.EXPORT_LOAD)
+    more = replace(load.legs[0], quantity_micro=_left_of_code(book, "P") + q(20))
+    return added(book, after(load, Kind.EXPORT_LOAD, [more], hours=2_000, line=load.line)), "20"
+
+
+def _never_left(book: BookData) -> tuple[BookData, str]:
+    gone = [e for e in book.events if e.kind == Kind.EXIT_CONFIRM]
+    kept = tuple(e for e in book.events if e.kind != Kind.EXIT_CONFIRM)
+    return replace(book, events=kept), micro_text(-sum(x.quantity_micro for e in gone for x in e.legs))
+
+
+def _left_late(book: BookData) -> tuple[BookData, str]:
+    return edit(book, lambda e: e.kind == Kind.EXIT_CONFIRM,
+                lambda e: replace(e, occurred=point(e.occurred.start_ms + 20 * DAY_MS))), "5"
+
+
+def _gate_refused(book: BookData) -> tuple[BookData, str]:
+    gate = first(book, Kind.GATE_OUT)
+    hold = replace(gate, id="hold", kind=Kind.HOLD, actor="customs", seals=(), seq=gate.seq,
+                   occurred=point(gate.occurred.start_ms - 30 * 60_000))
+    attempt = replace(
+        gate, id="i-try", outcome=Outcome.HELD, occurred=point(gate.occurred.start_ms - 20 * 60_000)
+    )
+    unhold = replace(
+        hold, id="j-unhold", kind=Kind.UNHOLD, occurred=point(gate.occurred.start_ms - 10 * 60_000)
+    )
+    book = edit(book, _named(gate), lambda e: replace(e, id="k-gate"))
+    return added(book, hold, attempt, unhold), "1"
+
+
+def _hold_recorded_late(book: BookData) -> tuple[BookData, str]:
+    gate = first(book, Kind.GATE_OUT)
+    hold = replace(
+        gate,
+        id="hold",
+        kind=Kind.HOLD,
+        actor="customs",
+        seals=(),
+        seq=9_000,
+        occurred=point(gate.occurred.start_ms - 30 * 60_000),
+        recorded_ms=gate.recorded_ms + HOUR_MS,
+    )
+    return added(book, hold), "1"
+
+
+def _seen_leaving(book: BookData) -> tuple[BookData, str]:
+    gate = first(book, Kind.GATE_OUT)
+    return edit(book, _named(gate), lambda e: replace(e, kind=Kind.OBSERVE, step=Step.LEFT)), "1"
+
+
+def _seal(book: BookData) -> tuple[BookData, str]:
+    read = [e for e in book.events if e.seals and e.legs[0].unit == first(book, Kind.ARRIVE).legs[0].unit]
+    changed = {e.id for e in read[1:]}
+    return edit(book, lambda e: e.id in changed, lambda e: replace(e, seals=("OTHER",))), "1"
+
+
+def _issued_before_receipt(book: BookData) -> tuple[BookData, str]:
+    issue = _issue(book)
+    receipt = next(
+        e for e in book.events if e.kind == Kind.RECEIVE_FACTORY and e.legs[0].unit == issue.legs[0].unit
+    )
+    return edit(
+        book, _named(issue), lambda e: replace(e, occurred=point(receipt.occurred.start_ms - 30 * HOUR_MS))
+    ), "-30"
+
+
+def _exported_before_made(book: BookData) -> tuple[BookData, str]:
+    load = first(book, Kind.EXPORT_LOAD)
+    made = next(e for e in book.events if e.kind == Kind.TRANSFORM and any(
+        x.unit == load.legs[0].unit for x in e.legs))
+    line = next(x for x in book.lines if x.key == load.line)
+    early = point(made.occurred.start_ms - 10 * HOUR_MS)
+    book = replace(book, lines=tuple(
+        replace(x, registered=point(early.start_ms - HOUR_MS), cleared=point(early.start_ms - HOUR_MS))
+        if x.key == line.key else x for x in book.lines))
+    return edit(book, _named(load), lambda e: replace(e, occurred=early)), "-10"
+
+
+def _gate_before_eligible(book: BookData) -> tuple[BookData, str]:
+    eligible, gate = first(book, Kind.ELIGIBLE), first(book, Kind.GATE_OUT)
+    return edit(
+        book, _named(eligible), lambda e: replace(e, occurred=point(gate.occurred.start_ms + 30 * 60_000))
+    ), "-0.5"
+
+
+def _accepted_before_offered(book: BookData) -> tuple[BookData, str]:
+    offer = first(book, Kind.OFFER)
+    return edit(
+        book, _named(offer), lambda e: replace(e, occurred=point(e.occurred.start_ms + 90 * 60_000))
+    ), "-0.5"
+
+
+def _channel_after_clearance(book: BookData) -> tuple[BookData, str]:
+    clear = first(book, Kind.CLEAR)
+    channel = after(clear, Kind.OBSERVE, clear.legs, hours=14, step=Step.CHANNEL, actor="customs")
+    return added(book, channel), "-14"
+
+
+def _issued_twice_refused(book: BookData) -> tuple[BookData, str]:
+    issue = _issue(book)
+    again = after(issue, Kind.ISSUE_PROD, issue.legs, hours=2_000, outcome=Outcome.NOT_ENOUGH, book="book")
+    left = replay_of(book).balances[issue.legs[0].unit].get(Balance.RAW, 0)
+    asked = replace(issue.legs[0], quantity_micro=left + q(240))
+    return added(book, replace(again, legs=(asked,))), "240"
+
+
+def _issued_twice_recorded(book: BookData) -> tuple[BookData, str]:
+    """In files nobody refuses: half the production takes the same goods once more, and uses them."""
+    book, _ = _issued_twice_refused(book)
+    again = next(e for e in book.events if e.id.startswith("new-issue"))
+    return edit(book, _named(again), lambda e: replace(e, outcome=Outcome.RECORDED)), "240"
+
+
+FAULTS = (
+    Fault("goods-drawn-before-they-came", "B1", "M0-0", _lot_before_its_goods),
+    Fault("count-short", "B2", "M0", _count_short),
+    Fault("count-over", "B2", "M0", _count_over),
+    Fault("loss-left-out", "B5", "", _loss_left_out),
+    Fault("lot-handed-over-short", "C2", "M0-1", _handed_over_short, frozenset({"B5", "B2"})),
+    Fault("box-found-short", "C2", "BL/M0", _box_found_short, frozenset({"B5"})),
+    Fault("offer-never-answered", "C2", "M0-0", _never_answered),
+    Fault("taken-unasked", "C2", "BL/M0", _taken_unasked),
+    Fault("norm-too-low", "N1", "M0", _over_issue),
+    Fault("norm-padded", "N1", "M0", _padded, frozenset({"N6"})),
+    Fault("claim-too-high", "N6", "M0", _claimed),
+    Fault("phantom-export-refused", "X1", "P", _phantom_refused, frozenset({"L1"})),
+    Fault("phantom-export-recorded", "X1", "P", _phantom_recorded, frozenset({"L1", "B1", "B2"})),
+    Fault("cleared-never-left", "X4", "EX/1", _never_left),
+    Fault("left-late", "X4", "EX/1", _left_late),
+    Fault("gate-out-under-hold", "C1", "BL/M0", _gate_refused),
+    Fault("hold-recorded-late", "C1", "BL/M0", _hold_recorded_late),
+    Fault("seen-leaving", "C1", "BL/M0", _seen_leaving),
+    Fault("seal-changed", "S1", "BL/M0", _seal),
+    Fault("issued-before-receipt", "T4", "", _issued_before_receipt, frozenset({"B1"})),
+    Fault("exported-before-made", "T4", "P-0", _exported_before_made, frozenset({"B1", "X1"})),
+    Fault("gate-out-before-eligible", "T4", "BL/M0", _gate_before_eligible, frozenset({"C1"})),
+    Fault("accepted-before-offered", "T4", "BL/M0", _accepted_before_offered),
+    Fault("channel-after-clearance", "T4", "", _channel_after_clearance),
+    Fault("issued-twice-refused", "L1", "", _issued_twice_refused),
+    Fault("issued-twice-recorded", "L1", "", _issued_twice_recorded, frozenset({"B1", "B2", "N1"})),
+)
