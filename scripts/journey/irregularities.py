@@ -4,7 +4,6 @@ Each says by which rules or refusals it must be caught and with which quantities
 short at a handover is short at the count as well), so that nothing else may appear.
 """
 
-# ruff: noqa: PLR0917 - rows of a story read best as rows
 from __future__ import annotations
 
 import copy
@@ -26,12 +25,10 @@ from journey.world import (
     BILL_A,
     BILL_B,
     CUSTOMS_INLAND,
-    CUSTOMS_PORT,
     E31_B,
     E62_2,
     GARMENT,
     PRINTER,
-    SEALS,
     TERMINAL,
 )
 
@@ -103,17 +100,15 @@ def finding(
     }
 
 
-def remark(
-    rule: str, subject: str, expected: str, observed: str, difference: str | None = None, uom: str = ""
-) -> dict[str, Any]:
-    """An expected finding that compares texts or times."""
+def out_of_order(subject: str, before: str, after: str, hours: str) -> dict[str, Any]:
+    """An expected finding of rule T4: what happened at `before` needed what happened at `after`."""
     return {
-        "rule": rule,
+        "rule": "T4",
         "subject": subject,
-        "expected": expected,
-        "observed": observed,
-        "difference": difference,
-        "uom": uom,
+        "expected": after,
+        "observed": before,
+        "difference": hours,
+        "uom": "HUR",
         "companion": False,
     }
 
@@ -172,7 +167,7 @@ def issued_twice(story: Story) -> Irregularity:
         "The 2,400 m of opening fabric were issued on 3 March. Two days later a second issue slip names the "
         "same lot again, for another order. The ledger refuses it: nothing of the lot is left in the store.",
         ["L1", "NOT_ENOUGH"],
-        [finding("L1", f"{GARMENT}/FAB-OPEN", "0", "2400", "MTR")],
+        [finding("L1", f"{GARMENT}/FAB-OPEN", "2400", "4800", "MTR")],
         {"NOT_ENOUGH": 1},
     )
     it.add(
@@ -202,7 +197,7 @@ def release_under_hold(story: Story) -> Irregularity:
         "Customs holds the container for inspection (red channel). That evening the terminal posts a "
         "gate-out all the same. The ledger refuses it; the attempt stays on record.",
         ["C1", "HELD"],
-        [remark("C1", f"{BILL_B}/{B1}", "eligible and not held", f"held by {CUSTOMS_PORT}")],
+        [finding("C1", f"{BILL_B}/{B1}", "0", "1", "C62")],
         {"HELD": 1},
     )
     it.add(
@@ -246,7 +241,7 @@ def seal_changed(story: Story) -> Irregularity:
         "The container leaves the yard under seal RD4471120 and arrives at the CFS warehouse under "
         "RD4471190. Nobody posted that a seal was broken or applied.",
         ["S1"],
-        [remark("S1", f"{BILL_A}/{A1}", SEALS[A1], "RD4471190")],
+        [finding("S1", f"{BILL_A}/{A1}", "0", "1", "C62")],
     )
 
     def swap(event: Event) -> Event:
@@ -299,9 +294,7 @@ def impossible_order(story: Story) -> Irregularity:
         "Customs cleared the May declaration on the 16th; its inspection channel was assigned on the 17th.",
         ["T4"],
         [
-            remark(
-                "T4", f"{E31_B}/{n}", "2025-05-17T06:30:00+07:00", "2025-05-16T16:30:00+07:00", "-14", "HUR"
-            )
+            out_of_order(f"{E31_B}/{n}", "2025-05-16T16:30:00+07:00", "2025-05-17T06:30:00+07:00", "-14")
             for n in (1, 2, 3)
         ],
     )
