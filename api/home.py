@@ -29,9 +29,6 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlmodel import Session
 
 from api.keyring import Keyring, check_id
-from api.posting import Posting, PostResult, Settling
-from ledger.chain.authority import FOREVER_S, NO_HOLD, Authority
-from ledger.chain.deploy import Deployment, deploy
 from ledger.directory import BookEntry, Directory, FacilityEntry, ParticipantEntry
 from ledger.errors import (
     AuthenticationError,
@@ -47,9 +44,13 @@ from ledger.vocabulary import BookOption, Regime, Role
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from api.http.jobs import Jobs
+    from api.posting import Posting, PostResult, Settling
     from indexer.indexer import Indexer
+    from ledger.chain.authority import Authority
     from ledger.chain.checkpoints import CheckpointLog
     from ledger.chain.client import ChainClient
+    from ledger.chain.deploy import Deployment
     from ledger.gateway.gateway import Gateway
     from ledger.gateway.handover_grants import Holder
     from ledger.gateway.payloads import PayloadStore
@@ -63,6 +64,10 @@ SERVER_FILE = "server.json"
 TRUST_FILE = "trust.json"
 URI_PREFIX = "urn:cargoledger:participant:"
 NO_OPTIONS = BookOption(0)
+NO_HOLD = 255
+"""Hold bit of a participant that may set no hold."""
+FOREVER_S = 2**64 - 1
+"""End of a signer's window that has none."""
 
 Clock = Callable[[], int]
 """Seconds since 1970 UTC."""
@@ -184,6 +189,8 @@ class Home:
     @cached_property
     def deployment(self) -> Deployment:
         """Where the contracts are and what code stands there."""
+        from ledger.chain.deploy import Deployment
+
         return Deployment.from_json(json.loads(self._deployment_file.read_text("utf-8")))
 
     @cached_property
@@ -202,6 +209,8 @@ class Home:
     @cached_property
     def authority(self) -> Authority:
         """Admits participants, registers facilities and books."""
+        from ledger.chain.authority import Authority
+
         return Authority(self.chain, self.deployment, self.keyring.authority())
 
     @cached_property
@@ -258,6 +267,8 @@ class Home:
     @cached_property
     def posting(self) -> Posting:
         """From an EPCIS document to signed submissions."""
+        from api.posting import Posting
+
         return Posting(self)
 
     @cached_property
@@ -274,7 +285,7 @@ class Home:
         return self._trust_of(self.deployment)
 
     @cached_property
-    def jobs(self) -> Any:
+    def jobs(self) -> Jobs:
         """Capture jobs of the HTTP server."""
         from api.http.jobs import Jobs
 
@@ -501,6 +512,8 @@ class Home:
     def _deploy(self) -> None:
         if self._deployment_file.is_file():
             return
+        from ledger.chain.deploy import deploy
+
         deployment = deploy(self.chain, self.keyring.authority(), self.keyring.gateway().address)
         _write(self.path / TRUST_FILE, json.dumps(self._trust_of(deployment).to_json(), indent=2) + "\n")
         _write(self._deployment_file, json.dumps(deployment.to_json(), indent=2) + "\n")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nacl.signing import SigningKey
 
@@ -34,8 +34,10 @@ from ledger.keys.reading import (
     new_shared_secret,
 )
 from ledger.keys.secret_files import path_of, read_key
-from ledger.keys.signers import Signer, load_signer, new_signer
 from ledger.settings import Settings
+
+if TYPE_CHECKING:
+    from ledger.keys.signers import Signer
 
 RESERVED = frozenset({"authority", "gateway", "operator", "network"})
 ID_CHARS_MAX = 63
@@ -57,25 +59,25 @@ class Keyring:
     def make_network(self) -> None:
         """Make the keys of the home itself, those that are missing."""
         s = self._settings
-        self._ensure(s.authority_signer, _signer, new_signer)
-        self._ensure(s.gateway_signer, _signer, new_signer)
+        self._ensure(s.authority_signer, _signer, _new_signer)
+        self._ensure(s.gateway_signer, _signer, _new_signer)
         self._ensure(s.operator_key, load_checkpoint_key, new_checkpoint_key)
         self._ensure(s.network_secret, load_shared_secret, new_shared_secret)
 
     def make_participant(self, participant_id: str, *, keeps_books: bool) -> None:
         """Make the keys of a participant, those that are missing."""
-        self._ensure(self._uri(participant_id, "signer.key"), _signer, new_signer)
+        self._ensure(self._uri(participant_id, "signer.key"), _signer, _new_signer)
         self._ensure(self._uri(participant_id, "reading.key"), load_reading_key, new_reading_key)
         if keeps_books:
             self._ensure(self._uri(participant_id, "enterprise.key"), load_shared_secret, new_shared_secret)
 
     def authority(self) -> Signer:
         """The signer that admits participants."""
-        return load_signer(self._settings.key_uri(self._settings.authority_signer))
+        return _signer(self._settings.key_uri(self._settings.authority_signer))
 
     def gateway(self) -> Signer:
         """The signer that sends batches."""
-        return load_signer(self._settings.key_uri(self._settings.gateway_signer))
+        return _signer(self._settings.key_uri(self._settings.gateway_signer))
 
     def checkpoint(self) -> CheckpointKey:
         """The operator's key."""
@@ -98,7 +100,7 @@ class Keyring:
             NotFoundError: this home holds none.
         """
         try:
-            return load_signer(self._settings.key_uri(self._uri(participant_id, "signer.key")))
+            return _signer(self._settings.key_uri(self._uri(participant_id, "signer.key")))
         except NotFoundError as fault:
             raise NotFoundError(
                 f"this home holds no signing key of {participant_id!r}.",
@@ -140,7 +142,7 @@ class Keyring:
             free = self._folder / participant_id / f"signer-{number}.key"
             path = None if free.exists() else free
             number += 1
-        return new_signer(path, seed=self._derived(f"{participant_id}/{path.name}")), path
+        return _new_signer(path, seed=self._derived(f"{participant_id}/{path.name}")), path
 
     def listed(self) -> list[tuple[str, str, Path]]:
         """(owner, what it is, file) of every key of this home; the keys themselves stay closed."""
@@ -206,4 +208,13 @@ def check_id(participant_id: str) -> None:
 
 
 def _signer(uri: str) -> Signer:
+    # signing brings elliptic curves along, which take a second to load; who only asks does not need them
+    from ledger.keys.signers import load_signer
+
     return load_signer(uri)
+
+
+def _new_signer(path: Path, **more: Any) -> Signer:
+    from ledger.keys.signers import new_signer
+
+    return new_signer(path, **more)

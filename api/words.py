@@ -6,7 +6,11 @@ outcome, kind and step has its words here.
 
 from __future__ import annotations
 
+import re
+
 from ledger.vocabulary import Kind, Outcome, Step
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 KINDS: dict[Kind, str] = {
     Kind.ARRIVE: "Arrived",
@@ -262,3 +266,12 @@ def outcome_words(code: int) -> tuple[str, str]:
         return OUTCOMES[Outcome(code)]
     except ValueError:
         return f"Refused with code {code}.", "See the list of outcomes of the ledger's version."
+
+
+def grouped(text: object) -> str:
+    """A decimal string with its thousands apart: `12,000.5`; what is no number stays as it is."""
+    plain = str(text)
+    if not _NUMBER.fullmatch(plain):
+        return plain
+    whole, dot, rest = plain.partition(".")
+    return f"{whole[:1] if whole.startswith('-') else ''}{abs(int(whole)):,}" + dot + rest

@@ -64,12 +64,12 @@ def trace(
     Example: cargoledger trace FG-2026-001 --backward
     """
     from api.cli.render import lineage_tree
-    from api.views.lineage import lineage_view
+    from api.views.lineage import Direction, lineage_view
     from indexer.lookups import HOLDER
 
     if backward and forward:
         raise InputError("one direction, or none for both.", remedy="Leave out --backward or --forward.")
-    direction = "backward" if backward else "forward" if forward else "both"
+    direction: Direction = "backward" if backward else "forward" if forward else "both"
     with opened(home) as opened_home, opened_home.session() as session:
         view = lineage_view(session, opened_home, HOLDER, key, direction)
     emit(view, as_json, lambda: lineage_tree(view))

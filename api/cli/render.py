@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich import box
@@ -14,7 +15,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from api.views.forms import tables_of
-from api.words import balance_words, kind_words
+from api.views.names import local
+from api.words import balance_words, grouped, kind_words
 
 SHORT_ID = 12
 
@@ -31,17 +33,6 @@ def table(
     for row in rows:
         result.add_row(*(escape(str(cell)) for cell in row))
     return result
-
-
-def grouped(number: str | None) -> str:
-    """A decimal string with its thousands apart."""
-    if not number:
-        return number or ""
-    whole, dot, rest = number.partition(".")
-    try:
-        return f"{int(whole):,}" + dot + rest
-    except ValueError:
-        return number
 
 
 def unit_panel(unit: dict[str, Any]) -> RenderableType:
@@ -74,7 +65,7 @@ def timeline(rows: Iterable[dict[str, Any]], unit: str = "") -> Table:
         who = _name(row["participant"]) + (f" → {_name(row['counterparty'])}" if row["counterparty"] else "")
         style = "red" if outcome["refused"] else "strike" if row["voidedBy"] else ""
         result.add_row(
-            row["occurredAt"][:16].replace("T", " "),
+            _when(row["occurredAt"], row["zone"]),
             Text(row["title"], style=style),
             escape(who),
             escape(_name(row["facility"])),
@@ -121,7 +112,7 @@ def event_panel(event: dict[str, Any]) -> RenderableType:
                         u["label"],
                         u["role"].lower(),
                         u["balance"].lower(),
-                        f"{grouped(u['quantity'])} {u['uom']}".strip(),
+                        f"{grouped(u['quantity'] or '')} {u['uom']}".strip(),
                         u["code"],
                     )
                     for u in event["units"]
@@ -134,63 +125,69 @@ def event_panel(event: dict[str, Any]) -> RenderableType:
 
 
 def lineage_tree(view: dict[str, Any]) -> RenderableType:
-    """Lineage as trees: up to its sources, down to its exits."""
+    """Lineage as trees: up to its sources, down to its exits, each with what it adds up to."""
     parts: list[RenderableType] = []
     for direction, title in (("backward", "made from"), ("forward", "went to")):
-        if view["direction"] in (direction, "both"):
-            root = Tree(f"[bold]{escape(view['subject']['label'])}[/bold] {title}")
-            _grow(root, view, view["subject"]["node"], direction, set())
+        for answer in view.get(direction, ()):
+            subject = answer["subject"]
+            root = Tree(
+                f"[bold]{escape(subject['id'])}[/bold] {title}  [dim]book {escape(answer['book'])}[/dim]"
+            )
+            _grow(root, answer["graph"], f"{subject['type']}:{subject['id']}", direction, set())
             parts.append(root)
-    if view.get("sources"):
-        parts.append(
-            table(
-                "Sources",
-                ("source", "kind", "code", "quantity", "unit"),
-                [
-                    (s["source"].partition(":")[2], s["kind"], s["code"], grouped(s["quantity"]), s["uom"])
-                    for s in view["sources"]
-                ],
-                right=(3,),
-            )
-        )
-    if view.get("destinations"):
-        parts.append(
-            table(
-                "Where it is or went",
-                ("state", "lot", "line", "quantity", "unit"),
-                [
-                    (
-                        d["state"].replace("_", " ").lower(),
-                        d["lot"],
-                        d["line"],
-                        grouped(d["quantity"]),
-                        d["uom"],
-                    )
-                    for d in view["destinations"]
-                ],
-                right=(3,),
-            )
-        )
+            parts.append(_rows(answer, direction))
     return Group(*parts)
 
 
-def _grow(tree: Tree, view: dict[str, Any], node: str, direction: str, seen: set[str]) -> None:
+def _grow(tree: Tree, graph: dict[str, Any], node: str, direction: str, seen: set[str]) -> None:
     near, far = ("to", "from") if direction == "backward" else ("from", "to")
-    nodes = {n["node"]: n for n in view["nodes"]}
-    for edge in view["edges"]:
+    nodes = {n["id"]: n for n in graph["nodes"]}
+    for edge in graph["edges"]:
         if edge[near] != node or edge[far] not in nodes:
             continue
         other = nodes[edge[far]]
         label = kind_words(other["label"]) if other["type"] == "process" else other["label"]
-        amount = (
-            f"  [cyan]{grouped(edge['quantity'])} {escape(edge['uom'])}[/cyan]" if edge["quantity"] else ""
-        )
+        plain = edge["quantity"] in ("", "0")
+        amount = "" if plain else f"  [cyan]{grouped(edge['quantity'])} {escape(edge['uom'])}[/cyan]"
         code = f"  [dim]{escape(other['code'])}[/dim]" if other["code"] else ""
         again = edge[far] in seen
         branch = tree.add(f"{escape(label)}{code}{amount}{'  [dim](see above)[/dim]' if again else ''}")
         if not again:
             seen.add(edge[far])
-            _grow(branch, view, edge[far], direction, seen)
+            _grow(branch, graph, edge[far], direction, seen)
+
+
+def _rows(answer: dict[str, Any], direction: str) -> RenderableType:
+    if direction == "backward":
+        return table(
+            "Sources",
+            ("source", "kind", "code", "quantity", "unit", "share"),
+            [
+                (r["id"], r["source"], r["code"], grouped(r["quantity"]), r["uom"], _percent(r["share"]))
+                for r in answer["rows"]
+            ],
+            right=(3, 5),
+        )
+    return table(
+        "Where it is now",
+        ("state", "lot", "line", "quantity", "unit", "share"),
+        [
+            (
+                r["state"].replace("_", " "),
+                r["lot"],
+                r["line"],
+                grouped(r["quantity"]),
+                r["uom"],
+                _percent(r["share"]),
+            )
+            for r in answer["rows"]
+        ],
+        right=(3, 5),
+    )
+
+
+def _percent(share: str) -> str:
+    return f"{(Decimal(share) * 100).normalize():f} %"
 
 
 def settlement_tables(view: dict[str, Any]) -> RenderableType:
@@ -204,7 +201,10 @@ def settlement_tables(view: dict[str, Any]) -> RenderableType:
             continue
         columns = [f"{c['label']}\n({c['number']})" if c["number"] else c["label"] for c in form["columns"]]
         rows = [
-            [grouped(row[c["key"]]) if c["numeric"] else str(row[c["key"]] or "") for c in form["columns"]]
+            [
+                grouped(row[c["key"]] or "") if c["numeric"] else str(row[c["key"]] or "")
+                for c in form["columns"]
+            ]
             for row in form["rows"]
         ]
         right = [i for i, c in enumerate(form["columns"]) if c["numeric"]]
@@ -237,9 +237,9 @@ def findings_table(view: dict[str, Any]) -> RenderableType:
         result.add_row(
             Text(f["rule"], style=style),
             escape(f["subject"]["id"]),
-            grouped(f["expected"]),
-            grouped(f["observed"]),
-            f"{grouped(f['difference'])} {f['uom']}".strip(),
+            grouped(f["expected"] or ""),
+            grouped(f["observed"] or ""),
+            f"{grouped(f['difference'] or '')} {f['uom']}".strip(),
             escape(f["explanation"]),
         )
     return result
@@ -325,6 +325,11 @@ def _state_lines(unit: dict[str, Any]) -> list[str]:
             f"{grouped(line['drawn'])}, left {grouped(line['left'])}, exited {grouped(line['exited'])}"
         )
     return lines
+
+
+def _when(moment: str, zone: str) -> str:
+    parsed = local(moment, zone)
+    return f"{parsed:%Y-%m-%d %H:%M}" if parsed else moment
 
 
 def _name(entry: dict[str, Any] | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from sqlmodel import Session
@@ -15,6 +16,7 @@ from ledger.directory import Directory
 from ledger.errors import NotFoundError
 
 SHORT_ID_CHARS = 10
+_ZONE = re.compile(r"([+-])(\d\d):(\d\d)")
 
 
 def iso_ms(milliseconds: int) -> str:
@@ -33,6 +35,19 @@ def iso_s(seconds: int) -> str:
     except (OverflowError, ValueError, OSError):
         return str(seconds)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def local(moment: str, zone: str = "") -> datetime | None:
+    """An ISO time in a zone such as `+07:00` (UTC if empty or malformed); None for what is no time."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    match = _ZONE.fullmatch(zone)
+    if match is None:
+        return parsed.astimezone(UTC)
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return parsed.astimezone(timezone(-offset if match[1] == "-" else offset))
 
 
 class Names:

@@ -143,10 +143,11 @@ def unit(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep
     view = unit_view(session, home.directory, reader, unit_id, now_s=home.clock(), limit=TIMELINE_ROWS)
     view["timeline"].reverse()
     drawing, sealed, findings, can_settle = "", False, None, False
+    if view["lot"] or view["line"]:
+        drawing, sealed = lineage_drawing(session, home, reader, view["unit"])
     if view["lot"]:
         book = view["lot"]["book"]
         can_settle = any(b["id"] == book["id"] for b in books_for(home, reader))
-        drawing, sealed = lineage_drawing(session, home, reader, view)
         if can_settle:
             findings = findings_about(Ask(home, session, book["id"], reader=reader), view)
     return _page(
