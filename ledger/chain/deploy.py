@@ -31,7 +31,7 @@ REGISTRAR_FUNCTIONS = (
 )
 
 _FORMAT = "cargoledger-deployment-1"
-_NAMES = ("manager", "participants", "ledger")
+_NAMES = ("manager", "participants", "book_kinds", "ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,15 @@ class Deployment:
 
     Attributes:
         manager, participants, ledger: 20-byte addresses of AccessManager, Participants and CustodyLedger.
+        book_kinds: 20-byte address of the library BookKinds, which the ledger's code names.
         block_number: nothing of this ledger happened before this block.
-        code_hashes: contract name (`manager`, `participants`, `ledger`) to keccak-256 of its runtime code.
+        code_hashes: keccak-256 of the runtime code by `manager`, `participants`, `book_kinds`, `ledger`.
     """
 
     chain_id: int
     manager: bytes
     participants: bytes
+    book_kinds: bytes
     ledger: bytes
     block_number: int
     code_hashes: Mapping[str, bytes]
@@ -73,8 +75,8 @@ class Deployment:
         """The deployment as JSON values."""
         return {
             "format": _FORMAT, "chainId": self.chain_id, "blockNumber": self.block_number,
-            **{name: "0x" + getattr(self, name).hex() for name in _NAMES},
-            "codeHashes": {name: "0x" + self.code_hashes[name].hex() for name in _NAMES},
+            **{_json_name(name): "0x" + getattr(self, name).hex() for name in _NAMES},
+            "codeHashes": {_json_name(name): "0x" + self.code_hashes[name].hex() for name in _NAMES},
         }
 
     @classmethod
@@ -89,8 +91,8 @@ class Deployment:
                 raise InputError(f"the deployment has format {value['format']!r}, not {_FORMAT!r}.")
             return cls(
                 chain_id=int(value["chainId"]), block_number=int(value["blockNumber"]),
-                code_hashes={name: _unhex(value["codeHashes"][name], 32) for name in _NAMES},
-                **{name: _unhex(value[name], 20) for name in _NAMES})
+                code_hashes={name: _unhex(value["codeHashes"][_json_name(name)], 32) for name in _NAMES},
+                **{name: _unhex(value[_json_name(name)], 20) for name in _NAMES})
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise InputError(f"the deployment is malformed: {fault!r}.") from fault
 
@@ -111,18 +113,17 @@ def deploy(
         UnavailableError: the chain does not answer; run again.
     """
     transactions = Sender(chain, authority, **sender)
-    manager, participants, kinds, ledger = (
+    manager, participants, book_kinds, ledger = (
         created_address(authority.address, first_nonce + i) for i in range(4))
-    blocks = [
-        _create(
-            transactions, first_nonce, manager, "AccessManager", encode(["address"], [authority.address])),
-        _create(
-            transactions, first_nonce + 1, participants, "Participants", encode(["address"], [manager])),
-        _create(transactions, first_nonce + 2, kinds, "BookKinds", b""),
-        _create(
-            transactions, first_nonce + 3, ledger, "CustodyLedger",
-            encode(["address", "address"], [manager, participants]), {"BookKinds": kinds}),
-    ]
+    addresses = {"manager": manager, "participants": participants, "book_kinds": book_kinds, "ledger": ledger}
+    creations = (
+        (manager, load("AccessManager").linked() + encode(["address"], [authority.address])),
+        (participants, load("Participants").linked() + encode(["address"], [manager])),
+        (book_kinds, load("BookKinds").linked()),
+        (ledger, load("CustodyLedger").linked({"BookKinds": book_kinds})
+         + encode(["address", "address"], [manager, participants])),
+    )
+    blocks = [_create(transactions, first_nonce + i, *creation) for i, creation in enumerate(creations)]
     registrar = [selector(signature) for signature in REGISTRAR_FUNCTIONS]
     record = [encode_record([])[:4]]
     _open(transactions, manager, participants, registrar, ROLE_REGISTRAR)
@@ -131,11 +132,9 @@ def deploy(
         if not has_role(chain, manager, role, account):
             transactions.send(manager, call_data("grantRole(uint64,address,uint32)", role, account, 0))
     return Deployment(
-        chain_id=chain.chain_id(), manager=manager, participants=participants, ledger=ledger,
+        chain_id=chain.chain_id(), **addresses,
         block_number=blocks[0] if blocks[0] is not None else _first_block_of(chain, manager),
-        code_hashes={
-            "manager": keccak(chain.code(manager)), "participants": keccak(chain.code(participants)),
-            "ledger": keccak(chain.code(ledger))})
+        code_hashes={name: keccak(chain.code(address)) for name, address in addresses.items()})
 
 
 def has_role(chain: ChainClient, manager: bytes, role: int, account: bytes) -> bool:
@@ -144,18 +143,15 @@ def has_role(chain: ChainClient, manager: bytes, role: int, account: bytes) -> b
     return bool(decode(["bool", "uint32"], answer)[0])
 
 
-def _create(
-    sender: Sender, nonce: int, address: bytes, name: str, arguments: bytes,
-    libraries: Mapping[str, bytes] | None = None,
-) -> int | None:
+def _create(sender: Sender, nonce: int, address: bytes, code: bytes) -> int | None:
     """Create a contract at the account's nonce; the block it is in, or None if it was there already."""
     if sender.chain.code(address):
         return None
     if sender.chain.transaction_count(sender.signer.address) != nonce:
         raise ConflictError(
-            f"the authority's key was used for something else where {name} should have been created.",
+            f"the authority's key was used for something else at account nonce {nonce}.",
             remedy="Use a fresh key, or say at which account nonce the deployment begins.")
-    return sender.send(None, load(name).linked(libraries) + arguments).block_number
+    return sender.send(None, code).block_number
 
 
 def _open(sender: Sender, manager: bytes, target: bytes, selectors: list[bytes], role: int) -> None:
@@ -174,6 +170,11 @@ def _first_block_of(chain: ChainClient, contract: bytes) -> int:
         if any(log.address == contract for receipt in chain.receipts(number) for log in receipt.logs):
             return number
     raise CannotVerifyError(f"no block has a log of 0x{contract.hex()}.")
+
+
+def _json_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def _unhex(text: str, length: int) -> bytes:

@@ -19,8 +19,8 @@ from eth.vm.forks.cancun import CancunVM
 FORK = "cancun"
 
 # py_ecc, which py-evm imports, sets Python's recursion limit to 100,000. With that a document of 100,000
-# opening brackets makes the JSON parser overrun the C stack and kills the process. 12,288 is what py-evm needs
-# for 1,024 nested calls, and a third of what an 8 MB stack bears.
+# opening brackets makes the JSON parser overrun the C stack and kills the process. 12,288 is what py-evm
+# needs for 1,024 nested calls; an 8 MB stack bears three times that.
 sys.setrecursionlimit(EVM_RECURSION_LIMIT)
 
 

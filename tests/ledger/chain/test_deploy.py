@@ -85,7 +85,7 @@ def test_deployment__key_used_for_something_else__is_a_conflict(engine: ChainCli
     deploy(engine, AUTHORITY, GATEWAY.address, first_nonce=1).verify(engine)
 
 
-@pytest.mark.parametrize("name", ["manager", "participants", "ledger"])
+@pytest.mark.parametrize("name", ["manager", "participants", "book_kinds", "ledger"])
 def test_deployment__other_code_at_an_address__is_distrusted(engine: ChainClient, name: str) -> None:
     deployment = deploy(engine, AUTHORITY, GATEWAY.address)
     other = replace(deployment, code_hashes={**deployment.code_hashes, name: bytes(32)})
@@ -104,7 +104,8 @@ def test_deployment__on_another_chain__is_distrusted(engine: ChainClient) -> Non
 @pytest.mark.parametrize("change", [
     {"format": "x"}, {"manager": "0x12"}, {"codeHashes": {}}, {"chainId": "x"}, {"ledger": None}])
 def test_deployment__malformed_file__is_refused(change: dict[str, Any]) -> None:
-    good = Deployment(1, bytes(20), bytes(20), bytes(20), 0, dict.fromkeys(("manager", "participants", "ledger"), bytes(32)))
+    good = Deployment(
+        1, *[bytes(20)] * 4, 0, dict.fromkeys(("manager", "participants", "book_kinds", "ledger"), bytes(32)))
     with pytest.raises(InputError):
         Deployment.from_json({**good.to_json(), **change})
 
