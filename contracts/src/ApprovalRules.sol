@@ -3,12 +3,12 @@ pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
+import {Act, ActLib} from "./Act.sol";
 import {BookRules} from "./BookRules.sol";
 import {EventHash} from "./EventHash.sol";
 import {Pending} from "./ICustodyLedger.sol";
 import {Participant} from "./IParticipants.sol";
-import {Act, ActLib} from "./Act.sol";
-import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {Store, StoreLib} from "./Store.sol";
 import {CustodyEvent} from "./Types.sol";
 import {Outcomes, Roles} from "./Vocabulary.sol";
 
@@ -18,10 +18,14 @@ import {Outcomes, Roles} from "./Vocabulary.sol";
 library ApprovalRules {
     using ActLib for Act;
     using StoreLib for Store;
+
     /// @dev APPROVE. Who: customs, never of an own event. Needs: the pending event, shown by the witness. Does:
     ///      every check of the pending kind again, now; then executes it. If a check fails, APPROVE is refused with
     ///      that code and the pending event ends.
-    function approve(Store storage s, Act memory act, CustodyEvent memory e, bytes calldata witness) internal returns (uint256) {
+    function approve(Store storage s, Act memory act, CustodyEvent memory e, bytes calldata witness)
+        internal
+        returns (uint256)
+    {
         if (!act.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
         Pending memory pending = s.pendingAt(e.reference_);
         if (pending.kind == 0) return Outcomes.NOT_PENDING;
@@ -47,7 +51,10 @@ library ApprovalRules {
     }
 
     /// @dev CANCEL of an own pending event. Who: its poster. Does: ends it.
-    function cancelPending(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+    function cancelPending(Store storage s, Act memory act, CustodyEvent memory e)
+        internal
+        returns (uint256)
+    {
         Pending memory pending = s.pendingAt(e.reference_);
         if (pending.kind == 0) return Outcomes.NOT_PENDING;
         if (pending.participant != act.participant) return Outcomes.NOT_POSTER;
@@ -59,7 +66,10 @@ library ApprovalRules {
     /// @dev CORRECT. Who: the original poster, or customs. Needs: the event, shown with its signature by the
     ///      witness, and taken by this ledger; units, where named, are the original's. Does: nothing; it is evidence
     ///      for index and tracer.
-    function correct(Store storage s, Act memory act, CustodyEvent memory e, bytes calldata witness) internal returns (uint256) {
+    function correct(Store storage s, Act memory act, CustodyEvent memory e, bytes calldata witness)
+        internal
+        returns (uint256)
+    {
         (bool ok, CustodyEvent memory original, bytes memory signature) = EventHash.signedEventIn(witness);
         if (!ok || act.digest(original) != e.reference_) return Outcomes.WITNESS_MISMATCH;
         (address signer, ECDSA.RecoverError error_,) = ECDSA.tryRecover(e.reference_, signature);
@@ -73,7 +83,11 @@ library ApprovalRules {
     }
 
     /// @dev The checks of a pending kind, as of now and for its poster.
-    function _checkPending(Store storage s, Act memory poster, CustodyEvent memory e) private view returns (uint256) {
+    function _checkPending(Store storage s, Act memory poster, CustodyEvent memory e)
+        private
+        view
+        returns (uint256)
+    {
         if (poster.participantAt(poster.participant).suspended) return Outcomes.PARTICIPANT_SUSPENDED;
         return BookRules.checkOpening(s, poster, e);
     }
@@ -83,7 +97,11 @@ library ApprovalRules {
     }
 
     /// @dev The poster of a pending event with its roles of now.
-    function _posterOf(Act memory act, bytes32 id, Pending memory pending) private view returns (Act memory poster) {
+    function _posterOf(Act memory act, bytes32 id, Pending memory pending)
+        private
+        view
+        returns (Act memory poster)
+    {
         Participant memory holder = act.participantAt(pending.participant);
         poster.id = id;
         poster.domain = act.domain;

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {LineRules} from "./LineRules.sol";
-import {Book} from "./IParticipants.sol";
 import {Act, ActLib} from "./Act.sol";
-import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {LineRules} from "./LineRules.sol";
+import {Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
-    Balances, BookOptions, Kinds, LineRoles, Origins, Outcomes, Roles, Things, UnitStatuses
+    Balances,
+    BookOptions,
+    Kinds,
+    LineRoles,
+    Origins,
+    Outcomes,
+    Roles,
+    Things,
+    UnitStatuses
 } from "./Vocabulary.sol";
 import {LotWord, UnitWord} from "./Words.sol";
 
@@ -20,7 +27,10 @@ library BookRules {
     using UnitWord for uint256;
 
     /// @dev OPENING, when posted: every check, then it waits for customs.
-    function proposeOpening(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+    function proposeOpening(Store storage s, Act memory act, CustodyEvent memory e)
+        internal
+        returns (uint256)
+    {
         uint256 fault = checkOpening(s, act, e);
         if (fault != Outcomes.RECORDED) return fault;
         act.tell(e, Outcomes.PENDING);
@@ -29,7 +39,11 @@ library BookRules {
     }
 
     /// @dev OPENING. Who: owner. Needs: the book's opening still open; new lots.
-    function checkOpening(Store storage s, Act memory poster, CustodyEvent memory e) internal view returns (uint256) {
+    function checkOpening(Store storage s, Act memory poster, CustodyEvent memory e)
+        internal
+        view
+        returns (uint256)
+    {
         uint256 fault = poster.checkOwner(e.book);
         if (fault != Outcomes.RECORDED) return fault;
         if (!poster.bookAt(e.book).openingOpen) return Outcomes.OPENING_CLOSED;
@@ -54,10 +68,15 @@ library BookRules {
     /// @dev RECEIVE_FACTORY. Who: owner and declarant in one. Needs: a receive line, cleared, enough left, same
     ///      material; what it came in, where named, free and in the owner's custody. Does: a new imported lot,
     ///      raw = q; drawn += q.
-    function receiveFactory(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+    function receiveFactory(Store storage s, Act memory act, CustodyEvent memory e)
+        internal
+        returns (uint256)
+    {
         (uint256 fault, uint256 made, uint256 vehicle) = _partsOf(e);
         if (fault == Outcomes.RECORDED) fault = act.checkOwner(e.book);
-        if (fault == Outcomes.RECORDED) fault = s.checkLine(e.reference_, LineRoles.RECEIVE, act.participant);
+        if (fault == Outcomes.RECORDED) {
+            fault = s.checkLine(e.reference_, LineRoles.RECEIVE, act.participant);
+        }
         if (fault != Outcomes.RECORDED) return fault;
         bool hasVehicle = vehicle < e.lines.length;
         if (!hasVehicle && act.bookAt(e.book).options & BookOptions.NAME_CONTAINER != 0) {
@@ -78,7 +97,10 @@ library BookRules {
 
     /// @dev RECEIVE_DOMESTIC. Who: owner. Needs: a document, which the commitment binds. Does: new domestic lots,
     ///      raw = q.
-    function receiveDomestic(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+    function receiveDomestic(Store storage s, Act memory act, CustodyEvent memory e)
+        internal
+        returns (uint256)
+    {
         uint256 fault = act.checkOwner(e.book);
         if (fault != Outcomes.RECORDED) return fault;
         for (uint256 i = 0; i < e.lines.length; ++i) {
@@ -144,7 +166,9 @@ library BookRules {
         uint256 lineCount = e.lines.length;
         made = e.lines[0].role == LineRoles.OUTPUT ? 0 : 1;
         vehicle = lineCount == 1 ? lineCount : 1 - made;
-        if (made >= lineCount || e.lines[made].role != LineRoles.OUTPUT) return (Outcomes.LINES_MISSING, 0, 0);
+        if (made >= lineCount || e.lines[made].role != LineRoles.OUTPUT) {
+            return (Outcomes.LINES_MISSING, 0, 0);
+        }
         if (vehicle < lineCount && e.lines[vehicle].role == LineRoles.OUTPUT) {
             return (Outcomes.FIELD_NOT_ALLOWED, 0, 0);
         }

@@ -23,7 +23,8 @@ import {LotWord} from "./Words.sol";
 /// @notice Takes signed events in batches from admitted gateways, refuses what is impossible or not allowed, and
 ///         logs every act with its outcome.
 /// @dev The way of an event: (1) whose signature, (2) nonce used once, (3) key's window, deadline, time, (4) form,
-///      (5) suspension, (6) the row of its kind, in CustodyRules, LineRules, BookRules, LotRules, ApprovalRules.
+///      (5) suspension, (6) the row of its kind, in CustodyRules, LineRules, BookRules, LotRules, ApprovalRules;
+///      the rarer kinds by way of BookKinds, a library linked at deployment.
 ///      A fault in (1) or (2) means that the event is not taken. After that its nonce is burned and it has one
 ///      outcome, and the head of everything it names moves on, refused or not.
 ///      What always holds:
@@ -35,7 +36,8 @@ import {LotWord} from "./Words.sol";
 ///      6. A nonce is used at most once, so an event has at most one outcome, ever.
 ///      7. Nobody acts outside its key's window, while suspended, or without the role, at block time.
 ///      8. The head of a unit or line is the fold of the outcomes that named it.
-///      9. No proxy, no delegatecall, no owner: a new version is a new contract.
+///      9. No proxy, no owner, no delegatecall but to the library whose address stands in the code: a new version
+///         is a new contract.
 contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     using ActLib for Act;
     using LotWord for uint256;
@@ -71,7 +73,8 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     /// @inheritdoc ICustodyLedger
     function record(SignedEvent[] calldata batch) external restricted returns (uint16[] memory outcomes) {
         outcomes = new uint16[](batch.length);
-        Standing[] memory cache = new Standing[](batch.length < KEYS_CACHED_MAX ? batch.length : KEYS_CACHED_MAX);
+        Standing[] memory cache =
+            new Standing[](batch.length < KEYS_CACHED_MAX ? batch.length : KEYS_CACHED_MAX);
         for (uint256 i = 0; i < batch.length; ++i) {
             outcomes[i] = uint16(_take(batch[i], cache));
         }
@@ -152,7 +155,9 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         });
         uint256 outcome = _checkSignerAndTime(standing.key, e);
         if (outcome == Outcomes.RECORDED) outcome = Format.fault(e);
-        if (outcome == Outcomes.RECORDED && standing.holder.suspended) outcome = Outcomes.PARTICIPANT_SUSPENDED;
+        if (outcome == Outcomes.RECORDED && standing.holder.suspended) {
+            outcome = Outcomes.PARTICIPANT_SUSPENDED;
+        }
         if (outcome == Outcomes.RECORDED) outcome = _judge(act, e, signed.witness);
         if (outcome & Outcomes.TOLD != 0) {
             outcome ^= Outcomes.TOLD;
@@ -185,14 +190,20 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         if (kind == Kinds.ELIGIBLE || kind == Kinds.REVOKE) return CustodyRules.eligible(_store, act, e);
         if (kind == Kinds.GATE_OUT) return CustodyRules.gateOut(_store, act, e);
         if (kind == Kinds.CLOSE) return CustodyRules.close(_store, act, e);
-        if (kind == Kinds.ISSUE_PROD || kind == Kinds.RETURN_PROD) return LotRules.issueOrReturn(_store, act, e);
+        if (kind == Kinds.ISSUE_PROD || kind == Kinds.RETURN_PROD) {
+            return LotRules.issueOrReturn(_store, act, e);
+        }
         if (kind == Kinds.EXPORT_LOAD) return LineRules.exportLoad(_store, act, e);
         if (kind == Kinds.EXIT_CONFIRM) return LineRules.exitConfirm(_store, act, e);
         return BookKinds.judge(_store, act, e, witness);
     }
 
     /// @dev What the register says of a key; asked once a batch, since it cannot change within a transaction.
-    function _standingOf(address signer, Standing[] memory cache) private view returns (Standing memory standing) {
+    function _standingOf(address signer, Standing[] memory cache)
+        private
+        view
+        returns (Standing memory standing)
+    {
         uint256 i = 0;
         for (; i < cache.length && cache[i].signer != address(0); ++i) {
             if (cache[i].signer == signer) return cache[i];

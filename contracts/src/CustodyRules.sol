@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Facility, Participant} from "./IParticipants.sol";
 import {Act, ActLib} from "./Act.sol";
+import {Facility, Participant} from "./IParticipants.sol";
 import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
-    Balances, Kinds, LineRoles, LineStatuses, Outcomes, Roles, Things, UnitStatuses
+    Balances,
+    Kinds,
+    LineRoles,
+    LineStatuses,
+    Outcomes,
+    Roles,
+    Things,
+    UnitStatuses
 } from "./Vocabulary.sol";
 import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
@@ -29,7 +36,7 @@ library CustodyRules {
     function arrive(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         Facility memory place = act.facilityAt(e.facility);
         if (place.operator == 0) return Outcomes.UNKNOWN_FACILITY;
-        if (!act.has(Roles.CARRIER) && place.operator != act.participant) return Outcomes.ROLE_MISSING;
+        if (!act.has(Roles.CARRIER) && place.operator != act.participant) return Outcomes.NOT_OPERATOR;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             if (s.exists(e.lines[i].unit)) return Outcomes.UNIT_EXISTS;
             if (!place.supervised && e.lines[i].role != LineRoles.EMPTY_CONTAINER) {
@@ -224,7 +231,11 @@ library CustodyRules {
     // ---- parts of the rows above ------------------------------------------------------------------------------
 
     /// @dev The stored word is under exactly this offer, and the offer has not expired.
-    function _checkOffer(Store storage s, bytes32 unit, uint256 word, bytes32 offerId) private view returns (uint256) {
+    function _checkOffer(Store storage s, bytes32 unit, uint256 word, bytes32 offerId)
+        private
+        view
+        returns (uint256)
+    {
         uint256 fault = s.checkOpen(unit, word);
         if (fault != Outcomes.RECORDED) return fault;
         if (word.offeree() == 0) return Outcomes.NO_OPEN_OFFER;

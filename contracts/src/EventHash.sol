@@ -33,8 +33,18 @@ library EventHash {
         }
         return keccak256(
             abi.encode(
-                EVENT_TYPEHASH, e.kind, e.step, keccak256(abi.encodePacked(hashes)), e.counterparty, e.facility,
-                e.book, e.reference_, e.occurredAt, e.deadline, e.nonce, e.commitment
+                EVENT_TYPEHASH,
+                e.kind,
+                e.step,
+                keccak256(abi.encodePacked(hashes)),
+                e.counterparty,
+                e.facility,
+                e.book,
+                e.reference_,
+                e.occurredAt,
+                e.deadline,
+                e.nonce,
+                e.commitment
             )
         );
     }
@@ -53,7 +63,9 @@ library EventHash {
         returns (bool ok, CustodyEvent memory e, bytes memory signature)
     {
         (uint256 start, uint256 end) = _measure(witness);
-        if (start != 64 || witness.length < end + 32 || _word(witness, 1) != end) return (false, e, signature);
+        if (start != 64 || witness.length < end + 32 || _word(witness, 1) != end) {
+            return (false, e, signature);
+        }
         uint256 size = _word(witness, end / 32);
         ok = size <= witness.length && end + 32 + (size + 31) / 32 * 32 == witness.length;
         if (ok) (e, signature) = abi.decode(witness, (CustodyEvent, bytes));
@@ -82,7 +94,11 @@ library EventHash {
 
     /// @dev None of `count` words from `first` on has bits above its type. `bits` has a byte for each, low first:
     ///      the width of its type, 0 for the full 256.
-    function _fits(bytes calldata witness, uint256 first, uint256 count, uint256 bits) private pure returns (bool) {
+    function _fits(bytes calldata witness, uint256 first, uint256 count, uint256 bits)
+        private
+        pure
+        returns (bool)
+    {
         for (uint256 i = 0; i < count; ++i) {
             uint256 width = (bits >> (8 * i)) & 0xff;
             if (width != 0 && _word(witness, first + i) >> width != 0) return false;

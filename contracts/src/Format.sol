@@ -66,7 +66,9 @@ library Format {
         uint256 rule = _ruleOf(e.kind, lines.length);
         if (rule == 0) return Outcomes.KIND_NOT_AVAILABLE;
         if (lines.length < uint8(rule >> 8)) return Outcomes.LINES_MISSING;
-        if (lines.length > uint8(rule >> 16) || _fieldsOf(e) & ~rule & 0xff != 0) return Outcomes.FIELD_NOT_ALLOWED;
+        if (lines.length > uint8(rule >> 16) || _fieldsOf(e) & ~rule & 0xff != 0) {
+            return Outcomes.FIELD_NOT_ALLOWED;
+        }
         if (uint48(rule >> 32) == FREE) return Outcomes.RECORDED;
         if (lines.length != 0 && lines[0].unit == 0 && e.kind != Kinds.COUNT) return Outcomes.LINES_MISSING;
         for (uint256 i = 0; i < lines.length; ++i) {
@@ -92,7 +94,8 @@ library Format {
         if (line.balance > Balances.LOADED || (shape >> (32 + uint256(line.balance))) & 1 == 0) {
             return Outcomes.WRONG_BALANCE;
         }
-        bool says = (line.quantity != 0 && shape & QUANTITY == 0) || (line.material != 0 && shape & MATERIAL == 0);
+        bool says =
+            (line.quantity != 0 && shape & QUANTITY == 0) || (line.material != 0 && shape & MATERIAL == 0);
         return says ? Outcomes.FIELD_NOT_ALLOWED : Outcomes.RECORDED;
     }
 
@@ -103,7 +106,9 @@ library Format {
         if (kind == Kinds.CORRECT) return REFERENCE | ANY | SHAPE * FREE;
         if (kind == Kinds.ARRIVE) return FACILITY | SOME | SHAPE * (VEHICLE | EMPTY_CONTAINER | NO_BALANCE);
         if (kind == Kinds.OFFER) return COUNTERPARTY | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
-        if (kind == Kinds.ACCEPT) return FACILITY | REFERENCE | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
+        if (kind == Kinds.ACCEPT) {
+            return FACILITY | REFERENCE | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
+        }
         if (kind == Kinds.REFUSE) return REFERENCE | SOME | SHAPE * UNIT_ONLY;
         if (kind == Kinds.CANCEL) return REFERENCE | ANY | SHAPE * UNIT_ONLY;
         if (kind >= Kinds.HOLD && kind <= Kinds.GATE_OUT) return SOME | SHAPE * UNIT_ONLY; // and between them
@@ -119,7 +124,9 @@ library Format {
             return BOOK | REFERENCE | MIN | 2 * MAX | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL)
                 | OR * (VEHICLE | NO_BALANCE);
         }
-        if (kind == Kinds.RECEIVE_DOMESTIC) return BOOK | SOME | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL);
+        if (kind == Kinds.RECEIVE_DOMESTIC) {
+            return BOOK | SOME | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL);
+        }
         if (kind == Kinds.SPLIT) {
             return TWO | SHAPE * (INPUT | NO_BALANCE) | OR * (OUTPUT | NO_BALANCE | STOCK | QUANTITY);
         }

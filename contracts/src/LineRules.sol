@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Book} from "./IParticipants.sol";
-import {DeclaredLine} from "./ICustodyLedger.sol";
 import {Act, ActLib} from "./Act.sol";
-import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {DeclaredLine} from "./ICustodyLedger.sol";
+import {LotRecord, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
-    Balances, BookOptions, Kinds, LineRoles, LineStatuses, Origins, Outcomes, Roles, Steps, Things
+    Balances,
+    BookOptions,
+    Kinds,
+    LineRoles,
+    LineStatuses,
+    Origins,
+    Outcomes,
+    Roles,
+    Steps,
+    Things
 } from "./Vocabulary.sol";
 import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
@@ -90,6 +98,7 @@ library LineRules {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             LotRecord storage lot = s.lotAt(line.unit);
+            // Fits: finished + loaded of a lot fits 64 bits, since finished grows only while nothing is loaded.
             uint256 more = lot.more.withLoaded(lot.more.loaded() + line.quantity);
             s.setLot(line.unit, _minus(lot, line), more);
             s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) + line.quantity);
@@ -219,8 +228,14 @@ library LineRules {
 
     /// @dev A change of purpose cites the line under which the goods came in; other lines cite none. A declarant
     ///      whom customs names must be known.
-    function _checkOriginal(Store storage s, Act memory act, CustodyEvent memory e) private view returns (uint256) {
-        if (e.counterparty != 0 && act.participantAt(e.counterparty).roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
+    function _checkOriginal(Store storage s, Act memory act, CustodyEvent memory e)
+        private
+        view
+        returns (uint256)
+    {
+        if (e.counterparty != 0 && act.participantAt(e.counterparty).roles == 0) {
+            return Outcomes.UNKNOWN_PARTICIPANT;
+        }
         if (e.lines[0].role != LineRoles.CHANGE_OF_PURPOSE) {
             return e.reference_ == 0 ? Outcomes.RECORDED : Outcomes.FIELD_NOT_ALLOWED;
         }
@@ -237,7 +252,7 @@ library LineRules {
         return enough ? Outcomes.RECORDED : Outcomes.NOT_ENOUGH;
     }
 
-    /// @dev As _checkAmount, and lot and line are of the same material.
+    /// @dev As checkAmount, and lot and line are of the same material.
     function _checkDraw(Store storage s, Line memory line, bytes32 drawnLine) private view returns (uint256) {
         if (s.lotAt(line.unit).material != s.lineAt(drawnLine).material) return Outcomes.WRONG_MATERIAL;
         return checkAmount(s, line);
@@ -249,7 +264,7 @@ library LineRules {
         return amounts.drawn() + quantity > amounts.quantity();
     }
 
-    /// @dev drawn += q, after _exceeds said no: so drawn <= quantity and fits 64 bits.
+    /// @dev drawn += q, after exceeds said no: so drawn <= quantity and fits 64 bits.
     function draw(Store storage s, bytes32 line, uint256 quantity) internal {
         uint256 amounts = s.lineAt(line).amounts;
         s.setLineAmounts(line, amounts.withDrawn(uint64(amounts.drawn() + quantity)));

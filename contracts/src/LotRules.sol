@@ -2,9 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
-import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
 import {BookRules} from "./BookRules.sol";
 import {LineRules} from "./LineRules.sol";
+import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Balances, Kinds, LineRoles, Origins, Outcomes, Things} from "./Vocabulary.sol";
 import {LotWord, UnitWord} from "./Words.sol";
@@ -98,7 +98,10 @@ library LotRules {
 
     /// @dev ISSUE_PROD, RETURN_PROD. Who: owner. Needs: raw >= q; wip >= q. Does: raw to wip; back, also under
     ///      hold. A sub-contractor may be custodian meanwhile.
-    function issueOrReturn(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+    function issueOrReturn(Store storage s, Act memory act, CustodyEvent memory e)
+        internal
+        returns (uint256)
+    {
         uint256 fault = act.checkOwner(e.book);
         if (fault != Outcomes.RECORDED) return fault;
         bool isIssue = e.kind == Kinds.ISSUE_PROD;
@@ -111,7 +114,9 @@ library LotRules {
             if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
             uint256 balances = s.lotAt(line.unit).balances;
             if (balances.amount(from) < line.quantity) return Outcomes.NOT_ENOUGH;
-            if (uint256(balances.amount(to)) + line.quantity > QUANTITY_MAX) return Outcomes.QUANTITY_OVERFLOW;
+            if (uint256(balances.amount(to)) + line.quantity > QUANTITY_MAX) {
+                return Outcomes.QUANTITY_OVERFLOW;
+            }
         }
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
@@ -182,7 +187,11 @@ library LotRules {
     }
 
     /// @dev Poster is custodian or owner of the lot, which is not under offer, not empty, with nothing loaded.
-    function _checkLotKeeper(Store storage s, Act memory act, bytes32 id, uint256 word) private view returns (uint256) {
+    function _checkLotKeeper(Store storage s, Act memory act, bytes32 id, uint256 word)
+        private
+        view
+        returns (uint256)
+    {
         LotRecord storage lot = s.lotAt(id);
         if (word.custodian() != act.participant && act.ownerOf(lot.more.book()) != act.participant) {
             return Outcomes.NOT_OWNER;
@@ -235,7 +244,11 @@ library LotRules {
     }
 
     /// @dev An output is new and, unless it is scrap, of another material than every input.
-    function _checkMade(Store storage s, CustodyEvent memory e, Line memory made) private view returns (uint256) {
+    function _checkMade(Store storage s, CustodyEvent memory e, Line memory made)
+        private
+        view
+        returns (uint256)
+    {
         uint256 fault = BookRules.checkNewLot(s, made);
         if (fault != Outcomes.RECORDED || made.role == LineRoles.SCRAP) return fault;
         for (uint256 i = 0; i < e.lines.length; ++i) {

@@ -281,7 +281,9 @@ contract Participants is AccessManaged, IParticipants {
         _checkNumber(book);
         _known(owner);
         Book memory before = _books[book];
-        if (before.owner != 0 && before.owner != owner) revert ParticipantsBookOwnerFixed(book, before.owner);
+        if (before.owner != 0 && before.owner != owner) {
+            revert ParticipantsBookOwnerFixed(book, before.owner);
+        }
         if (before.owner == owner && before.regime == regime && before.options == options) {
             revert ParticipantsUnchanged(book);
         }

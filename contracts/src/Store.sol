@@ -156,7 +156,7 @@ library StoreLib {
         return Outcomes.RECORDED;
     }
 
-    /// @dev As _checkOpen, and it is a container or cargo.
+    /// @dev As checkOpen, and it is a container or cargo.
     function checkOpenCargo(Store storage s, bytes32 unit, uint256 word) internal view returns (uint256) {
         uint256 fault = s.checkOpen(unit, word);
         if (fault != Outcomes.RECORDED) return fault;
@@ -172,7 +172,11 @@ library StoreLib {
 
     /// @dev The unit is a lot, of the event's book where it names one, not held (RETURN_PROD may act under hold),
     ///      not under offer and not empty.
-    function checkBookLot(Store storage s, bytes32 unit, CustodyEvent memory e) internal view returns (uint256) {
+    function checkBookLot(Store storage s, bytes32 unit, CustodyEvent memory e)
+        internal
+        view
+        returns (uint256)
+    {
         uint256 word = s.unitAt(unit);
         uint256 fault = s.checkOpen(unit, word);
         if (fault != Outcomes.RECORDED) return fault;
@@ -185,7 +189,11 @@ library StoreLib {
     }
 
     /// @dev The line can be drawn from, or exited against, by that declarant: right purpose, not held, cleared.
-    function checkLine(Store storage s, bytes32 id, uint8 purpose, uint32 declarant) internal view returns (uint256) {
+    function checkLine(Store storage s, bytes32 id, uint8 purpose, uint32 declarant)
+        internal
+        view
+        returns (uint256)
+    {
         uint256 state = s.lines[id].state;
         if (state == 0) return Outcomes.UNKNOWN_REFERENCE;
         if (state.purpose() != purpose) return Outcomes.WRONG_PURPOSE;

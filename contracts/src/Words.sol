@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Balances, Things, UnitStatuses} from "./Vocabulary.sol";
+import {Balances, UnitStatuses} from "./Vocabulary.sol";
 
 // Packed storage words, low bits first. The same words are logged; docs/formats/contracts.md has the layouts
 // for those who read logs without Solidity.
@@ -110,8 +110,9 @@ library UnitWord {
         returns (uint256)
     {
         uint256 seconds40 = expiry > EXPIRY_MAX ? EXPIRY_MAX : expiry;
-        return withoutOffer(word) | (uint256(offeree_) << 72) | (seconds40 << 96)
-            | ((uint256(offer) >> 184) << 184);
+        return
+            withoutOffer(word) | (uint256(offeree_) << 72) | (seconds40 << 96)
+                | ((uint256(offer) >> 184) << 184);
     }
 
     function withoutOffer(uint256 word) internal pure returns (uint256) {

@@ -1,0 +1,78 @@
+"""Run the forge tests of the contracts with the npm solc.
+
+Usage: python scripts/run_forge.py [--deep] [arguments for `forge test`]
+       python scripts/run_forge.py fmt [--check]
+
+Needs node, the npm packages (see scripts/compile_contracts.py) and forge: where CARGOLEDGER_FORGE says, in .tools/bin,
+among the npm packages, or on PATH. Exit status 3 and one line on standard error say that something is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import compile_contracts  # noqa: E402
+
+MISSING = 3
+WRAPPER = """#!/bin/sh
+# forge asks its compiler for --version and --standard-json; the npm solc answers through files, since it fails on
+# slow pipes.
+if [ "$1" = "--version" ]; then exec node {solc} --version; fi
+in=$(mktemp) && out=$(mktemp) || exit 1
+cat > "$in"
+node {solc} --standard-json < "$in" > "$out"
+status=$?
+sed -n '/^[{{]/,$p' "$out"
+rm -f "$in" "$out"
+exit $status
+"""
+
+
+def forge_binary(modules: Path) -> Path | None:
+    """The forge executable itself: the launcher of npm loses its exit status."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "")
+    packaged = modules / "@foundry-rs" / f"forge-{platform.system().lower()}-{machine}" / "bin" / "forge"
+    named = os.environ.get("CARGOLEDGER_FORGE") or shutil.which("forge")
+    places = [compile_contracts.REPOSITORY / ".tools" / "bin" / "forge", packaged]
+    if named:
+        places.insert(0 if "CARGOLEDGER_FORGE" in os.environ else 2, Path(named))
+    return next((x for x in places if x.is_file()), None)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status of forge, or MISSING."""
+    missing = compile_contracts.why_not()
+    modules = compile_contracts.node_modules()
+    forge = forge_binary(modules) if modules else None
+    if missing or modules is None or forge is None:
+        print(f"run_forge: {missing or 'forge is not installed, so its tests are skipped'}.", file=sys.stderr)
+        return MISSING
+    root = compile_contracts.CONTRACTS
+    environment = dict(os.environ)
+    if arguments[:1] == ["fmt"]:
+        command = [str(forge), "fmt", "--root", str(root), *arguments[1:], str(root / "src"), str(root / "test")]
+        return subprocess.run(command, env=environment, check=False).returncode
+    if arguments[:1] == ["--deep"]:
+        arguments = arguments[1:]
+        environment["FOUNDRY_PROFILE"] = "deep"
+    folder = root / "cache"
+    folder.mkdir(exist_ok=True)
+    wrapper = folder / "solc"
+    wrapper.write_text(WRAPPER.format(solc=modules.resolve() / "solc" / "solc.js"), encoding="utf-8")
+    wrapper.chmod(0o755)
+    command = [
+        str(forge), "test", "--root", str(root), "--use", str(wrapper), "--allow-paths", str(modules.resolve()),
+        "--remappings", f"@openzeppelin/contracts/={modules.resolve()}/@openzeppelin/contracts/", *arguments,
+    ]
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
