@@ -341,3 +341,25 @@ def test_file__malformed__is_refused(change: dict[str, Any], error: type[Excepti
 def test_file__no_strict_json__is_refused(data: bytes) -> None:
     with pytest.raises(InputError):
         EventBundle.from_bytes(data)
+
+
+# the published example
+
+VECTORS = Path(__file__).resolve().parents[3] / "docs" / "formats" / "vectors"
+
+
+def test_vector__published_proof__still_verifies() -> None:
+    bundle = EventBundle.from_bytes((VECTORS / "event-proof.json").read_bytes())
+    trust = TrustRoot.from_json(json.loads((VECTORS / "trust-root.json").read_text("utf-8")))
+    report = verify_bundle(bundle, trust)
+    assert [s.verdict for s in report.steps] == [VERIFIED] * 7 + [NOT_SHOWN] + [VERIFIED] * 2
+    assert bundle.to_bytes() == (VECTORS / "event-proof.json").read_bytes()
+
+
+def test_document__trie_example__is_what_the_code_gives() -> None:
+    from ledger.proofs.tries import ordered_trie_root, prove_ordered
+
+    text = (VECTORS.parent / "proofs.md").read_text("utf-8")
+    items = [b"\xc0", b"one", b"two" * 20]
+    for part in (ordered_trie_root(items), *prove_ordered(items, 2)):
+        assert part.hex() in text
