@@ -179,6 +179,7 @@ class Story:
     by_epcis_id: dict[str, bytes] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     minute: int = 0
+    step_s: int = 60
 
     def register(self) -> None:
         for number, name in NAMES.items():
@@ -194,7 +195,7 @@ class Story:
 
     def document(self, poster: int, kind: Kind | None, name: str, **fields: Any) -> dict[str, Any]:
         self.minute += 1
-        moment = datetime.fromtimestamp(START_S + 60 * self.minute, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = datetime.fromtimestamp(START_S + self.step_s * self.minute, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         made: dict[str, Any] = {
             "@context": ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"cl": "urn:cargoledger:v1:"}],
             "eventID": f"https://{NAMES[poster]}.example/{name}", "type": "ObjectEvent", "eventTime": moment,
