@@ -58,7 +58,8 @@ class U64(TypeDecorator[Any]):
             return Decimal(number)
         return number if number <= _SQLITE_INTEGER_MAX else f"{number:020d}"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - signature of SQLAlchemy
+    def process_result_value(self, value: Any,
+                             dialect: Dialect) -> Any:  # noqa: ARG002 - signature of SQLAlchemy
         """SQL to Python."""
         return None if value is None else int(value)
 
@@ -68,6 +69,7 @@ class Micro(U64):
 
     cache_ok = True
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - signature of SQLAlchemy
+    def process_result_value(self, value: Any,
+                             dialect: Dialect) -> Any:  # noqa: ARG002 - signature of SQLAlchemy
         """SQL to Python."""
         return None if value is None else Decimal(int(value))

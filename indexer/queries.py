@@ -152,11 +152,10 @@ def find_event(session: Session, key: str) -> Event:
             raise ConflictError(f"several events begin with {key}.", remedy="Write more of the id.")
         if rows:
             return rows[0]
+    better = (col(Payload.is_correction), col(Payload.status) != "open", col(Event.outcome), col(Event.seq))
     row = session.exec(
         select(Event).join(Payload, col(Payload.event_id) == col(Event.event_id))
-        .where(Payload.epcis_event_id == key)
-        .order_by(col(Payload.is_correction), col(Payload.status) != "open", col(Event.outcome), col(Event.seq))
-        .limit(1)).first()
+        .where(Payload.epcis_event_id == key).order_by(*better).limit(1)).first()
     if row is None:
         raise NotFoundError(f"no event {key!r} is known here.")
     return row
