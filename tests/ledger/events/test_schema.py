@@ -100,6 +100,8 @@ FAULTY: dict[str, tuple[str, dict[str, Any]]] = {
     "offset without colon": wrong("/eventTimeZoneOffset", eventTimeZoneOffset="+0700"),
     "offset of 15 hours": wrong("/eventTimeZoneOffset", eventTimeZoneOffset="+15:00"),
     "offset with a newline": wrong("/eventTimeZoneOffset", eventTimeZoneOffset="+07:00\n"),
+    "time with a line break": wrong("/eventTime", eventTime="2025-03-01T08:00:00Z\n"),
+    "eventID with a line break": wrong("/eventID", eventID="urn:uuid:1\n"),
     "eventID no URI": wrong("/eventID", eventID="event 1"),
     "bare unknown field": wrong("/colour", colour="red"),
     "field with a broken prefix": wrong("/:x", **{":x": 1}),
