@@ -200,6 +200,7 @@ class _Reader:
     events: list[Event] = field(default_factory=list)
     descriptions: dict[str, str] = field(default_factory=dict)
     _things: dict[str, Thing] = field(default_factory=dict)
+    _line_units: set[str] = field(default_factory=set)
     _materials: dict[str, tuple[str, str]] = field(default_factory=dict)
     _goods: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -244,6 +245,7 @@ class _Reader:
                     line = replace(line, cleared=point(clear.occurred_at_ms), cleared_by=clear.event_id)
             self.lines[line.key] = line
             self._goods[row.line] = (line.code, line.uom)
+            self._line_units.add(row.line)
 
     def _line(self, row: m.LineState, said: m.DeclarationLine | None) -> DeclarationLine:
         code, uom = self.material(row.material)
@@ -348,7 +350,8 @@ class _Reader:
         recorded = approval or row
         kind = Kind[row.kind]
         reference = "" if row.reference == _ZERO else row.reference
-        line = self.names.unit(reference) if reference and self.names.unit_type(reference) == "line" else ""
+        named = reference in self._line_units or self.names.unit_type(reference) == "line"
+        line = self.names.unit(reference) if reference and named else ""
         return Event(
             id=row.event_id,
             seq=recorded.seq,

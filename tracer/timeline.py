@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, exists, not_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from indexer import models as m
@@ -76,7 +76,8 @@ def timeline(session: Session, unit: str, directory: Directory, offset: str = "+
     """
     naming = select(col(m.EventLine.event_id)).where(col(m.EventLine.unit) == unit)
     line_here = and_(col(m.EventLine.event_id) == col(m.Event.event_id), col(m.EventLine.unit) == unit)
-    nameless = not_(exists().where(col(m.EventLine.event_id) == col(m.Event.event_id)))
+    any_line = aliased(m.EventLine)
+    nameless = not_(exists().where(col(any_line.event_id) == col(m.Event.event_id)))
     about = or_(col(m.Event.event_id).in_(naming), col(m.Event.reference) == unit,
                 and_(col(m.Event.reference).in_(naming), nameless))
     rows = session.execute(

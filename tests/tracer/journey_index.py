@@ -7,7 +7,7 @@ It stands in for ledger and indexer where a test is about what the tracer makes 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
@@ -100,15 +100,14 @@ class JourneyIndex:
     def session(self) -> Session:
         return Session(self.engine)
 
-    def post(self, poster: str, path: Path, outcomes: Mapping[str, Outcome] = {}) -> list[str]:
-        """Record the events of a document; `outcomes` by eventID says which were refused."""
-        posted = []
+    def post(self, documents: Iterable[tuple[str, Path]], outcomes: Mapping[str, Outcome]) -> None:
+        """Record the events of documents, (poster, path); `outcomes` by eventID says which were refused."""
         with self.engine.begin() as connection:
             rows = Rows(connection)
-            for event in _read(path):
-                posted.append(self._take(rows, poster, event, outcomes))
-                rows.flush()
-        return posted
+            for poster, path in documents:
+                for event in _read(path):
+                    self._take(rows, poster, event, outcomes)
+            rows.flush()
 
     def _take(self, rows: Rows, poster: str, event: dict[str, Any], outcomes: Mapping[str, Outcome]) -> str:
         meaning = self._interpret(poster, event)
@@ -256,10 +255,18 @@ class JourneyIndex:
 
 
 def journey(*faults: str, outcomes: Mapping[str, Outcome] = {}) -> JourneyIndex:
-    """The index after the whole story."""
+    """A fresh copy of the index after the whole story."""
+    original = _journey(faults, tuple(outcomes.items()))
+    copy = JourneyIndex()
+    with original.engine.connect() as source, copy.engine.connect() as target:
+        source.connection.driver_connection.backup(target.connection.driver_connection)  # type: ignore[union-attr]
+    return copy
+
+
+@cache
+def _journey(faults: tuple[str, ...], outcomes: tuple[tuple[str, Outcome], ...]) -> JourneyIndex:
     index = JourneyIndex()
-    for _, poster, path in story(*faults):
-        index.post(poster, path, outcomes)
+    index.post([(poster, path) for _, poster, path in story(*faults)], dict(outcomes))
     return index
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from ledger.errors import InputError, NotFoundError
-from ledger.vocabulary import Kind, LineRole, Outcome, Thing
+from ledger.vocabulary import Kind, LineRole, Outcome, Step, Thing
 from tracer.book import BookData, Event, Lot, Tolerances
 from tracer.check import check, examine
 from tracer.finding import Finding, schema
@@ -202,11 +202,23 @@ def test_clean_book__every_lot_split_and_merged__still_clean_with_the_same_forms
     assert settle(other).to_json() == settle(book).to_json()
 
 
-def test_refused_attempt__withdrawn_by_its_poster__stays_visible_as_info() -> None:
-    book, _ = next(f for f in FAULTS if f.name == "issued-twice-refused").inject(clean_book())
-    book = edit(book, lambda e: e.outcome == Outcome.NOT_ENOUGH, lambda e: replace(e, withdrawn_by="correct-1"))
-    # the uses that were recorded are evidence too, but the attempt is what was withdrawn
-    assert [f.rule for f in check(book)] == ["L1"]
+@pytest.mark.parametrize("name", ["issued-twice-refused", "phantom-export-refused", "gate-out-under-hold"])
+def test_refused_attempt__withdrawn_by_its_poster__stays_visible_as_info(name: str) -> None:
+    fault = next(f for f in FAULTS if f.name == name)
+    book, _ = fault.inject(clean_book())
+    assert {f.severity for f in check(book)} == {"critical"}
+    book = edit(book, lambda e: not e.recorded, lambda e: replace(e, withdrawn_by="correct-1"))
+    assert {f.rule for f in check(book)} == {fault.rule, *fault.companions}
+    assert {f.severity for f in check(book)} == {"info"}
+
+
+def test_refused_gate_out__withdrawn_but_seen_leaving__stays_critical() -> None:
+    book, _ = next(f for f in FAULTS if f.name == "gate-out-under-hold").inject(clean_book())
+    attempt = next(e for e in book.events if e.outcome == Outcome.HELD)
+    seen = replace(attempt, id="seen", kind=Kind.OBSERVE, step=Step.LEFT, outcome=Outcome.RECORDED, seals=())
+    book = edit(book, lambda e: e.id == attempt.id, lambda e: replace(e, withdrawn_by="correct-1"))
+    book = replace(book, events=(*book.events, seen))
+    assert [(f.rule, f.severity) for f in check(book, [rule("C1")])] == [("C1", "critical")]
 
 
 def test_not_evaluable__no_count_of_a_code__is_said_and_never_a_pass() -> None:

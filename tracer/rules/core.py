@@ -150,13 +150,19 @@ class Tally:
 
     def found(self, subject: Subject, severity: Severity, expected: str, observed: str, *,
               difference: str | None = None, uom: str = "", tolerance: Tolerance | None = None,
-              duty_at_risk: str | None = None, evidence: Iterable[Event] = (), explanation: str) -> None:
-        """A subject that fails the rule."""
+              duty_at_risk: str | None = None, evidence: Iterable[Event] = (), explanation: str,
+              firm: bool = False) -> None:
+        """A subject that fails the rule.
+
+        A refused attempt that its own poster took back is only `info`, unless `firm`: something happened all
+        the same.
+        """
         self.result.population += 1
         self.result.tested += 1
         self.result.failed += 1
         events = list({e.id: e for e in evidence}.values())
-        if events and all(e.withdrawn_by for e in events):
+        refused = [e for e in events if not e.recorded]
+        if refused and all(e.withdrawn_by for e in refused) and not firm:
             severity = "info"
             explanation += " The attempt was withdrawn by its poster."
         self.result.findings.append(self._finding(
@@ -176,11 +182,12 @@ class Tally:
         duty_at_risk: str | None = None,
         evidence: Iterable[Event] = (),
         explanation: str,
+        firm: bool = False,
     ) -> None:
         """`found` for two quantities."""
         self.found(subject, severity, micro_text(expected_micro), micro_text(observed_micro),
                    difference=micro_text(observed_micro - expected_micro), uom=uom, tolerance=tolerance,
-                   duty_at_risk=duty_at_risk, evidence=evidence, explanation=explanation)
+                   duty_at_risk=duty_at_risk, evidence=evidence, explanation=explanation, firm=firm)
 
     def times(self, subject: Subject, severity: Severity, expected: Span, observed: Span, *,
               evidence: Iterable[Event], explanation: str) -> None:

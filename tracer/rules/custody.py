@@ -78,7 +78,8 @@ def _report(
     tally: Tally, subject: Subject, severity: Severity, evidence: list[Event], explanation: str
 ) -> None:
     """A release without right: none is expected, one was seen."""
-    tally.amount(subject, severity, 0, MICRO, PIECE, evidence=evidence, explanation=explanation)
+    gone = any(e.kind == Kind.OBSERVE for e in evidence)
+    tally.amount(subject, severity, 0, MICRO, PIECE, evidence=evidence, explanation=explanation, firm=gone)
 
 
 def _released(facts: Facts, tally: Tally, subject: Subject, gate: Event, events: list[Event]) -> None:
