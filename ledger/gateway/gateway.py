@@ -43,7 +43,6 @@ from ledger.keys.signers import Signer, recover_address
 from ledger.limits import DEFAULT_LIMITS, Limits
 from ledger.vocabulary import Kind
 
-WINDOW_EVENTS = 1_000        # queued events looked at for one batch
 SEND_ATTEMPTS_MAX = 3        # batches abandoned in one flush because somebody else sent with our key
 TX_GAS_MAX = 16_000_000      # gas limit of a batch transaction
 RECEIPT_WAIT_S = 30.0
@@ -218,11 +217,15 @@ class Gateway:
                 os.close(descriptor)
 
     def _next_events(self) -> list[StoredEvent]:
-        now_s = self._clock()
-        batch = choose_batch(
-            self._outbox.queued(WINDOW_EVENTS), limits=self._limits, now_s=now_s,
-            reference_wait_s=self._reference_wait_s,
-            known=self._outbox.knows, find=self._outbox.find_queued)
+        now_s, window = self._clock(), 2 * self._limits.batch_events_max
+        while True:
+            queued = self._outbox.queued(window)
+            batch = choose_batch(
+                queued, limits=self._limits, now_s=now_s, reference_wait_s=self._reference_wait_s,
+                known=self._outbox.knows, find=self._outbox.find_queued)
+            if batch.chosen or len(queued) < window:
+                break
+            window *= 2  # nothing but waiting events in it: they hold nobody up, so look behind them
         if batch.waiting:
             self._outbox.note_waiting(batch.waiting, now_s)
         return self._outbox.events([event.seq for event in batch.chosen])

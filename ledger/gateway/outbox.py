@@ -18,7 +18,7 @@ from typing import Any
 
 from ledger.errors import ConflictError
 from ledger.events.model import CustodyEvent
-from ledger.gateway.batching import Queued
+from ledger.gateway.batching import SHOWS_WITNESS, Queued
 from ledger.gateway.store import Store
 from ledger.gateway.submission import EventStatus, SignedSubmission, StatusChange
 from ledger.vocabulary import Kind, Outcome
@@ -257,9 +257,13 @@ class Outbox:
 
     def _queued(self, row: sqlite3.Row) -> Queued:
         units = self._store.rows("SELECT unit FROM submission_unit WHERE seq=?", row["seq"])
-        return Queued(row["seq"], row["event_id"], Kind(row["kind"]), row["signer"],
-                      frozenset(u["unit"] for u in units), row["reference"], row["line_count"],
-                      len(row["witness"]), row["received_at_s"])
+        kind = Kind(row["kind"])
+        shown = (self._store.row("SELECT kind, line_count FROM submission WHERE event_id=?", row["reference"])
+                 if kind in SHOWS_WITNESS else None)
+        return Queued(row["seq"], row["event_id"], kind, row["signer"], frozenset(u["unit"] for u in units),
+                      row["reference"], row["line_count"], len(row["witness"]), row["received_at_s"],
+                      shown_kind=Kind(shown["kind"]) if shown else None,
+                      shown_line_count=shown["line_count"] if shown else 0)
 
 
 def may_be_renewed(status: str, outcome: str | None) -> bool:

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,17 +60,6 @@ def kill_points() -> list[tuple[str, int]]:
         box.gateway.flush()
     assert set(passed) == set(STEPS), "a step is not named here, or none comes by it"
     return [(step, nth) for step in STEPS for nth in range(1, passed.count(step) + 1)]
-
-
-@pytest.fixture
-def quick_path(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where there is one: kills do not need a disk, and syncs to one take most of the time."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder)
 
 
 def test_kill__at_every_step__rerun_ends_as_undisturbed(quick_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_flush__batches__stay_within_bytes_and_gas(tmp_path: Path) -> None:
     box.gateway.submit_all([submission(custody(Kind.OBSERVE, nonce=i)) for i in range(12)])
     box.gateway.flush()
     assert sum(box.chain.sizes) == 12 and max(box.chain.sizes) < 12
-    gas = bench(tmp_path / "gas", limits=Limits(batch_gas_max=500_000))
+    gas = bench(tmp_path / "gas", limits=Limits(batch_gas_max=400_000))
     gas.gateway.submit_all([submission(custody(Kind.ARRIVE, 1, 2, nonce=i)) for i in range(4)])
     gas.gateway.flush()
     assert gas.chain.sizes == [1, 1, 1, 1]
@@ -370,3 +370,20 @@ def test_witness__of_approve_and_correct__comes_from_the_gateways_own_records(bo
 
 def test_unit_ids__of_the_bench__differ() -> None:
     assert unit(1) != unit(2) and ANNA.address != BELA.address and NOW_S and CustodyEvent
+
+
+def test_flush__more_waiting_events_than_a_window_holds__others_still_go(tmp_path: Path) -> None:
+    box = bench(tmp_path, reference_wait_s=60, limits=Limits(batch_events_max=2))
+    waiting = [submission(custody(Kind.ACCEPT, 1, nonce=i, reference=bytes([i + 1]) * 32), BELA) for i in range(9)]
+    box.gateway.submit_all([*waiting, submission(custody(nonce=0))])
+    assert settled_labels(box.gateway.flush()) == [("urn:test:1:0", "recorded")]
+
+
+def test_submit__label_of_an_event_not_taken__other_content_still_conflicts(box: Bench) -> None:
+    box.gateway.submit(submission(custody(nonce=0), label="urn:a"))
+    box.gateway.submit(submission(custody(nonce=0), label="urn:b"))  # nonce used twice by its poster
+    assert settled_labels(box.gateway.flush()) == [("urn:a", "recorded"), ("urn:b", "not_taken:NONCE_USED")]
+    with pytest.raises(ConflictError):
+        box.gateway.submit(submission(custody(nonce=1), label="urn:b", content={"type": "Other"}))
+    box.gateway.submit(submission(custody(nonce=1), label="urn:b"))
+    assert settled_labels(box.gateway.flush()) == [("urn:b", "recorded")]
