@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import demo_story
@@ -69,7 +70,7 @@ class Result:
             "form16": forms["form16"],
             "head": self.head,
             "index_digest": self.index_digest,
-            "seconds": round(seconds, 1),
+            "seconds": Decimal(f"{seconds:.1f}"),
         }
 
 

@@ -51,16 +51,23 @@ class Story:
     planted: list[dict[str, Any]] = field(default_factory=list)
 
 
-def load(*, clean: bool, journey: Path = JOURNEY, foreign: Path = EXAMPLES / "epcis") -> Story:
+def load(
+    *,
+    clean: bool = False,
+    only: str = "",
+    journey: Path = JOURNEY,
+    foreign: Path = EXAMPLES / "epcis",
+) -> Story:
     """Read the folder.
 
     Args:
         clean: leave the irregularities out.
+        only: leave all irregularities out but the one of that name.
         journey: folder with journey.json.
         foreign: folder with documents of others, posted last; may be missing.
     """
     index = json.loads((journey / "journey.json").read_text("utf-8"))
-    planted = [] if clean else index["irregularities"]
+    planted = [f for f in index["irregularities"] if not clean and only in ("", f["name"])]
     paths = {d["file"]: (d["as"], journey / "documents" / d["file"]) for d in index["documents"]}
     for fault in planted:
         for file in fault["removes"]:
