@@ -201,10 +201,7 @@ def settlement_tables(view: dict[str, Any]) -> RenderableType:
             continue
         columns = [f"{c['label']}\n({c['number']})" if c["number"] else c["label"] for c in form["columns"]]
         rows = [
-            [
-                grouped(row[c["key"]] or "") if c["numeric"] else str(row[c["key"]] or "")
-                for c in form["columns"]
-            ]
+            [grouped(row[c["key"]] or "") if c["numeric"] else _cell(row[c["key"]]) for c in form["columns"]]
             for row in form["rows"]
         ]
         right = [i for i, c in enumerate(form["columns"]) if c["numeric"]]
@@ -212,6 +209,10 @@ def settlement_tables(view: dict[str, Any]) -> RenderableType:
     parts += [Text(f"missing: {what}", style="yellow") for what in view["missing"]]
     parts.append(findings_table({**view["report"], "period": period}))
     return Group(*parts)
+
+
+def _cell(value: Any) -> str:
+    return "\n".join(value) if isinstance(value, list) else str(value or "")
 
 
 def findings_table(view: dict[str, Any]) -> RenderableType:

@@ -97,7 +97,10 @@ def _query_names(dependant: Dependant) -> set[str]:
     return names
 
 
-HomeDep = Annotated["Home", Depends(home_of)]
+if TYPE_CHECKING:
+    HomeDep = Annotated[Home, Depends(home_of)]
+else:  # FastAPI evaluates annotations; it needs to know only that this one is handed in
+    HomeDep = Annotated[Any, Depends(home_of)]
 CallerDep = Annotated[Caller, Depends(caller_of)]
 SessionDep = Annotated[Session, Depends(session_of)]
 ReaderDep = Annotated[Reader, Depends(reader_of)]

@@ -23,7 +23,7 @@ from ledger.directory import ParticipantEntry
 from ledger.errors import AuthenticationError, CargoLedgerError, TooLargeError
 
 COOKIE = "cargoledger_session"
-PUBLIC_PATHS = frozenset({"/healthz", "/sign-in"})
+PUBLIC_PATHS = frozenset({"/healthz", "/sign-in", "/favicon.ico"})
 PUBLIC_PREFIXES = ("/static/",)
 PAGE_PATHS = frozenset({"/", "/sign-out", "/sign-in"})
 PAGE_PREFIXES = ("/view/", "/static/")

@@ -118,6 +118,13 @@ def answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> Respo
     return Response(dumps(body), body["status"], headers, media_type="application/problem+json")
 
 
+def _respond(request: Request, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """The body as problem+json, or as a page where a person asked for one."""
+    make_page = getattr(request.app.state, "problem_page", None)
+    page: Response | None = make_page(request, body) if make_page is not None else None
+    return page if page is not None else answer(body, headers)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the app answer in the one shape."""
 
@@ -125,27 +132,28 @@ def install(app: FastAPI) -> None:
     async def own(request: Request, fault: CargoLedgerError) -> Response:
         if status_of(fault) >= 500:
             log.error("%s %s: %s %s", request.method, request.url.path, fault.code, fault)
-        return answer(problem_of(fault))
+        return _respond(request, problem_of(fault))
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_: Request, fault: RequestValidationError) -> Response:
+    async def malformed(request: Request, fault: RequestValidationError) -> Response:
         faults = [
             {"detail": str(e["msg"]), "pointer": "/" + "/".join(str(p) for p in e["loc"])}
             for e in fault.errors()[:20]
         ]
         first = faults[0] if faults else {"detail": "the request is malformed.", "pointer": ""}
-        return answer(
+        return _respond(
+            request,
             problem(
                 400,
                 InputError.code,
                 f"{first['pointer'].rsplit('/', 1)[-1]}: {first['detail']}.",
                 pointer=first["pointer"],
                 faults=faults if len(faults) > 1 else None,
-            )
+            ),
         )
 
     @app.exception_handler(HTTPException)
-    async def plain(_: Request, fault: HTTPException) -> Response:
+    async def plain(request: Request, fault: HTTPException) -> Response:
         code = _HTTP_CODES.get(
             fault.status_code, InputError.code if fault.status_code < 500 else InvariantError.code
         )
@@ -153,9 +161,9 @@ def install(app: FastAPI) -> None:
             404: "there is nothing here, or nothing that you may see.",
             405: "this address does not take that method.",
         }.get(fault.status_code, str(fault.detail))
-        return answer(problem(fault.status_code, code, detail), dict(fault.headers or {}))
+        return _respond(request, problem(fault.status_code, code, detail), dict(fault.headers or {}))
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, fault: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=fault)
-        return answer(problem_of(InvariantError("unforeseen")))
+        return _respond(request, problem_of(InvariantError("unforeseen")))

@@ -111,7 +111,7 @@ def book_view(ask: Ask) -> dict[str, Any]:
         "period": {"from": first, "to": last},
         "tables": tables_of(settlement),
         "missing": settlement["missing"],
-        "findings": report["findings"],
+        "findings": _titled(report, report["findings"]),
         "notEvaluable": report["not_evaluable"],
         "rulePack": report["rule_pack"],
         "rules": report["rules"],
@@ -125,11 +125,18 @@ def findings_about(ask: Ask, unit: dict[str, Any]) -> list[dict[str, Any]]:
     report = examine(facts_of(ask.home, ask.session, entry, first, last))
     events = {row["eventId"] for row in unit["timeline"]}
     name = f"{unit['scope']}/{unit['number']}"
-    return [
+    found = [
         finding.to_json()
         for finding in report.findings
         if finding.subject_id in (name, unit["unit"]) or events & {e.id for e in finding.evidence}
     ]
+    return _titled(report.to_json(), found)
+
+
+def _titled(report: dict[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Findings with what their rule is called."""
+    titles = {rule["rule"]: rule["title"] for rule in report["rules"]}
+    return [{**finding, "title": titles.get(finding["rule"], "")} for finding in findings]
 
 
 def _period(ask: Ask, entry: BookEntry) -> tuple[str, str]:

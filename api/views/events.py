@@ -15,7 +15,7 @@ from indexer.models import ZERO_ID, Event, EventLine, Payload, PayloadReader
 from indexer.queries import answers_to, lines_of
 from ledger.directory import Directory
 from ledger.events.strict_json import parse_json
-from ledger.vocabulary import Outcome
+from ledger.vocabulary import Kind, Outcome, Step
 
 _IN_MAX = 500
 
@@ -57,7 +57,7 @@ def event_row(
         "seq": event.seq,
         "kind": event.kind,
         "step": event.step,
-        "title": kind_words(event.kind, event.step),
+        "title": _title(event, document),
         "outcome": {
             "code": event.outcome,
             "name": event.outcome_name,
@@ -85,6 +85,15 @@ def event_row(
     if with_epcis:
         row["epcis"] = document or None
     return row
+
+
+def _title(event: Event, document: dict[str, Any]) -> str:
+    """What the event is called; an observation without a finer step by the business step of its content."""
+    words = kind_words(event.kind, event.step)
+    step = text_of(document.get("bizStep")).rpartition(":")[2].rpartition("/")[2].rpartition("-")[2]
+    if event.kind == Kind.OBSERVE.name and event.step == Step.NONE.name and step:
+        return f"{words}: {step.replace('_', ' ')}"
+    return words
 
 
 def unit_row(line: EventLine, names: Names) -> dict[str, Any]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.words import grouped
+
 
 def _text(key: str, label: str, number: str = "") -> dict[str, Any]:
-    return {"key": key, "label": label, "number": number, "numeric": False}
+    style = "name" if "name" in key else "c"
+    return {"key": key, "label": label, "number": number, "numeric": False, "style": style}
 
 
 def _number(key: str, label: str, number: str = "") -> dict[str, Any]:
-    return {"key": key, "label": label, "number": number, "numeric": True}
+    return {"key": key, "label": label, "number": number, "numeric": True, "style": "n"}
 
 
 FORM15 = (
@@ -97,7 +100,7 @@ WIP = (
 def tables_of(settlement: dict[str, Any]) -> list[dict[str, Any]]:
     """Every form of a settlement as a table: heading, title, note, columns, rows."""
     exemption = [
-        {**row, "exports": ", ".join(f"{x['line']}: {x['quantity']}" for x in row["export_lines"])}
+        {**row, "exports": [f"{x['line']}: {grouped(x['quantity'])}" for x in row["export_lines"]]}
         for row in settlement["exemption"]
     ]
     return [

@@ -18,6 +18,7 @@ from indexer.lookups import Reader, readable, unit_for, visible_units
 from indexer.models import Event, UnitName
 from indexer.queries import position
 from ledger.errors import NotFoundError
+from ledger.vocabulary import Kind
 from tracer.trace import ask
 
 if TYPE_CHECKING:
@@ -64,10 +65,27 @@ def lineage_drawing(session: Session, home: Home, reader: Reader, unit: str) -> 
         return "", False
     subjects = {f"{answer['subject']['type']}:{answer['subject']['id']}" for answer in _answers(view)}
     scrap = {e["to"] for e in edges.values() if e["role"] == "SCRAP"}
+    arrows = _shortened(nodes, list(edges.values()))
     boxes = [_box(node, subjects, scrap) for node in nodes.values()]
-    arrows = [Edge(e["from"], e["to"], _amount(e)) for e in edges.values()]
     sealed = any(node["type"] == "sealed" for node in nodes.values())
     return draw(boxes, arrows, title=f"Lineage of {view['subject']['label']}"), sealed
+
+
+def _shortened(nodes: dict[str, dict[str, Any]], edges: list[dict[str, Any]]) -> list[Edge]:
+    """Arrows of the drawing; a split or merge becomes arrows itself and is taken out of `nodes`."""
+    arrows: list[Edge] = []
+    for name in [n for n, node in nodes.items() if node["label"] in (Kind.SPLIT.name, Kind.MERGE.name)]:
+        inward = [e for e in edges if e["to"] == name]
+        outward = [e for e in edges if e["from"] == name]
+        if not inward or not outward or (len(inward) > 1 and len(outward) > 1):
+            continue
+        for a in inward:
+            for b in outward:
+                amount = _amount(b if len(inward) == 1 else a) or _amount(a if len(inward) == 1 else b)
+                arrows.append(Edge(a["from"], b["to"], amount))
+        edges = [e for e in edges if name not in (e["from"], e["to"])]
+        del nodes[name]
+    return arrows + [Edge(e["from"], e["to"], _amount(e)) for e in edges]
 
 
 def _answers(view: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -17,15 +17,15 @@ import networkx as nx
 
 Point = tuple[float, float]
 
-NODE_WIDTH = 190
-NODE_HEIGHT = 62
-LAYER_GAP = 150
+NODE_WIDTH = 168
+NODE_HEIGHT = 60
+LAYER_GAP = 124
 PORT_GAP = 21
 ROW_GAP = 26
 MARGIN = 14
 SWEEPS = 4
-TITLE_CHARS_MAX = 23
-DETAIL_CHARS_MAX = 29
+TITLE_CHARS_MAX = 20
+DETAIL_CHARS_MAX = 26
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from api.http.deps import HomeDep, ReaderDep, SessionDep
-from api.http.gate import COOKIE
+from api.http.gate import COOKIE, is_page
 from api.views.books import Ask, book_view, books_for, findings_about
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_drawing
@@ -47,6 +47,7 @@ Text = Annotated[str, Query(max_length=300)]
 def install(app: FastAPI) -> None:
     """Put pages and their static files into the app."""
     app.include_router(router)
+    app.state.problem_page = problem_page
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
 
 
@@ -192,8 +193,10 @@ def book(
     )
 
 
-def problem_page(request: Request, body: dict[str, Any]) -> Response:
-    """An error as a page."""
+def problem_page(request: Request, body: dict[str, Any]) -> Response | None:
+    """An error as a page; None where the address is not a page."""
+    if not is_page(request.url.path) or request.url.path.startswith("/static/"):
+        return None
     home: Home = request.app.state.home
     return _page(
         request,
@@ -221,6 +224,7 @@ def _page(
             caller=getattr(request.state, "caller", None),
             ledger=home.settings.name,
             position=position(session) if session is not None else None,
+            q=values.pop("q", ""),
             **values,
         ),
         status,

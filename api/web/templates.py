@@ -12,6 +12,7 @@ from markupsafe import Markup
 from api.jsonio import dumps
 from api.views.names import iso_s, local
 from api.words import balance_words, grouped, kind_words
+from ledger.vocabulary import LineRole
 
 
 def render(template: str, **values: Any) -> str:
@@ -31,6 +32,23 @@ def when(moment: str | int, zone: str = "") -> str:
     if parsed is None:
         return text
     return f"{parsed.day} {parsed:%b %Y, %H:%M} ({zone_name(parsed)})"
+
+
+def when_after(moment: str, before: str, zone: str = "") -> str:
+    """A later time: the hour alone where it is the same day."""
+    later, earlier = local(moment, zone), local(before, zone)
+    if later is None or earlier is None or later.date() != earlier.date():
+        return when(moment, zone)
+    return f"{later:%H:%M}"
+
+
+def by_role(units: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Units of an event by their part in it: what went in before what came out."""
+    order = {role.name: int(role) for role in LineRole}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for unit in sorted(units, key=lambda u: (order.get(u["role"], 99), u["label"])):
+        groups.setdefault(unit["role"], []).append(unit)
+    return list(groups.items())
 
 
 def zone_name(moment: datetime) -> str:
@@ -53,7 +71,9 @@ def _make() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(when=when, grouped=grouped, words=words, kind_words=kind_words)
+    environment.filters.update(
+        when=when, when_after=when_after, by_role=by_role, grouped=grouped, words=words, kind_words=kind_words
+    )
     environment.globals["balance_words"] = balance_words()
     return environment
 
