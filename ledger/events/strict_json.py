@@ -86,11 +86,11 @@ def parse_json(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
             ]
         ) from fault
     except RecursionError as fault:
-        raise InvalidEventError([_too_deep("", limits)]) from fault
+        raise InvalidEventError([_too_deep(limits)]) from fault
     faults: list[Fault] = []
     _walk(value, "", 1, limits, faults)
     if faults:
-        raise InvalidEventError(faults)
+        raise InvalidEventError(dict.fromkeys(faults))
     return value
 
 
@@ -167,8 +167,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return repeated
 
 
-def _too_deep(place: str, limits: Limits) -> Fault:
-    return Fault(place, f"the document nests deeper than {limits.json_depth_max} levels.", "Flatten it.")
+def _too_deep(limits: Limits) -> Fault:
+    # Without a place: the library gives up by itself somewhere below, and where depends on the process.
+    return Fault("", f"the document nests deeper than {limits.json_depth_max} levels.", "Flatten it.")
 
 
 def _walk(value: Any, place: str, depth: int, limits: Limits, faults: list[Fault]) -> None:
@@ -180,7 +181,7 @@ def _walk(value: Any, place: str, depth: int, limits: Limits, faults: list[Fault
         faults.append(Fault(place, value.reason, value.remedy))
     elif isinstance(value, dict | list):
         if depth > limits.json_depth_max:
-            faults.append(_too_deep(place, limits))
+            faults.append(_too_deep(limits))
             return
         if isinstance(value, list):
             for i, item in enumerate(value):

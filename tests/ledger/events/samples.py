@@ -25,10 +25,10 @@ LINE_TYPE = "urn:cargoledger:btt:declaration-line"
 
 DIRECTORY = Directory(
     participants=[
-        ParticipantEntry(1, "carrier", "https://carrier.example/", "Carrier", Role.CARRIER),
-        ParticipantEntry(2, "terminal", "https://terminal.example/", "Terminal", Role.TERMINAL),
-        ParticipantEntry(3, "song-hong", "https://song-hong.example/", "Song Hong Garment", Role.PROCESSOR),
-        ParticipantEntry(4, "customs", "https://customs.example/", "Customs", Role.CUSTOMS),
+        ParticipantEntry(1, "carrier", "https://carrier.example/", "Carrier", Role.CARRIER, 255),
+        ParticipantEntry(2, "terminal", "https://terminal.example/", "Terminal", Role.TERMINAL, 255),
+        ParticipantEntry(3, "song-hong", "https://song-hong.example/", "Song Hong Garment", Role.PROCESSOR, 255),
+        ParticipantEntry(4, "customs", "https://customs.example/", "Customs", Role.CUSTOMS, 0),
     ],
     facilities=[
         FacilityEntry(1, "terminal-1", PORT, "Terminal 1", "terminal", True),

@@ -17,8 +17,29 @@ from ledger.events.model import ZERO32, Line
 from ledger.events.profile import Interpretation, interpret, is_customs, profile_schema
 from ledger.vocabulary import Balance, Kind, LineRole, Step
 from tests.ledger.events.samples import (
-    BOOK, BOX, BOXED, DECLARATION, DIRECTORY, ENTERPRISE_KEY, EVENT, FACTORY, LINE_URN, NETWORK_SECRET, NORM, PAPER, PORT,
-    amount, context, drawn, event, every_kind, handed, known_event, lot, lot_id, material,
+    BOOK,
+    BOX,
+    BOXED,
+    DECLARATION,
+    DIRECTORY,
+    ENTERPRISE_KEY,
+    EVENT,
+    FACTORY,
+    LINE_URN,
+    NETWORK_SECRET,
+    NORM,
+    PAPER,
+    PORT,
+    amount,
+    context,
+    drawn,
+    event,
+    every_kind,
+    handed,
+    known_event,
+    lot,
+    lot_id,
+    material,
 )
 
 KINDS = every_kind()
@@ -85,7 +106,7 @@ def test_every_kind__signed_fields__exactly_these(name: str) -> None:
 LINES: dict[str, dict[bytes, tuple[LineRole, Balance, int, bytes]]] = {
     "ARRIVE": {BOX_ID: (LineRole.CONTAINER, Balance.NONE, 0, ZERO32)},
     "OFFER": {BOX_ID: (LineRole.NONE, Balance.NONE, 0, ZERO32)},
-    "HOLD": {unit: (LineRole.NONE, Balance.NONE, 0, ZERO32) for unit in (BOX_ID, LINE_ID, lot_id("L1"))},
+    "HOLD": dict.fromkeys((BOX_ID, LINE_ID, lot_id("L1")), (LineRole.NONE, Balance.NONE, 0, ZERO32)),
     "DECLARE": {LINE_ID: (LineRole.RECEIVE, Balance.NONE, 16_000_000_000, FABRIC)},
     "CLEAR": {LINE_ID: (LineRole.NONE, Balance.NONE, 0, ZERO32)},
     "OPENING": {lot_id("L1"): (LineRole.IMPORTED, Balance.RAW, 10_500_000, FABRIC),
