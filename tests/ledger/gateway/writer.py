@@ -7,6 +7,7 @@ Acknowledged submissions are printed, one line each, unbuffered.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def poison(event):  # type: ignore[no-untyped-def]
     return event.nonce == POISON_NONCE
 
 
+@functools.cache
 def events(count: int):  # type: ignore[no-untyped-def]
     return [submission(custody(Kind.OBSERVE, 1, nonce=i)) for i in range(count)]
 
