@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.embedded import EmbeddedChain
-from ledger.chain.embedded.store import Store
+from ledger.chain.embedded.store import NodeSpace, Store
 from ledger.errors import InputError, InvariantError, NotFoundError, UnavailableError
 from ledger.proofs.tries import ordered_trie_root
 from tests.chain_fixtures import CHAIN_ID, NOW_S, ROOT, AccountSigner, Clock
@@ -338,3 +338,24 @@ def test_ledger__killed_many_times__keeps_what_it_acknowledged(tmp_path: Path) -
 def test_kill_test__ledger_that_commits_key_by_key__is_caught(tmp_path: Path) -> None:
     with pytest.raises((AssertionError, InvariantError, KeyError)):
         kill_and_check(tmp_path, rounds=60, seed=13, per_key=True)
+
+
+def test_node_space__pointer_that_moved_on_disk__is_read_again_and_a_hash_is_not() -> None:
+    disk = {b"head": b"1", b"\x01" * 32: b"node"}
+    asked: list[bytes] = []
+
+    def read(key: bytes) -> bytes | None:
+        asked.append(key)
+        return disk.get(key)
+
+    space = NodeSpace(read, {})
+    assert (space[b"head"], space[b"\x01" * 32]) == (b"1", b"node")
+    disk[b"head"] = b"2"  # another process made a block
+    assert (space[b"head"], space[b"\x01" * 32]) == (b"2", b"node")
+    assert asked.count(b"\x01" * 32) == 1
+    space[b"head"] = b"3"
+    assert space[b"head"] == b"3"
+    del space[b"head"]
+    assert b"head" not in space
+    space.discard()
+    assert space[b"head"] == b"2"

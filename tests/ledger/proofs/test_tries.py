@@ -121,3 +121,34 @@ def test_receipt__of_each_type__is_read_back(kind: int, status: int, gas: int) -
 def test_receipt__malformed__is_distrusted(encoded: bytes) -> None:
     with pytest.raises(TrustError):
         decode_receipt(encoded)
+
+
+def test_proof__value_of_a_shorter_key__proves_nothing_about_a_longer_one() -> None:
+    from trie import HexaryTrie
+
+    from ledger.proofs.tries import proof_nodes
+
+    trie = HexaryTrie({})
+    trie[b"\x81"] = b"the value of 81, long enough to be a node of its own"
+    nodes = proof_nodes(trie, b"\x81")
+    assert value_in_proof(trie.root_hash, b"\x81", nodes)
+    assert value_in_proof(trie.root_hash, b"\x81\x30", nodes) == b""
+    assert value_in_proof(trie.root_hash, b"\x82", nodes) == b""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_proof__random_tries_with_inner_values_and_small_nodes__each_key_and_absent_keys(seed: int) -> None:
+    import random
+
+    from trie import HexaryTrie
+
+    from ledger.proofs.tries import proof_nodes
+
+    chooser = random.Random(seed)
+    content = {chooser.randbytes(chooser.randint(1, 3)): chooser.randbytes(chooser.choice([1, 5, 40])) for _ in range(150)}
+    trie = HexaryTrie({})
+    for key, value in content.items():
+        trie[key] = value
+    absent = [chooser.randbytes(chooser.randint(1, 4)) for _ in range(150)]
+    for key in [*content, *absent]:
+        assert value_in_proof(trie.root_hash, key, proof_nodes(trie, key)) == content.get(key, b"")
