@@ -65,6 +65,8 @@ _HTTP_CODES = {404: NotFoundError.code, 413: TooLargeError.code, 401: Authentica
 class UnsupportedMediaError(InputError):
     """The body is of a type that the route does not take."""
 
+    code = "CL-INPUT-006"
+
 
 def status_of(fault: CargoLedgerError) -> int:
     """HTTP status of an error: by its root, as the style reference sets them."""
