@@ -71,6 +71,7 @@ class EmbeddedChain:
         self._store = Store(Path(path), read_only=read_only)
         self._write_lock = threading.Lock()
         self._broken: str | None = None
+        self._closed = False
         self._cache: dict[bytes, bytes] = {}
         self._space = NodeSpace(self._store.node, self._cache)
         try:
@@ -144,7 +145,7 @@ class EmbeddedChain:
         """Call data of a mined transaction, or None."""
         self._check_open()
         row = self._store.transaction(tx_hash)
-        return row.input if row else None
+        return bytes(LedgerVM.get_transaction_builder().decode(row.raw).data) if row else None
 
     def transaction_count(self, address: bytes) -> int:
         """Next nonce of an account."""
@@ -201,8 +202,9 @@ class EmbeddedChain:
     def close(self) -> None:
         """Close the file and let another process have it."""
         with self._write_lock:
-            if self._broken is None:
-                self._broken = "closed"
+            if not self._closed:
+                self._closed = True
+                self._broken = self._broken or "closed"
                 self._store.close()
 
     # making blocks
@@ -264,8 +266,7 @@ class EmbeddedChain:
             vm.set_block_transactions_and_withdrawals(vm.get_block(), filled, [transaction], receipts)).block
         self._engine.chaindb.persist_block(block)
         row = TransactionRow(
-            tx_hash, block.number, 0, raw, bytes(transaction.data), bytes(receipts[0].encode()),
-            block.header.gas_used)
+            tx_hash, block.number, 0, raw, bytes(receipts[0].encode()), block.header.gas_used)
         self._commit(block.header, [row], None)
 
     def _commit(self, header: Any, transactions: list[TransactionRow], meta: dict[str, str] | None) -> None:

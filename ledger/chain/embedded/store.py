@@ -33,7 +33,7 @@ _SCHEMA = (
     "CREATE TABLE block (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, rlp BLOB NOT NULL)",
     "CREATE TABLE transaction_row ("
     "hash BLOB NOT NULL UNIQUE, block INTEGER NOT NULL REFERENCES block, position INTEGER NOT NULL, "
-    "raw BLOB NOT NULL, input BLOB NOT NULL, receipt BLOB NOT NULL, gas_used INTEGER NOT NULL, "
+    "raw BLOB NOT NULL, receipt BLOB NOT NULL, gas_used INTEGER NOT NULL, "
     "UNIQUE (block, position))",
 )
 
@@ -55,7 +55,6 @@ class TransactionRow:
     block: int
     position: int
     raw: bytes
-    input: bytes
     receipt: bytes
     gas_used: int
 
@@ -173,13 +172,13 @@ class Store:
     def transactions(self, number: int) -> list[TransactionRow]:
         """The transactions of a block in order."""
         return [TransactionRow(*row) for row in self._fetch(
-            "SELECT hash, block, position, raw, input, receipt, gas_used FROM transaction_row"
+            "SELECT hash, block, position, raw, receipt, gas_used FROM transaction_row"
             " WHERE block = ? ORDER BY position", (number,))]
 
     def transaction(self, tx_hash: bytes) -> TransactionRow | None:
         """A mined transaction by its hash, or None."""
         rows = self._fetch(
-            "SELECT hash, block, position, raw, input, receipt, gas_used FROM transaction_row WHERE hash = ?",
+            "SELECT hash, block, position, raw, receipt, gas_used FROM transaction_row WHERE hash = ?",
             (tx_hash,))
         return TransactionRow(*rows[0]) if rows else None
 
@@ -221,8 +220,8 @@ class Store:
             sql.executemany("DELETE FROM node WHERE key = ?", [(k,) for k, v in nodes.items() if v is None])
             sql.execute("INSERT INTO block VALUES (?, ?, ?)", (block.number, block.hash, block.rlp))
             sql.executemany(
-                "INSERT INTO transaction_row VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(t.hash, t.block, t.position, t.raw, t.input, t.receipt, t.gas_used) for t in transactions])
+                "INSERT INTO transaction_row VALUES (?, ?, ?, ?, ?, ?)",
+                [(t.hash, t.block, t.position, t.raw, t.receipt, t.gas_used) for t in transactions])
             sql.executemany("INSERT INTO meta VALUES (?, ?)", list((meta or {}).items()))
 
 

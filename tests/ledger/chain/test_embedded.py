@@ -230,7 +230,7 @@ def test_disk__refuses_a_block__nothing_is_kept_and_the_ledger_stops(
             toy.poke(chain, ALICE, contract, 1)
     with pytest.raises(InvariantError):
         chain.head_number()
-    chain._store.close()
+    chain.close()
     chain = opened(tmp_path)
     check_whole(chain)
     toy.poke(chain, ALICE, contract, 1)
@@ -285,8 +285,8 @@ def commit_key_by_key(self, nodes, block, transactions, meta=None) -> None:  # t
         sql.execute("INSERT OR REPLACE INTO node VALUES (?, ?)", (key, value))
     for t in transactions:
         sql.execute(
-            "INSERT INTO transaction_row VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (t.hash, t.block, t.position, t.raw, t.input, t.receipt, t.gas_used))
+            "INSERT INTO transaction_row VALUES (?, ?, ?, ?, ?, ?)",
+            (t.hash, t.block, t.position, t.raw, t.receipt, t.gas_used))
     for name, value in (meta or {}).items():
         sql.execute("INSERT INTO meta VALUES (?, ?)", (name, value))
 
