@@ -240,7 +240,7 @@ class Gateway:
         self._store.failpoint("before-batch-saved")
         batch = self._outbox.save_batch(
             [e.seq for e in events], tx_hash=keccak(raw), sender=self._sender.address, nonce=nonce, raw=raw,
-            now_s=self._clock())
+            head_number=self.chain.head_number(), now_s=self._clock())
         self._store.failpoint("after-batch-saved")
         return batch
 
@@ -297,7 +297,7 @@ class Gateway:
             return False
         events = self._outbox.batch_events(batch)
         if receipt.status == 1:
-            outcomes = outcomes_of(events, receipt, self.chain, self.deployment)
+            outcomes = outcomes_of(events, receipt, self.chain, self.deployment, self._outbox.first_sent_at)
             self._store.failpoint("before-settled")
             self._outbox.settle(batch, outcomes, receipt.gas_used, self._clock())
             self._store.failpoint("after-settled")

@@ -167,13 +167,13 @@ class Outbox:
     # batches
 
     def save_batch(self, seqs: Sequence[int], *, tx_hash: bytes, sender: bytes, nonce: int, raw: bytes,
-                   now_s: int) -> StoredBatch:
+                   head_number: int, now_s: int) -> StoredBatch:
         """Put a signed batch and its membership on disk, before it is sent."""
         with self._store.transaction() as sql:
             number = sql.execute(
-                "INSERT INTO batch (tx_hash, sender, nonce, raw, event_count, state, made_at_s)"
-                " VALUES (?,?,?,?,?,'submitted',?)",
-                (tx_hash, sender, nonce, raw, len(seqs), now_s)).lastrowid
+                "INSERT INTO batch (tx_hash, sender, nonce, raw, event_count, state, made_at_s,"
+                " made_at_block) VALUES (?,?,?,?,?,'submitted',?,?)",
+                (tx_hash, sender, nonce, raw, len(seqs), now_s, head_number)).lastrowid
             for position, seq in enumerate(seqs):
                 self._change(sql, seq, "submitted", None, now_s, tx_hash=tx_hash)
                 sql.execute("UPDATE submission SET batch=?, batch_position=?, waiting_for=NULL WHERE seq=?",
@@ -191,6 +191,16 @@ class Outbox:
         rows = self._store.rows(
             "SELECT * FROM submission WHERE batch=? AND status='submitted' ORDER BY batch_position", batch.id)
         return [_stored(row) for row in rows]
+
+    def first_sent_at(self, seqs: Sequence[int]) -> int | None:
+        """The chain's head when the first batch with any of these events was made; None if there was none."""
+        found: list[int] = []
+        for seq in seqs:
+            row = self._store.row("SELECT min(b.made_at_block) AS n FROM status_change c JOIN batch b"
+                                  " ON b.tx_hash=c.tx_hash WHERE c.seq=?", seq)
+            if row is not None and row["n"] is not None:
+                found.append(row["n"])
+        return min(found, default=None)
 
     def requeue(self, batch: StoredBatch, state: str, note: str, now_s: int) -> None:
         """Close a batch that carried nothing and queue its events again."""

@@ -61,9 +61,11 @@ CREATE TABLE batch (
   event_count INTEGER NOT NULL,
   state TEXT NOT NULL,
   made_at_s INTEGER NOT NULL,
+  made_at_block INTEGER NOT NULL,
   gas_used INTEGER
 );
 CREATE INDEX batch_state ON batch (state);
+CREATE INDEX batch_tx_hash ON batch (tx_hash);
 CREATE TABLE payload (
   commitment BLOB PRIMARY KEY,
   sealed TEXT NOT NULL

@@ -9,6 +9,7 @@ changed.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,14 @@ Failpoint = Callable[[str], None]
 
 def no_failpoint(_name: str) -> None:
     """Nothing happens at any step."""
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Store:
@@ -50,7 +59,9 @@ class Store:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # sealed content and tokens' hashes are nobody else's business; -wal and -shm get the same mode
-            path.touch(mode=0o600, exist_ok=True)
+            if not path.exists():
+                path.touch(mode=0o600)
+                _sync_folder(path.parent)  # a file whose name is lost is lost
             self._connection = sqlite3.connect(path, timeout=BUSY_S_MAX, isolation_level=None,
                                                check_same_thread=False)
             self._connection.row_factory = sqlite3.Row
