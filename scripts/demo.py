@@ -144,12 +144,15 @@ def _offer_page(home: Home, out: Console) -> None:
     if answer.strip().lower() not in ("y", "yes"):
         return
     from api.http.server import bind, serve
+    from ledger.errors import UnavailableError
 
-    sockets, url = bind(home.settings.http_host, home.settings.http_port)
-    token, _ = home.issue_token("customs-bac-ninh", label="demo", valid_s=86_400, scopes=frozenset({"read"}))
-    out.print(
-        f"{url}\nSign in as the customs office of Bac Ninh with this token:\n{token}\nStop with Ctrl-C."
-    )
+    try:
+        sockets, url = bind(home.settings.http_host, home.settings.http_port)
+    except UnavailableError:  # the usual port is taken: any free one will do here
+        sockets, url = bind(home.settings.http_host, 0)
+    office = home.directory.participant("customs-bac-ninh")
+    token, _ = home.issue_token(office.id, label="demo", valid_s=86_400, scopes=frozenset({"read"}))
+    out.print(f"{url}\nSign in as {office.name} with this token:\n{token}\nStop with Ctrl-C.", soft_wrap=True)
     serve(home, sockets, url)
 
 

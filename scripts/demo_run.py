@@ -67,6 +67,7 @@ class Run:
         """
         postings = self.story.postings
         done = int(self._marker.get("settled", 0))
+        self._save()  # from here on the folder is ours, whenever the process dies
         self._tell("ledger", 0, 1)
         home = Home.create(self.folder, name=NAME, seed=SEED, clock=self.clock)
         try:
@@ -123,11 +124,8 @@ class Run:
     def _read_marker(self) -> dict[str, Any]:
         path = self.folder / MARKER
         if not path.exists():
-            if (
-                self.folder.is_dir()
-                and any(self.folder.iterdir())
-                and not (self.folder / "cargoledger.toml").exists()
-            ):
+            others = {p.name for p in self.folder.iterdir()} - {MARKER + ".new"}
+            if others:
                 raise ConflictError(
                     f"{self.folder} is not empty and no state of the demo.", remedy="Name another folder."
                 )

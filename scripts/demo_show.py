@@ -12,13 +12,13 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.render import findings_table, grouped, lineage_tree, settlement_tables, unit_panel, verification
+from api.cli.render import findings_table, lineage_tree, settlement_tables, unit_panel, verification
 from api.home import Home
 from api.proving import prove, verify
 from api.views.books import Ask, settlement_view
 from api.views.lineage import lineage_view
 from api.views.units import unit_view
-from api.words import kind_words, outcome_words
+from api.words import grouped, kind_words, outcome_words
 from indexer.lookups import HOLDER
 from indexer.models import Event
 
@@ -30,6 +30,7 @@ EXPORT_LOT = "thanh-lam-garment/JKT-2510-E"
 
 def show(home: Home, story: demo_story.Story, result: Result, console: Console) -> None:
     """Print everything in the order in which a newcomer asks."""
+    console.print(_opening(home, story))
     with home.session() as session:
         console.print(Rule("[bold]One container, from ship to factory"))
         console.print(unit_panel(unit_view(session, home.directory, HOLDER, CONTAINER, now_s=home.clock())))
@@ -49,7 +50,18 @@ def show(home: Home, story: demo_story.Story, result: Result, console: Console) 
         console.print(_planted(result))
     console.print(Rule("[bold]One event, proved to somebody who trusts nobody"))
     console.print(_proof(home, result))
-    console.print(_summary(result))
+    console.print(_summary(home, result))
+
+
+def _opening(home: Home, story: demo_story.Story) -> RenderableType:
+    """Where the reader is: whose year this is, and how many parties signed it."""
+    posters = len({posting.poster for posting in story.postings})
+    book = home.directory.book(story.book)
+    return Group(
+        Text(story.title, style="bold"),
+        f"{len(story.postings)} EPCIS documents of {posters} parties, each signed by its own, in order of time.",
+        f"The book: {book.name} ({book.regime}), {story.period[0]} to {story.period[1]}.",
+    )
 
 
 def _refused(home: Home, refused: list[tuple[Event, str]]) -> RenderableType:
@@ -89,7 +101,7 @@ def _proof(home: Home, result: Result) -> RenderableType:
     return verification(verify(prove(home, subject), home.trust_root()))
 
 
-def _summary(result: Result) -> RenderableType:
+def _summary(home: Home, result: Result) -> RenderableType:
     lines = [
         f"{grouped(str(result.posted))} events posted, {grouped(str(result.recorded))} recorded, "
         f"{sum(result.refused.values())} refused, {len(result.findings)} findings",
@@ -101,4 +113,9 @@ def _summary(result: Result) -> RenderableType:
         good = Text("The clean story: nothing refused, nothing found.", style="bold green")
     if not result.good:
         good = Text("This is not what the story expects.", style="bold red")
-    return Panel(Group(*lines, good), expand=False)
+    further = Text(
+        f"Ask further: cargoledger show {CONTAINER} --home {home.path}\n"
+        "(the folder stays if you start the demo with --state DIR). The story: examples/journey/README.md",
+        style="dim",
+    )
+    return Group(Panel(Group(*lines, good), expand=False), further)

@@ -138,10 +138,18 @@ def test_finished_state__asked_for_the_other_story__is_refused_with_a_remedy(ful
 
 
 def test_state__folder_of_something_else__is_left_alone(tmp_path):
-    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "thesis.txt").write_text("mine", "utf-8")
     done = run("--state", str(tmp_path))
     assert done.returncode == 2
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_state__home_of_somebody__is_left_alone(tmp_path):
+    (tmp_path / "cargoledger.toml").write_text('name = "hai-phong"\n', "utf-8")
+    done = run("--state", str(tmp_path))
+    assert done.returncode == 2
+    assert "no state of the demo" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["cargoledger.toml"]
 
 
 def test_output_for_people__without_terminal__shows_everything_and_asks_nothing(full):
@@ -216,7 +224,8 @@ def run_and_kill(state: Path, share: float, delay_s: float) -> int | None:
 def kill_again_and_again(state: Path, seed: int, kills: int) -> list[int]:
     """Kill the demo several times at random moments; where each run stood when it was killed."""
     chance = random.Random(seed)
-    shares = [-1.0, *sorted(chance.uniform(0, 0.9) for _ in range(kills - 1))]
+    setting_up = max(1, kills // 4)
+    shares = [-1.0] * setting_up + sorted(chance.uniform(0, 0.9) for _ in range(kills - setting_up))
     places = [run_and_kill(state, share, chance.uniform(0, 1.5)) for share in shares]
     return [place for place in places if place is not None]
 
