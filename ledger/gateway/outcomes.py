@@ -29,8 +29,8 @@ def outcomes_of(
     """The outcome of every event of a batch, as columns of the outbox.
 
     NONCE_USED may mean that this very event was recorded before: by a batch whose reply was lost, or through
-    another gateway. Then its first outcome is the one that counts. The search is one pass over a bounded number
-    of blocks, so that posting used nonces on purpose stops nobody.
+    another gateway. Then its first outcome is the one that counts. The search is one pass over a bounded
+    number of blocks, so that posting used nonces on purpose stops nobody.
 
     Raises:
         TrustError: the receipt says nothing about an event of the batch.
