@@ -98,6 +98,11 @@ class Evm:
         self._open(self.ledger, [selector(f"record({ABI_SIGNED_EVENT}[])")], ROLE_GATEWAY)
         self.grant(ROLE_REGISTRAR, AUTHORITY)
         self.grant(ROLE_GATEWAY, GATEWAY)
+        self.settle()
+
+    def settle(self) -> None:
+        """Take all that was done as done, as if blocks ago; snapshots from before are void."""
+        self._state.lock_changes()
 
     def _open(self, target: bytes, selectors: list[bytes], role: int) -> None:
         self.call(self.manager, "setTargetFunctionRole(address,bytes4[],uint64)", target, selectors, role)
@@ -116,7 +121,6 @@ class Evm:
         state = self._state
         state.execution_context._timestamp = self.now_s
         context = state.get_transaction_context_class()(gas_price=0, origin=message.sender)
-        state.lock_changes()  # storage reads count as a new transaction's
         run = state.computation_class.apply_create_message if create else state.computation_class.apply_message
         computation = run(state, message, context)
         self.gas_used = computation.get_gas_used()

@@ -1,0 +1,930 @@
+"""The rules of the ledger in plain Python, written from the event model and not from the contracts.
+
+`Oracle.take` judges one signed event as the contract must: same outcome, same state, same heads. Nothing here
+packs bits, hashes structs or knows the EVM; state is kept in ordinary objects. It is slow and meant to be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ledger.events.model import ZERO32, CustodyEvent, Line, event_id, fold_head
+from ledger.vocabulary import (
+    QUANTITY_MICRO_MAX,
+    Balance,
+    BookOption,
+    Kind,
+    LineRole,
+    LineStatus,
+    Origin,
+    Outcome,
+    Role,
+    Step,
+    Thing,
+    UnitStatus,
+)
+
+SKEW_S = 300
+NO_HOLD = 255
+FOREVER_S = 2**40 - 1
+STOCK = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP)
+
+
+@dataclass
+class Org:
+    """A participant."""
+
+    roles: Role
+    hold_bit: int = NO_HOLD
+    suspended: bool = False
+
+
+@dataclass
+class Key:
+    """A signer."""
+
+    org: int
+    valid_from: int = 0
+    valid_until: int = 2**64 - 1
+    revoked: bool = False
+
+
+@dataclass
+class Place:
+    """A facility."""
+
+    operator: int
+    supervised: bool
+
+
+@dataclass
+class Account:
+    """A book."""
+
+    owner: int
+    options: BookOption = BookOption(0)
+    opening_open: bool = True
+
+
+@dataclass
+class Offer:
+    """An offer as it was made; whether it still stands depends on the time."""
+
+    event: bytes
+    to: int
+    expiry: int
+
+
+@dataclass
+class Unit:
+    """A container, cargo or lot, as far as custody goes."""
+
+    thing: Thing
+    custodian: int
+    status: UnitStatus = UnitStatus.NONE
+    facility: int = 0
+    eligible: bool = False
+    empty: bool = False
+    holds: set[int] = field(default_factory=set)
+    offer: Offer | None = None
+
+
+@dataclass
+class Lot:
+    """What a lot is and has."""
+
+    material: bytes
+    book: int
+    origin: Origin
+    source: bytes
+    amounts: dict[Balance, int]
+    loaded: dict[bytes, int] = field(default_factory=dict)
+
+    def amount(self, balance: Balance) -> int:
+        return self.amounts.get(balance, 0)
+
+    @property
+    def loaded_total(self) -> int:
+        return sum(self.loaded.values())
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.amounts.values()) and self.loaded_total == 0
+
+    @property
+    def single(self) -> Balance | None:
+        """The one balance it has: what is short is not there; what is loaded spoils it."""
+        there = [b for b in STOCK if self.amount(b)]
+        return there[0] if len(there) == 1 and self.loaded_total == 0 else None
+
+
+@dataclass
+class Quota:
+    """A declaration line."""
+
+    declarant: int
+    purpose: LineRole
+    status: LineStatus
+    material: bytes
+    original: bytes
+    version: bytes
+    quantity: int
+    drawn: int = 0
+    exited: int = 0
+    holds: set[int] = field(default_factory=set)
+
+
+@dataclass
+class Waiting:
+    """A pending event."""
+
+    kind: Kind
+    org: int
+    signer: bytes
+    event: CustodyEvent
+
+
+class Refused(Exception):  # noqa: N818
+    """The act is impossible or not allowed."""
+
+    def __init__(self, code: Outcome) -> None:
+        super().__init__(code.name)
+        self.code = code
+
+
+def require(condition: bool, code: Outcome) -> None:
+    if not condition:
+        raise Refused(code)
+
+
+@dataclass
+class Poster:
+    """Who acts by which event."""
+
+    event_id: bytes
+    org: int
+    signer: bytes
+
+
+# Which fields an event may have, how many lines, and what its lines may say, by kind. From the plan of fields,
+# docs/formats/events.md: fields, fewest and most lines, and for each role the balances, and what may be set.
+_F, _B, _R, _C = "facility", "book", "reference", "counterparty"
+_NONE = {Balance.NONE}
+_UNIT = {LineRole.NONE: (_NONE, False, False)}
+_ALL = set(Balance)
+
+
+def _form(kind: Kind, lines: tuple[Line, ...]) -> tuple[set[str], int, int, dict[LineRole, tuple[set[Balance], bool, bool]] | None]:
+    """Allowed fields, fewest and most lines, and by role: balances, whether quantity, whether material."""
+    new_lot = (set[Balance]({Balance.RAW}), True, True)
+    match kind:
+        case Kind.OBSERVE:
+            return {_F, _B, _R, _C}, 0, 64, None
+        case Kind.CORRECT:
+            return {_R}, 0, 64, None
+        case Kind.ARRIVE:
+            roles = (LineRole.CONTAINER, LineRole.CARGO, LineRole.EMPTY_CONTAINER)
+            return {_F}, 1, 64, dict.fromkeys(roles, (_NONE, False, False))
+        case Kind.OFFER:
+            return {_C}, 1, 64, {LineRole.NONE: (_ALL, True, False)}
+        case Kind.ACCEPT:
+            return {_F, _R}, 1, 64, {LineRole.NONE: (_ALL, True, False)}
+        case Kind.REFUSE:
+            return {_R}, 1, 64, _UNIT
+        case Kind.CANCEL:
+            return {_R}, 0, 64, _UNIT
+        case Kind.HOLD | Kind.UNHOLD | Kind.ELIGIBLE | Kind.REVOKE | Kind.GATE_OUT | Kind.CLOSE:
+            return set(), 1, 64, _UNIT
+        case Kind.DECLARE:
+            purposes = dict.fromkeys(map(LineRole, range(11, 17)), (_NONE, True, True))
+            return ({_C, _R} if lines else {_B}), 0, 1, purposes
+        case Kind.CLEAR:
+            return {_R}, 1, 1, _UNIT
+        case Kind.OPENING:
+            origins = (LineRole.IMPORTED, LineRole.DOMESTIC, LineRole.OWN)
+            return {_B}, 1, 64, dict.fromkeys(origins, (set(STOCK), True, True))
+        case Kind.RECEIVE_FACTORY:
+            vehicle = (_NONE, False, False)
+            return {_B, _R}, 1, 2, {
+                LineRole.OUTPUT: new_lot, LineRole.CONTAINER: vehicle, LineRole.CARGO: vehicle}
+        case Kind.RECEIVE_DOMESTIC:
+            return {_B}, 1, 64, {LineRole.OUTPUT: new_lot}
+        case Kind.SPLIT:
+            return set(), 2, 64, {
+                LineRole.INPUT: (_NONE, False, False), LineRole.OUTPUT: ({Balance.NONE, *STOCK}, True, False)}
+        case Kind.MERGE:
+            return set(), 2, 64, dict.fromkeys((LineRole.INPUT, LineRole.OUTPUT), (_NONE, False, False))
+        case Kind.ISSUE_PROD:
+            return {_B}, 1, 64, {LineRole.NONE: ({Balance.NONE, Balance.RAW}, True, False)}
+        case Kind.RETURN_PROD:
+            return {_B}, 1, 64, {LineRole.NONE: ({Balance.NONE, Balance.WIP}, True, False)}
+        case Kind.TRANSFORM:
+            made = (LineRole.PRODUCT, LineRole.CO_PRODUCT, LineRole.SCRAP, LineRole.SEMI_FINISHED)
+            return {_B, _R}, 2, 64, {
+                LineRole.INPUT: ({Balance.WIP}, True, False), **dict.fromkeys(made, (_NONE, True, True))}
+        case Kind.EXPORT_LOAD:
+            return {_R}, 1, 64, {LineRole.NONE: ({Balance.FINISHED}, True, False)}
+        case Kind.EXIT_CONFIRM:
+            return {_R}, 1, 64, {LineRole.NONE: ({Balance.LOADED}, True, False)}
+        case Kind.REPURPOSE | Kind.SELL_INLAND:
+            return {_B, _R}, 1, 64, {LineRole.NONE: ({Balance.RAW, Balance.FINISHED}, True, False)}
+        case Kind.SCRAP_OUT:
+            return {_B, _R}, 1, 64, {LineRole.NONE: ({Balance.SCRAP}, True, False)}
+        case Kind.COUNT:
+            return {_B}, 0, 64, {LineRole.NONE: (_ALL, True, True)}
+        case Kind.APPROVE | Kind.DENY:
+            return {_R}, 0, 0, _UNIT
+        case _:
+            raise Refused(Outcome.KIND_NOT_AVAILABLE)
+
+
+class Oracle:
+    """The whole ledger. Transitions: `take` one event at a time; the authority edits the registers directly."""
+
+    def __init__(self, separator: bytes) -> None:
+        self.separator = separator
+        self.orgs: dict[int, Org] = {}
+        self.keys: dict[bytes, Key] = {}
+        self.places: dict[int, Place] = {}
+        self.books: dict[int, Account] = {}
+        self.units: dict[bytes, Unit] = {}
+        self.lots: dict[bytes, Lot] = {}
+        self.lines: dict[bytes, Quota] = {}
+        self.heads: dict[bytes, bytes] = {}
+        self.nonces: set[tuple[bytes, int]] = set()
+        self.pending: dict[bytes, Waiting] = {}
+        self.now = 0
+
+    # ---- one event
+
+    def take(
+        self, event: CustodyEvent, signer: bytes | None, *, pending: CustodyEvent | None = None,
+        corrected: tuple[CustodyEvent, bytes | None] | None = None,
+    ) -> Outcome:
+        """Judge an event.
+
+        Args:
+            event: what was signed.
+            signer: address that the signature gives, None if it gives none.
+            pending: what the witness of APPROVE shows, None if it shows no event.
+            corrected: what the witness of CORRECT shows: the event and who signed it.
+        """
+        if signer is None:
+            return Outcome.BAD_SIGNATURE
+        if signer not in self.keys:
+            return Outcome.UNKNOWN_SIGNER
+        if (signer, event.nonce) in self.nonces:
+            return Outcome.NONCE_USED
+        self.nonces.add((signer, event.nonce))
+        poster = Poster(event_id(event, self.separator), self.keys[signer].org, signer)
+        try:
+            self._check_signer_and_time(self.keys[signer], event)
+            self._check_form(event)
+            require(not self.orgs[poster.org].suspended, Outcome.PARTICIPANT_SUSPENDED)
+            outcome = self._act(poster, event, pending, corrected)
+        except Refused as refused:
+            outcome = refused.code
+        self._fold_heads(poster.event_id, event, outcome)
+        return outcome
+
+    def _check_signer_and_time(self, key: Key, event: CustodyEvent) -> None:
+        require(not key.revoked, Outcome.SIGNER_REVOKED)
+        require(self.now >= key.valid_from, Outcome.SIGNER_NOT_YET_VALID)
+        require(self.now <= key.valid_until, Outcome.SIGNER_EXPIRED)
+        require(self.now <= event.deadline_s, Outcome.DEADLINE_PASSED)
+        require(event.occurred_at_ms <= (self.now + SKEW_S) * 1000, Outcome.TIME_IN_FUTURE)
+
+    @staticmethod
+    def is_list(lines: tuple[Line, ...]) -> bool:
+        units = [line.unit for line in lines]
+        return len(units) <= 64 and all(a < b for a, b in zip(units, units[1:], strict=False))
+
+    def _check_form(self, event: CustodyEvent) -> None:
+        require(len(event.lines) <= 64, Outcome.TOO_MANY_LINES)
+        require(self.is_list(event.lines), Outcome.LINES_NOT_ASCENDING)
+        require(1 <= event.kind <= Kind.CLOSE, Outcome.UNKNOWN_KIND)
+        fields, fewest, most, roles = _form(event.kind, event.lines)
+        require(len(event.lines) >= fewest, Outcome.LINES_MISSING)
+        require(len(event.lines) <= most, Outcome.FIELD_NOT_ALLOWED)
+        given = {_F: event.facility, _B: event.book, _C: event.counterparty, _R: any(event.reference)}
+        require(all(name in fields for name, value in given.items() if value), Outcome.FIELD_NOT_ALLOWED)
+        if roles is None:
+            return
+        if event.lines and event.kind is not Kind.COUNT:
+            require(event.lines[0].unit != ZERO32, Outcome.LINES_MISSING)
+        for line in event.lines:
+            require(line.role in roles, Outcome.WRONG_ROLE)
+            balances, quantity, material = roles[line.role]
+            require(line.balance in balances, Outcome.WRONG_BALANCE)
+            require(quantity or line.quantity_micro == 0, Outcome.FIELD_NOT_ALLOWED)
+            require(material or line.material == ZERO32, Outcome.FIELD_NOT_ALLOWED)
+
+    def _fold_heads(self, identifier: bytes, event: CustodyEvent, outcome: Outcome) -> None:
+        """A list that is not one names nothing, but the line in `reference` is named still less then."""
+        if not self.is_list(event.lines):
+            return
+        named = {line.unit for line in event.lines} - {ZERO32}
+        if event.reference in self.lines:
+            named.add(event.reference)
+        for unit in named:
+            self.heads[unit] = fold_head(self.heads.get(unit, ZERO32), identifier, outcome)
+
+    def _act(
+        self, poster: Poster, event: CustodyEvent, pending: CustodyEvent | None,
+        corrected: tuple[CustodyEvent, bytes | None] | None,
+    ) -> Outcome:
+        rows: dict[Kind, Callable[[Poster, CustodyEvent], None]] = {
+            Kind.OBSERVE: lambda p, e: None, Kind.ARRIVE: self._arrive, Kind.OFFER: self._offer,
+            Kind.ACCEPT: self._accept, Kind.REFUSE: self._refuse, Kind.CANCEL: self._cancel, Kind.HOLD: self._hold,
+            Kind.UNHOLD: self._unhold, Kind.ELIGIBLE: self._eligible, Kind.REVOKE: self._revoke,
+            Kind.GATE_OUT: self._gate_out, Kind.DECLARE: self._declare, Kind.CLEAR: self._clear,
+            Kind.RECEIVE_FACTORY: self._receive_factory, Kind.RECEIVE_DOMESTIC: self._receive_domestic,
+            Kind.SPLIT: self._split, Kind.MERGE: self._merge, Kind.ISSUE_PROD: self._issue,
+            Kind.RETURN_PROD: self._return, Kind.TRANSFORM: self._transform, Kind.EXPORT_LOAD: self._export_load,
+            Kind.EXIT_CONFIRM: self._exit_confirm, Kind.REPURPOSE: self._leave, Kind.SELL_INLAND: self._leave,
+            Kind.SCRAP_OUT: self._scrap_out, Kind.COUNT: self._count, Kind.DENY: self._deny, Kind.CLOSE: self._close,
+        }
+        if event.kind is Kind.OPENING:
+            self._check_opening(poster, event)
+            self.pending[poster.event_id] = Waiting(event.kind, poster.org, poster.signer, event)
+            return Outcome.PENDING
+        if event.kind is Kind.APPROVE:
+            self._approve(poster, event, pending)
+        elif event.kind is Kind.CORRECT:
+            self._correct(poster, event, corrected)
+        else:
+            rows[event.kind](poster, event)
+        return Outcome.RECORDED
+
+    # ---- what several rows ask
+
+    def has(self, poster: Poster, roles: Role) -> bool:
+        return bool(self.orgs[poster.org].roles & roles)
+
+    def supervises(self, org: int) -> bool:
+        return any(p.supervised and p.operator == org for p in self.places.values())
+
+    def offer_on(self, unit: Unit) -> Offer | None:
+        """The offer that stands now, if any."""
+        return unit.offer if unit.offer and self.now <= unit.offer.expiry else None
+
+    def drop_expired(self, unit: Unit) -> None:
+        unit.offer = self.offer_on(unit)
+
+    def exists(self, identifier: bytes) -> bool:
+        return identifier in self.units or identifier in self.lines
+
+    def known(self, identifier: bytes) -> Unit:
+        """A unit that exists and is not closed."""
+        if identifier not in self.units:
+            raise Refused(Outcome.WRONG_THING if identifier in self.lines else Outcome.UNKNOWN_UNIT)
+        unit = self.units[identifier]
+        require(unit.status is not UnitStatus.CLOSED, Outcome.TERMINAL_UNIT)
+        return unit
+
+    def known_cargo(self, identifier: bytes) -> Unit:
+        unit = self.known(identifier)
+        require(unit.thing is not Thing.LOT, Outcome.WRONG_THING)
+        return unit
+
+    def known_lot(self, identifier: bytes) -> tuple[Unit, Lot]:
+        unit = self.known(identifier)
+        require(unit.thing is Thing.LOT, Outcome.WRONG_THING)
+        return unit, self.lots[identifier]
+
+    def unhindered(self, unit: Unit) -> None:
+        require(not unit.holds, Outcome.HELD)
+        require(self.offer_on(unit) is None, Outcome.UNDER_OFFER)
+
+    def runs_place_of(self, poster: Poster, unit: Unit) -> bool:
+        return unit.facility in self.places and self.places[unit.facility].operator == poster.org
+
+    def own_book(self, poster: Poster, book: int) -> Account:
+        require(self.has(poster, Role.PROCESSOR), Outcome.ROLE_MISSING)
+        require(book in self.books, Outcome.UNKNOWN_BOOK)
+        require(self.books[book].owner == poster.org, Outcome.NOT_OWNER)
+        return self.books[book]
+
+    def working_lot(self, identifier: bytes, book: int, *, held_too: bool = False) -> Lot:
+        """A lot of that book (0: any) that can be worked on."""
+        unit, lot = self.known_lot(identifier)
+        require(book in (0, lot.book), Outcome.WRONG_BOOK)
+        require(held_too or not unit.holds, Outcome.HELD)
+        require(self.offer_on(unit) is None, Outcome.UNDER_OFFER)
+        require(not lot.is_empty, Outcome.EMPTY_LOT)
+        return lot
+
+    def usable_line(self, identifier: bytes, purposes: set[LineRole], declarant: int | None) -> Quota:
+        require(identifier in self.lines, Outcome.UNKNOWN_REFERENCE)
+        line = self.lines[identifier]
+        require(line.purpose in purposes, Outcome.WRONG_PURPOSE)
+        require(declarant in (None, line.declarant), Outcome.NOT_DECLARANT)
+        require(line.status is not LineStatus.CANCELLED, Outcome.TERMINAL_UNIT)
+        require(not line.holds, Outcome.HELD)
+        require(line.status is LineStatus.CLEARED, Outcome.LINE_NOT_CLEARED)
+        return line
+
+    @staticmethod
+    def enough(lot: Lot, balance: Balance, quantity: int) -> None:
+        require(quantity > 0, Outcome.QUANTITY_ZERO)
+        require(lot.amount(balance) >= quantity, Outcome.NOT_ENOUGH)
+
+    def new_lot(self, line: Line) -> None:
+        require(not self.exists(line.unit), Outcome.UNIT_EXISTS)
+        require(line.quantity_micro > 0, Outcome.QUANTITY_ZERO)
+        require(line.material != ZERO32, Outcome.WRONG_MATERIAL)
+
+    def make_lot(self, identifier: bytes, custodian: int, lot: Lot, holds: set[int] | None = None) -> None:
+        self.units[identifier] = Unit(Thing.LOT, custodian, holds=set(holds or ()))
+        self.lots[identifier] = lot
+
+    # ---- custody
+
+    def _arrive(self, poster: Poster, event: CustodyEvent) -> None:
+        require(event.facility in self.places, Outcome.UNKNOWN_FACILITY)
+        place = self.places[event.facility]
+        require(self.has(poster, Role.CARRIER) or place.operator == poster.org, Outcome.NOT_OPERATOR)
+        for line in event.lines:
+            require(not self.exists(line.unit), Outcome.UNIT_EXISTS)
+            require(place.supervised or line.role is LineRole.EMPTY_CONTAINER, Outcome.FACILITY_NOT_SUPERVISED)
+        for line in event.lines:
+            self.units[line.unit] = Unit(
+                Thing.CARGO if line.role is LineRole.CARGO else Thing.CONTAINER, poster.org,
+                UnitStatus.SUPERVISED if place.supervised else UnitStatus.FREE, event.facility,
+                empty=line.role is LineRole.EMPTY_CONTAINER)
+
+    def _offer(self, poster: Poster, event: CustodyEvent) -> None:
+        require(event.counterparty != poster.org, Outcome.SELF_OFFER)
+        require(event.counterparty in self.orgs, Outcome.UNKNOWN_PARTICIPANT)
+        secure = bool(self.orgs[event.counterparty].roles & Role.CUSTOMS) or self.supervises(event.counterparty)
+        for line in event.lines:
+            unit = self.known(line.unit)
+            require(unit.custodian == poster.org, Outcome.NOT_CUSTODIAN)
+            require(secure or not unit.holds, Outcome.HELD)
+            require(self.offer_on(unit) is None, Outcome.UNDER_OFFER)
+            if unit.thing is Thing.LOT:
+                lot = self.lots[line.unit]
+                require(not lot.is_empty, Outcome.EMPTY_LOT)
+                if line.quantity_micro:
+                    require(lot.single is not None and lot.single is line.balance, Outcome.WRONG_BALANCE)
+                    require(line.quantity_micro <= lot.amount(line.balance), Outcome.NOT_ENOUGH)
+                    require(line.quantity_micro == lot.amount(line.balance), Outcome.NOT_CONSERVED)
+        for line in event.lines:
+            self.units[line.unit].offer = Offer(
+                poster.event_id, event.counterparty, min(event.deadline_s, FOREVER_S))
+
+    def _under(self, identifier: bytes, reference: bytes) -> Unit:
+        """A unit that stands under exactly this offer, in time."""
+        unit = self.known(identifier)
+        if unit.offer is None:
+            raise Refused(Outcome.NO_OPEN_OFFER)
+        require(unit.offer.event[:9] == reference[:9], Outcome.OFFER_MISMATCH)
+        require(self.now <= unit.offer.expiry, Outcome.OFFER_EXPIRED)
+        return unit
+
+    def _accept(self, poster: Poster, event: CustodyEvent) -> None:
+        place = None
+        if event.facility:
+            require(event.facility in self.places, Outcome.UNKNOWN_FACILITY)
+            place = self.places[event.facility]
+        secure = self.has(poster, Role.CUSTOMS) or self.supervises(poster.org)
+        for line in event.lines:
+            unit = self._under(line.unit, event.reference)
+            require(unit.offer is not None and unit.offer.to == poster.org, Outcome.NOT_OFFEREE)
+            require(secure or not unit.holds, Outcome.HELD)
+            if unit.status is UnitStatus.SUPERVISED and place:
+                require(place.supervised, Outcome.FACILITY_NOT_SUPERVISED)
+            if unit.thing is Thing.LOT and line.quantity_micro:
+                lot = self.lots[line.unit]
+                require(lot.single is not None and lot.single is line.balance, Outcome.WRONG_BALANCE)
+                require(line.quantity_micro <= lot.amount(line.balance), Outcome.MORE_THAN_OFFERED)
+                missing = lot.amount(line.balance) - line.quantity_micro
+                require(lot.amount(Balance.SHORT) + missing <= QUANTITY_MICRO_MAX, Outcome.QUANTITY_OVERFLOW)
+        for line in event.lines:
+            unit = self.units[line.unit]
+            unit.custodian, unit.offer = poster.org, None
+            if unit.thing is not Thing.LOT:
+                unit.facility = event.facility
+                if unit.status is UnitStatus.FREE and place and place.supervised:
+                    unit.status, unit.eligible = UnitStatus.SUPERVISED, False
+            elif line.quantity_micro:
+                amounts = self.lots[line.unit].amounts
+                missing = amounts[line.balance] - line.quantity_micro
+                amounts[line.balance] -= missing
+                amounts[Balance.SHORT] = amounts.get(Balance.SHORT, 0) + missing
+
+    def _refuse(self, poster: Poster, event: CustodyEvent) -> None:
+        for line in event.lines:
+            unit = self._under(line.unit, event.reference)
+            require(unit.offer is not None and unit.offer.to == poster.org, Outcome.NOT_OFFEREE)
+        for line in event.lines:
+            self.units[line.unit].offer = None
+
+    def _cancel(self, poster: Poster, event: CustodyEvent) -> None:
+        if not event.lines:
+            require(event.reference in self.pending, Outcome.NOT_PENDING)
+            require(self.pending[event.reference].org == poster.org, Outcome.NOT_POSTER)
+            del self.pending[event.reference]
+            return
+        for line in event.lines:
+            require(self._under(line.unit, event.reference).custodian == poster.org, Outcome.NOT_CUSTODIAN)
+        for line in event.lines:
+            self.units[line.unit].offer = None
+
+    def _holdable(self, identifier: bytes) -> Unit | Quota:
+        if identifier in self.lines:
+            require(self.lines[identifier].status is not LineStatus.CANCELLED, Outcome.TERMINAL_UNIT)
+            return self.lines[identifier]
+        unit = self.known(identifier)
+        if unit.thing is Thing.LOT:
+            require(not self.lots[identifier].is_empty, Outcome.EMPTY_LOT)
+        return unit
+
+    def _hold_authority(self, poster: Poster) -> int:
+        require(self.has(poster, Role.CUSTOMS | Role.AGENCY), Outcome.ROLE_MISSING)
+        bit = self.orgs[poster.org].hold_bit
+        require(bit != NO_HOLD, Outcome.NO_HOLD_AUTHORITY)
+        return bit
+
+    def _hold(self, poster: Poster, event: CustodyEvent) -> None:
+        bit = self._hold_authority(poster)
+        for found in [self._holdable(line.unit) for line in event.lines]:
+            found.holds.add(bit)
+            if isinstance(found, Unit):
+                self.drop_expired(found)
+
+    def _unhold(self, poster: Poster, event: CustodyEvent) -> None:
+        bit = self._hold_authority(poster)
+        all_found = []
+        for line in event.lines:
+            found = self._holdable(line.unit)
+            require(bit in found.holds, Outcome.NOT_HELD)
+            all_found.append(found)
+        for found in all_found:
+            found.holds.discard(bit)
+            if isinstance(found, Unit):
+                self.drop_expired(found)
+
+    def _set_eligible(self, poster: Poster, event: CustodyEvent, value: bool) -> None:
+        require(self.has(poster, Role.CUSTOMS), Outcome.ROLE_MISSING)
+        for line in event.lines:
+            unit = self.known_cargo(line.unit)
+            require(not (value and unit.holds), Outcome.HELD)
+            require(unit.status is UnitStatus.SUPERVISED, Outcome.NOT_SUPERVISED)
+        for line in event.lines:
+            self.units[line.unit].eligible = value
+            self.drop_expired(self.units[line.unit])
+
+    def _eligible(self, poster: Poster, event: CustodyEvent) -> None:
+        self._set_eligible(poster, event, True)
+
+    def _revoke(self, poster: Poster, event: CustodyEvent) -> None:
+        self._set_eligible(poster, event, False)
+
+    def _gate_out(self, poster: Poster, event: CustodyEvent) -> None:
+        for line in event.lines:
+            unit = self.known_cargo(line.unit)
+            require(poster.org == unit.custodian or self.runs_place_of(poster, unit), Outcome.NOT_CUSTODIAN)
+            self.unhindered(unit)
+            require(unit.status is UnitStatus.SUPERVISED, Outcome.NOT_SUPERVISED)
+            require(unit.eligible, Outcome.NOT_ELIGIBLE)
+        for line in event.lines:
+            unit = self.units[line.unit]
+            unit.status, unit.eligible = UnitStatus.FREE, False
+            self.drop_expired(unit)
+
+    def _close(self, poster: Poster, event: CustodyEvent) -> None:
+        for line in event.lines:
+            unit = self.known_cargo(line.unit)
+            require(poster.org == unit.custodian or self.runs_place_of(poster, unit), Outcome.NOT_CUSTODIAN)
+            self.unhindered(unit)
+            require(unit.status is not UnitStatus.SUPERVISED, Outcome.NOT_FREE)
+        for line in event.lines:
+            self.units[line.unit].status = UnitStatus.CLOSED
+            self.drop_expired(self.units[line.unit])
+
+    # ---- declaration lines
+
+    def _declare(self, poster: Poster, event: CustodyEvent) -> None:
+        customs = self.has(poster, Role.CUSTOMS)
+        if not event.lines:
+            anchors = (Step.MANIFEST, Step.NORM, Step.CONTRACT, Step.DOCUMENT)
+            require(event.step in anchors, Outcome.LINES_MISSING)
+            if event.book:
+                require(event.book in self.books, Outcome.UNKNOWN_BOOK)
+                require(customs or self.books[event.book].owner == poster.org, Outcome.NOT_OWNER)
+            return
+        require(customs or not event.counterparty, Outcome.ROLE_MISSING)
+        said = event.lines[0]
+        line = self.lines.get(said.unit)
+        if line is None:
+            require(said.unit not in self.units, Outcome.WRONG_THING)
+            require(said.quantity_micro > 0, Outcome.QUANTITY_ZERO)
+            require(said.material != ZERO32, Outcome.WRONG_MATERIAL)
+        else:
+            require(customs or line.declarant == poster.org, Outcome.NOT_DECLARANT)
+            require(line.status is not LineStatus.CANCELLED, Outcome.TERMINAL_UNIT)
+            require(not line.holds, Outcome.HELD)
+            require(customs or line.status is LineStatus.REGISTERED, Outcome.LINE_NOT_REGISTERED)
+            require(said.quantity_micro > 0, Outcome.QUANTITY_ZERO)
+            require(said.quantity_micro >= line.drawn, Outcome.BELOW_DRAWN)
+            if line.drawn:
+                require((said.role, event.reference) == (line.purpose, line.original), Outcome.WRONG_PURPOSE)
+                require(said.material in (ZERO32, line.material), Outcome.WRONG_MATERIAL)
+        if event.counterparty:
+            require(event.counterparty in self.orgs, Outcome.UNKNOWN_PARTICIPANT)
+        if said.role is not LineRole.CHANGE_OF_PURPOSE:
+            require(event.reference == ZERO32, Outcome.FIELD_NOT_ALLOWED)
+        else:
+            require(event.reference in self.lines and event.reference != said.unit, Outcome.UNKNOWN_REFERENCE)
+            require(self.lines[event.reference].status is not LineStatus.CANCELLED, Outcome.TERMINAL_UNIT)
+            require(not self.lines[event.reference].holds, Outcome.HELD)
+        if line is None:
+            self.lines[said.unit] = Quota(
+                event.counterparty or poster.org, said.role, LineStatus.REGISTERED, said.material, event.reference,
+                poster.event_id, said.quantity_micro)
+            return
+        line.declarant = event.counterparty or line.declarant
+        line.purpose, line.quantity, line.original = said.role, said.quantity_micro, event.reference
+        line.version = poster.event_id
+        if said.material != ZERO32:
+            line.material = said.material
+
+    def _clear(self, poster: Poster, event: CustodyEvent) -> None:
+        require(self.has(poster, Role.CUSTOMS), Outcome.ROLE_MISSING)
+        identifier = event.lines[0].unit
+        if identifier not in self.lines:
+            raise Refused(Outcome.WRONG_THING if identifier in self.units else Outcome.UNKNOWN_UNIT)
+        line = self.lines[identifier]
+        require(line.status is not LineStatus.CANCELLED, Outcome.TERMINAL_UNIT)
+        require(not line.holds, Outcome.HELD)
+        cancel = event.step is Step.LINE_CANCELLED
+        require(cancel or line.status is LineStatus.REGISTERED, Outcome.LINE_NOT_REGISTERED)
+        require(not (cancel and line.drawn), Outcome.LINE_DRAWN)
+        require(line.version == event.reference, Outcome.WRONG_VERSION)
+        line.status = LineStatus.CANCELLED if cancel else LineStatus.CLEARED
+
+    # ---- into a book
+
+    def _check_opening(self, poster: Poster, event: CustodyEvent) -> None:
+        require(self.own_book(poster, event.book).opening_open, Outcome.OPENING_CLOSED)
+        for line in event.lines:
+            self.new_lot(line)
+
+    def _approve(self, poster: Poster, event: CustodyEvent, shown: CustodyEvent | None) -> None:
+        require(self.has(poster, Role.CUSTOMS), Outcome.ROLE_MISSING)
+        require(event.reference in self.pending, Outcome.NOT_PENDING)
+        waiting = self.pending[event.reference]
+        require(waiting.org != poster.org, Outcome.OWN_EVENT)
+        require(shown is not None and event_id(shown, self.separator) == event.reference, Outcome.WITNESS_MISMATCH)
+        del self.pending[event.reference]  # executed or failed, it is over
+        owner = Poster(event.reference, waiting.org, waiting.signer)
+        require(not self.orgs[owner.org].suspended, Outcome.PARTICIPANT_SUSPENDED)
+        self._check_opening(owner, waiting.event)
+        origins = {LineRole.IMPORTED: Origin.IMPORTED, LineRole.DOMESTIC: Origin.DOMESTIC, LineRole.OWN: Origin.OWN}
+        for line in waiting.event.lines:
+            self.make_lot(line.unit, owner.org, Lot(
+                line.material, waiting.event.book, origins[line.role], ZERO32, {line.balance: line.quantity_micro}))
+
+    def _deny(self, poster: Poster, event: CustodyEvent) -> None:
+        require(self.has(poster, Role.CUSTOMS), Outcome.ROLE_MISSING)
+        require(event.reference in self.pending, Outcome.NOT_PENDING)
+        del self.pending[event.reference]
+
+    def _correct(
+        self, poster: Poster, event: CustodyEvent, shown: tuple[CustodyEvent, bytes | None] | None,
+    ) -> None:
+        if shown is None or event_id(shown[0], self.separator) != event.reference or shown[1] is None:
+            raise Refused(Outcome.WITNESS_MISMATCH)
+        original, signer = shown
+        require(signer in self.keys and (signer, original.nonce) in self.nonces, Outcome.UNKNOWN_REFERENCE)
+        require(self.keys[signer].org == poster.org or self.has(poster, Role.CUSTOMS), Outcome.NOT_POSTER)
+        if event.lines:
+            same = [x.unit for x in event.lines] == [x.unit for x in original.lines]
+            require(same, Outcome.WITNESS_MISMATCH)
+
+    def _receive_factory(self, poster: Poster, event: CustodyEvent) -> None:
+        made = [x for x in event.lines if x.role is LineRole.OUTPUT]
+        vehicles = [x for x in event.lines if x.role is not LineRole.OUTPUT]
+        require(len(made) >= 1, Outcome.LINES_MISSING)
+        require(len(made) == 1, Outcome.FIELD_NOT_ALLOWED)
+        account = self.own_book(poster, event.book)
+        line = self.usable_line(event.reference, {LineRole.RECEIVE}, poster.org)
+        require(bool(vehicles) or not account.options & BookOption.NAME_CONTAINER, Outcome.LINES_MISSING)
+        for vehicle in vehicles:
+            unit = self.known(vehicle.unit)
+            thing = Thing.CONTAINER if vehicle.role is LineRole.CONTAINER else Thing.CARGO
+            require(unit.thing is thing, Outcome.WRONG_THING)
+            require(unit.custodian == poster.org, Outcome.NOT_CUSTODIAN)
+            self.unhindered(unit)
+            require(unit.status is UnitStatus.FREE, Outcome.NOT_FREE)
+        self.new_lot(made[0])
+        require(made[0].material == line.material, Outcome.WRONG_MATERIAL)
+        require(line.drawn + made[0].quantity_micro <= line.quantity, Outcome.LINE_EXCEEDED)
+        line.drawn += made[0].quantity_micro
+        self.make_lot(made[0].unit, poster.org, Lot(
+            line.material, event.book, Origin.IMPORTED, event.reference, {Balance.RAW: made[0].quantity_micro}))
+
+    def _receive_domestic(self, poster: Poster, event: CustodyEvent) -> None:
+        self.own_book(poster, event.book)
+        for line in event.lines:
+            self.new_lot(line)
+        for line in event.lines:
+            self.make_lot(line.unit, poster.org, Lot(
+                line.material, event.book, Origin.DOMESTIC, ZERO32, {Balance.RAW: line.quantity_micro}))
+
+    def _count(self, poster: Poster, event: CustodyEvent) -> None:
+        require(event.book in self.books, Outcome.UNKNOWN_BOOK)
+        owner = self.books[event.book].owner == poster.org and self.has(poster, Role.PROCESSOR)
+        require(owner or self.has(poster, Role.CUSTOMS), Outcome.NOT_OWNER)
+        for line in event.lines:
+            if line.unit == ZERO32:
+                continue
+            _, lot = self.known_lot(line.unit)
+            require(lot.book == event.book, Outcome.WRONG_BOOK)
+            require(line.balance is not Balance.NONE, Outcome.WRONG_BALANCE)
+
+    # ---- inside a book
+
+    def _keeper(self, poster: Poster, unit: Unit, lot: Lot) -> None:
+        keeps = poster.org in (unit.custodian, self.books[lot.book].owner)
+        require(keeps, Outcome.NOT_OWNER)
+        require(self.offer_on(unit) is None, Outcome.UNDER_OFFER)
+
+    def _split(self, poster: Poster, event: CustodyEvent) -> None:
+        parents = [x for x in event.lines if x.role is LineRole.INPUT]
+        outputs = [x for x in event.lines if x.role is LineRole.OUTPUT]
+        require(bool(parents and outputs), Outcome.LINES_MISSING)
+        require(len(parents) == 1, Outcome.FIELD_NOT_ALLOWED)
+        unit = self.known(parents[0].unit)
+        require(unit.thing is not Thing.CONTAINER, Outcome.WRONG_THING)
+        if unit.thing is Thing.CARGO:
+            require(unit.custodian == poster.org, Outcome.NOT_CUSTODIAN)
+            require(self.offer_on(unit) is None, Outcome.UNDER_OFFER)
+            for line in outputs:
+                require(not self.exists(line.unit), Outcome.UNIT_EXISTS)
+                require(line.balance is Balance.NONE, Outcome.WRONG_BALANCE)
+                require(line.quantity_micro == 0, Outcome.FIELD_NOT_ALLOWED)
+            for line in outputs:
+                self.units[line.unit] = replace(unit, eligible=False, holds=set(unit.holds), offer=None)
+            return
+        lot = self.lots[parents[0].unit]
+        self._keeper(poster, unit, lot)
+        require(not lot.is_empty, Outcome.EMPTY_LOT)
+        require(lot.loaded_total == 0, Outcome.NOT_EMPTY)
+        rest = dict(lot.amounts)
+        for line in outputs:
+            require(not self.exists(line.unit), Outcome.UNIT_EXISTS)
+            require(line.balance is not Balance.NONE, Outcome.WRONG_BALANCE)
+            require(line.quantity_micro > 0, Outcome.QUANTITY_ZERO)
+            require(line.quantity_micro <= rest.get(line.balance, 0), Outcome.NOT_ENOUGH)
+            rest[line.balance] -= line.quantity_micro
+        lot.amounts = rest
+        for line in outputs:
+            made = Lot(lot.material, lot.book, lot.origin, lot.source, {line.balance: line.quantity_micro})
+            self.make_lot(line.unit, unit.custodian, made, unit.holds)
+
+    def _merge(self, poster: Poster, event: CustodyEvent) -> None:
+        inputs = [x for x in event.lines if x.role is LineRole.INPUT]
+        outputs = [x for x in event.lines if x.role is LineRole.OUTPUT]
+        require(bool(inputs and outputs), Outcome.LINES_MISSING)
+        require(len(outputs) == 1, Outcome.FIELD_NOT_ALLOWED)
+        target = outputs[0].unit
+
+        def likeness(identifier: bytes) -> tuple[object, ...]:
+            if identifier not in self.lots:
+                return ()
+            x = self.lots[identifier]
+            return x.material, x.book, x.origin, x.source, self.units[identifier].custodian
+
+        first = likeness(inputs[0].unit)
+        total: dict[Balance, int] = {}
+        holds: set[int] = set()
+        for line in event.lines:
+            if line.unit == target and not self.exists(target):
+                continue
+            unit, lot = self.known_lot(line.unit)
+            self._keeper(poster, unit, lot)
+            require(line.unit == target or not lot.is_empty, Outcome.EMPTY_LOT)
+            require(lot.loaded_total == 0, Outcome.NOT_EMPTY)
+            require(likeness(line.unit) == first, Outcome.UNLIKE_LOTS)
+            holds |= unit.holds
+            for balance, quantity in lot.amounts.items():
+                total[balance] = total.get(balance, 0) + quantity
+        require(all(q <= QUANTITY_MICRO_MAX for q in total.values()), Outcome.QUANTITY_OVERFLOW)
+        like = self.lots[inputs[0].unit]
+        if target not in self.units:
+            self.make_lot(target, self.units[inputs[0].unit].custodian, Lot(
+                like.material, like.book, like.origin, like.source, {}))
+        self.lots[target].amounts = total
+        if self.units[target].holds != holds:
+            self.units[target].holds = holds
+            self.drop_expired(self.units[target])
+        for line in inputs:
+            self.lots[line.unit].amounts = {}
+
+    def _move(self, poster: Poster, event: CustodyEvent, source: Balance, to: Balance) -> None:
+        self.own_book(poster, event.book)
+        for line in event.lines:
+            lot = self.working_lot(line.unit, event.book, held_too=event.kind is Kind.RETURN_PROD)
+            self.enough(lot, source, line.quantity_micro)
+            require(lot.amount(to) + line.quantity_micro <= QUANTITY_MICRO_MAX, Outcome.QUANTITY_OVERFLOW)
+        for line in event.lines:
+            amounts = self.lots[line.unit].amounts
+            amounts[source] -= line.quantity_micro
+            amounts[to] = amounts.get(to, 0) + line.quantity_micro
+
+    def _issue(self, poster: Poster, event: CustodyEvent) -> None:
+        self._move(poster, event, Balance.RAW, Balance.WIP)
+
+    def _return(self, poster: Poster, event: CustodyEvent) -> None:
+        self._move(poster, event, Balance.WIP, Balance.RAW)
+
+    def _transform(self, poster: Poster, event: CustodyEvent) -> None:
+        self.own_book(poster, event.book)
+        inputs = [x for x in event.lines if x.role is LineRole.INPUT]
+        made = [x for x in event.lines if x.role is not LineRole.INPUT]
+        materials = {self.lots[x.unit].material for x in inputs if x.unit in self.lots}
+        custodian = None
+        for line in event.lines:
+            if line in made:
+                self.new_lot(line)
+                require(line.role is LineRole.SCRAP or line.material not in materials, Outcome.WRONG_MATERIAL)
+                continue
+            lot = self.working_lot(line.unit, event.book)
+            self.enough(lot, Balance.WIP, line.quantity_micro)
+            keeper = self.units[line.unit].custodian
+            require(custodian in (None, keeper), Outcome.UNLIKE_LOTS)
+            custodian = keeper
+        require(bool(inputs and made), Outcome.LINES_MISSING)
+        for line in inputs:
+            self.lots[line.unit].amounts[Balance.WIP] -= line.quantity_micro
+        becomes = {LineRole.PRODUCT: Balance.FINISHED, LineRole.CO_PRODUCT: Balance.FINISHED,
+                   LineRole.SEMI_FINISHED: Balance.RAW, LineRole.SCRAP: Balance.SCRAP}
+        assert custodian is not None
+        for line in made:
+            self.make_lot(line.unit, custodian, Lot(
+                line.material, event.book, Origin.OWN, ZERO32, {becomes[line.role]: line.quantity_micro}))
+
+    # ---- out of a book
+
+    def _export_load(self, poster: Poster, event: CustodyEvent) -> None:
+        total = 0
+        for line in event.lines:
+            unit, lot = self.known_lot(line.unit)
+            owner = self.books[lot.book].owner
+            require(poster.org in (owner, unit.custodian), Outcome.NOT_OWNER)
+            quota = self.usable_line(event.reference, {LineRole.EXPORT}, owner)
+            self.working_lot(line.unit, 0)
+            require(lot.material == quota.material, Outcome.WRONG_MATERIAL)
+            self.enough(lot, Balance.FINISHED, line.quantity_micro)
+            total += line.quantity_micro
+        quota = self.lines[event.reference]
+        require(quota.drawn + total <= quota.quantity, Outcome.LINE_EXCEEDED)
+        quota.drawn += total
+        for line in event.lines:
+            lot = self.lots[line.unit]
+            lot.amounts[Balance.FINISHED] -= line.quantity_micro
+            lot.loaded[event.reference] = lot.loaded.get(event.reference, 0) + line.quantity_micro
+
+    def _exit_confirm(self, poster: Poster, event: CustodyEvent) -> None:
+        require(self.has(poster, Role.CUSTOMS), Outcome.ROLE_MISSING)
+        quota = self.usable_line(event.reference, {LineRole.EXPORT, LineRole.RE_EXPORT}, None)
+        for line in event.lines:
+            lot = self.working_lot(line.unit, 0)
+            require(line.quantity_micro > 0, Outcome.QUANTITY_ZERO)
+            require(line.quantity_micro <= lot.loaded.get(event.reference, 0), Outcome.NOT_ENOUGH)
+        for line in event.lines:
+            self.lots[line.unit].loaded[event.reference] -= line.quantity_micro
+            quota.exited += line.quantity_micro
+
+    def _take_out(self, poster: Poster, event: CustodyEvent, must_cite: Callable[[Lot, Line], bool]) -> None:
+        quota = None
+        if event.reference != ZERO32:
+            quota = self.usable_line(event.reference, {LineRole.CHANGE_OF_PURPOSE}, poster.org)
+        total = 0
+        for line in event.lines:
+            lot = self.working_lot(line.unit, event.book)
+            if quota:
+                require(lot.source in (ZERO32, quota.original), Outcome.WRONG_PURPOSE)
+                require(lot.material == quota.material, Outcome.WRONG_MATERIAL)
+            else:
+                require(not must_cite(lot, line), Outcome.UNKNOWN_REFERENCE)
+            self.enough(lot, line.balance, line.quantity_micro)
+            total += line.quantity_micro
+        if quota:
+            require(quota.drawn + total <= quota.quantity, Outcome.LINE_EXCEEDED)
+            quota.drawn += total
+        for line in event.lines:
+            self.lots[line.unit].amounts[line.balance] -= line.quantity_micro
+
+    def _leave(self, poster: Poster, event: CustodyEvent) -> None:
+        self.own_book(poster, event.book)
+        self._take_out(
+            poster, event, lambda lot, line: not (line.balance is Balance.RAW and lot.origin is Origin.DOMESTIC))
+
+    def _scrap_out(self, poster: Poster, event: CustodyEvent) -> None:
+        needs = bool(self.own_book(poster, event.book).options & BookOption.LINE_FOR_SCRAP)
+        # Scrap is never raw, so where the book asks for a line every lot needs one.
+        self._take_out(poster, event, lambda lot, line: needs)
