@@ -8,22 +8,24 @@ second one say so.
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from indexer.faults import IndexBusyError
+from indexer.migrations import VERSION
 from ledger.errors import InputError, InvariantError
 
+MIGRATION_WAIT_S = 30.0
+VERSION_TABLE = "index_version"
 _BUSY_WAIT_MS = 10_000
 _LOCK_POLL_S = 0.02
 _LOCK_ID = 0x636172676F  # any constant; names the writer's advisory lock on PostgreSQL
@@ -43,15 +45,25 @@ def open_engine(url: str | URL | Path) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
+            return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         memory = parsed.database in (None, "", ":memory:")
-        engine = create_engine(parsed, connect_args={"check_same_thread": False},
+        if not memory:
+            _create_private(Path(str(parsed.database)))
+        # parameters are what people wrote and what was sealed: they belong in no message
+        engine = create_engine(parsed, hide_parameters=True, connect_args={"check_same_thread": False},
                                **({"poolclass": StaticPool} if memory else {}))
     except Exception as fault:
         raise InputError(f"the index cannot be opened at {url!s}: {fault}.") from fault
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _create_private(path: Path) -> None:
+    """Make the file readable by its owner only: it will hold opened payloads. SQLite's other files follow it.
+    """
+    if path.parent.is_dir() and not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
@@ -68,13 +80,58 @@ def _begin(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def migrate(target: Engine | str | URL | Path) -> None:
-    """Bring the tables to the present version; safe to repeat.
+@contextmanager
+def database_faults() -> Iterator[None]:
+    """Errors of the database as ours: busy may be tried again; a disk error or corruption stops the process.
 
     Raises:
-        InvariantError: the index was written by a newer version.
+        IndexBusyError: another process holds the database.
+        InvariantError: anything else that a database may fail with.
+    """
+    try:
+        yield
+    except OperationalError as fault:
+        if "locked" in str(fault.orig) or "busy" in str(fault.orig):
+            raise IndexBusyError("the index's database is held by another process.") from fault
+        raise InvariantError(
+            f"the index's database failed: {fault.orig}.",
+            remedy="Check disk and permissions; the index can be rebuilt from the chain.") from fault
+    except SQLAlchemyError as fault:
+        raise InvariantError(f"the index's database failed: {fault}.",
+                             remedy="The index can be rebuilt from the chain.") from fault
+
+
+def migrate(target: Engine | str | URL | Path) -> None:
+    """Bring the tables to the present version; safe to repeat, and by several processes at once.
+
+    Raises:
+        IndexBusyError: another process has been writing the index for too long.
+        InvariantError: the index was written by a newer version, or its database failed.
     """
     engine = target if isinstance(target, Engine) else open_engine(target)
+    try:
+        with database_faults():
+            if _version(engine) != VERSION:
+                with writer_lock(engine, wait_s=MIGRATION_WAIT_S):
+                    _upgrade(engine)
+    finally:
+        if not isinstance(target, Engine):
+            engine.dispose()
+
+
+def _version(engine: Engine) -> str | None:
+    """Version of the tables, or None where there are none."""
+    if not inspect(engine).has_table(VERSION_TABLE):
+        return None
+    with engine.connect() as connection:
+        return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - constant
+
+
+def _upgrade(engine: Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", "indexer:migrations")
     try:
@@ -85,9 +142,6 @@ def migrate(target: Engine | str | URL | Path) -> None:
         raise InvariantError(
             f"the index cannot be brought to this version: {fault}.",
             remedy="Use the version that wrote it, or delete it: it is rebuilt from the chain.") from fault
-    finally:
-        if not isinstance(target, Engine):
-            engine.dispose()
 
 
 @contextmanager

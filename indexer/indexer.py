@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
 
-from indexer.database import migrate, writer_lock
+from indexer.database import database_faults, migrate, writer_lock
 from indexer.decode import Happening, Taken, decode_block
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
-from indexer.models import Block, Cursor, Event, Evidence, Payload
+from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload
 from indexer.opening import Opener, PayloadSource
 from indexer.payloads import Lens
 from indexer.project import hexed, last_seq, project_block
@@ -92,9 +92,10 @@ class Indexer:
         Raises:
             TrustError: the node, or the index, is not what it should be; names what.
             UnavailableError: the node, a payload store or the index (another writer) is away; run again.
+            InvariantError: the database failed; stop.
         """
         tell = on_progress or (lambda _: None)
-        with writer_lock(self.engine, wait_s=LOCK_WAIT_S):
+        with writer_lock(self.engine, wait_s=LOCK_WAIT_S), database_faults():
             progress = self._blocks(tell)
             opened, waiting = self._opener.run(self.engine)
         progress = Progress(progress.block_number, progress.head_number, progress.blocks, progress.events,
@@ -231,7 +232,7 @@ def waiting_payloads(engine: Engine) -> list[str]:
     with engine.connect() as connection:
         return list(connection.execute(
             select(events.c.event_id).join(payloads, payloads.c.event_id == events.c.event_id)
-            .where(payloads.c.status == "withheld").order_by(events.c.seq)).scalars())
+            .where(payloads.c.status == WITHHELD).order_by(events.c.seq)).scalars())
 
 
 def _link(row: Mapping[str, object]) -> Link:

@@ -23,6 +23,9 @@ from indexer.columns import U64, Micro
 ZERO_ID = "0x" + "00" * 32
 """A 32-byte id that is zero on the ledger: no reference, no material, no source line."""
 
+WITHHELD, SEALED, OPEN, MISMATCH = "withheld", "sealed", "open", "mismatch"
+"""What is known of an event's content; see `Payload`."""
+
 
 def _micro(*, default: int | None = 0) -> Decimal:
     """A column for micro-units: unsigned 64 bits, `Decimal` in Python (see `columns`)."""

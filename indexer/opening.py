@@ -17,6 +17,10 @@ from sqlalchemy import Connection, Engine, and_, func, or_, select
 
 from indexer.grants import GrantBook
 from indexer.models import (
+    MISMATCH,
+    OPEN,
+    SEALED,
+    WITHHELD,
     CountEntry,
     Cursor,
     DeclarationLine,
@@ -30,13 +34,9 @@ from indexer.models import (
 )
 from indexer.payloads import (
     ID_TAKEN,
-    MISMATCH,
     NOT_COMMITTED,
     NOT_POSTER,
-    OPEN,
     RETRIED,
-    SEALED,
-    WITHHELD,
     Examined,
     Lens,
     Signed,
@@ -172,7 +172,9 @@ class Opener:
         # fetched before the transaction: a slow store must not keep the index locked
         sealed = [self._source.get(bytes.fromhex(one.event["commitment"][2:])) for one in signed]
         with engine.begin() as connection:
-            desk = _Desk(Rows(connection), self._lens, self._grants)
+            rows = Rows(connection)
+            rows.prefetch(Payload, chosen)
+            desk = _Desk(rows, self._lens, self._grants)
             for one, payload in zip(signed, sealed, strict=True):
                 desk.settle(one, payload)
             desk.finish()
@@ -192,13 +194,13 @@ class _Desk:
         """Examine one payload and write its state, readers and content."""
         event_id = signed.event["event_id"]
         before = self._rows.get(Payload, event_id)
-        if before is None or (sealed is None and before["status"] != WITHHELD):
-            return  # a store that lost what it gave before takes nothing back
+        if before is None or sealed is None:
+            return  # withheld as before; and a store that lost what it gave once takes nothing back
         commitment = bytes.fromhex(signed.event["commitment"][2:])
         examined = examine(sealed, signed, self._lens, self._grants.keys_for(commitment), self)
         if examined.status == OPEN:
             examined = self._first_of_its_id(signed, examined)
-        if sealed is not None and sealed.commitment == commitment:
+        if sealed.commitment == commitment:
             self._readers(event_id, sealed)
         if before["status"] == OPEN and examined.status != OPEN:
             self._withdraw(before)

@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from indexer.models import ZERO_ID, CountEntry, DeclarationLine, Event, Material, Norm, UnitName
+from indexer.models import (
+    MISMATCH,
+    OPEN,
+    SEALED,
+    ZERO_ID,
+    CountEntry,
+    DeclarationLine,
+    Event,
+    Material,
+    Norm,
+    UnitName,
+)
 from indexer.store import Row, Rows
 from ledger.directory import Directory
 from ledger.errors import InvariantError, NotFoundError, TrustError
@@ -29,8 +40,6 @@ from ledger.keys.reading import ReadingKey
 from ledger.keys.sealing import Opened, SealedPayload, check_opened, open_sealed, open_with_content_key
 from ledger.proofs.commitment import commit
 from ledger.vocabulary import Kind
-
-WITHHELD, SEALED, OPEN, MISMATCH = "withheld", "sealed", "open", "mismatch"
 
 NOT_OPENED = "NOT_OPENED"        # what a store gave does not decrypt: a fault of the store
 NOT_COMMITTED = "NOT_COMMITTED"  # decrypts, but is not what was committed to
@@ -106,19 +115,17 @@ class Known(Protocol):
 
 
 def examine(
-    sealed: SealedPayload | None, signed: Signed, lens: Lens, granted: Iterable[bytes], known: Known,
+    sealed: SealedPayload, signed: Signed, lens: Lens, granted: Iterable[bytes], known: Known,
 ) -> Examined:
     """Open a payload and hold it to commitment, poster and signed lines.
 
     Args:
-        sealed: what a store gave, or None.
+        sealed: what a store gave.
         signed: the event on the ledger.
         lens: keys and names.
         granted: content keys that grants give for this commitment.
         known: what it may refer to.
     """
-    if sealed is None:
-        return Examined(WITHHELD)
     commitment = bytes.fromhex(signed.event["commitment"][2:])
     # 1. it opens with a key of ours
     try:

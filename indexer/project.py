@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from indexer.decode import Change, Happening, Registry, Taken, Untaken
 from indexer.faults import LogFormatError
 from indexer.models import (
+    WITHHELD,
     ZERO_ID,
     Block,
     Book,
@@ -36,9 +37,6 @@ from indexer.store import Rows, table_of
 from ledger.chain import facts
 from ledger.events.model import ZERO32, fold_head
 from ledger.vocabulary import Kind, Outcome
-
-WITHHELD = "withheld"
-"""Status of a payload that no store has given yet."""
 
 
 def hexed(data: bytes) -> str:
@@ -90,10 +88,20 @@ def _prefetch(rows: Rows, happenings: Sequence[Happening]) -> None:
     """Read at once what the block's events will need; without this each unit is a query."""
     events = [happening for happening in happenings if isinstance(happening, Taken)]
     named = {hexed(line.unit) for taken in events for line in taken.outcome.event.lines}
+    named |= {hexed(changed) for taken in events for change in taken.changes if (changed := _subject(change))}
     references = {hexed(taken.outcome.event.reference) for taken in events}
     rows.prefetch(Event, [hexed(taken.outcome.event_id) for taken in events] + sorted(references - {ZERO_ID}))
     for model in (Head, Unit, Lot, LineState):
         rows.prefetch(model, sorted(named | references - {ZERO_ID}))
+
+
+def _subject(change: Change) -> bytes | None:
+    """The unit, lot or line that a state log is about."""
+    if isinstance(change, facts.UnitChanged):
+        return change.unit
+    if isinstance(change, facts.LotCreated | facts.LotChanged | facts.LoadedChanged):
+        return change.lot
+    return change.line if isinstance(change, facts.LineDeclared | facts.LineChanged) else None
 
 
 def _take(rows: Rows, block: CheckedBlock, taken: Taken, seq: int) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
 from indexer.models import (
+    OPEN,
     Block,
     Cursor,
     Event,
@@ -152,7 +153,7 @@ def find_event(session: Session, key: str) -> Event:
             raise ConflictError(f"several events begin with {key}.", remedy="Write more of the id.")
         if rows:
             return rows[0]
-    better = (col(Payload.is_correction), col(Payload.status) != "open", col(Event.outcome), col(Event.seq))
+    better = (col(Payload.is_correction), col(Payload.status) != OPEN, col(Event.outcome), col(Event.seq))
     row = session.exec(
         select(Event).join(Payload, col(Payload.event_id) == col(Event.event_id))
         .where(Payload.epcis_event_id == key).order_by(*better).limit(1)).first()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
+from indexer.database import VERSION_TABLE
 from indexer.models import TABLES
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=TABLES[0].metadata, render_as_batch=True,
-                  version_table="index_version")
+                  version_table=VERSION_TABLE)
 with context.begin_transaction():
     context.run_migrations()

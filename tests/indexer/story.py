@@ -6,11 +6,13 @@ entries into blocks as a test likes, `Payloads` is a store that a test can make 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from eth_abi import encode
@@ -288,6 +290,12 @@ def parties(source: str, destination: str) -> dict[str, Any]:
 
 
 def full_story() -> Story:
+    """A fresh copy of the story, to be spoilt."""
+    return copy.deepcopy(_full_story())
+
+
+@cache
+def _full_story() -> Story:
     """Every kind of row: custody, refusal, offer, lines, lots, pending, denial, correction, count, norm, grant."""
     story = Story()
     story.register()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sqlmodel import Session
 
 from indexer.columns import U64, Micro
 from indexer.database import migrate, open_engine
+from indexer.migrations import VERSION
 from indexer.models import MODELS, TABLES, LotLoaded
 from ledger.errors import InputError, InvariantError
 
@@ -91,6 +93,42 @@ def test_engine__reading_while_another_writes__sees_the_last_commit(tmp_path: Pa
     with engine.connect() as reader:
         assert reader.exec_driver_sql("SELECT count(*) FROM lot_loaded").scalar() == 1
     engine.dispose()
+
+
+def test_migrate__present_version__is_the_last_file() -> None:
+    engine = open_engine("sqlite://")
+    migrate(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM index_version").scalar() == VERSION
+
+
+def test_migrate__several_processes_at_once__all_succeed(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    children = []
+    for _ in range(4):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                migrate(path)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(pid)
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children] == [0] * 4
+
+
+def test_engine__new_file__is_its_owners_only(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    migrate(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_engine__corrupt_file__stops(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(InvariantError, match="database failed"):
+        migrate(path)
 
 
 def test_engine__no_url__refused() -> None:
