@@ -121,6 +121,7 @@ class DeclarationLine:
         value: customs value of the whole line in `currency`; None where not known.
         duty_rate: fraction (0.12 is 12 %); None where not known.
         original: key of the line it changes, or empty.
+        book: the book it names; empty where it names none.
         cleared, cancelled: when; with the event and time of recording.
     """
 
@@ -144,6 +145,7 @@ class DeclarationLine:
     cancelled: Span | None = None
     cancelled_recorded_ms: int = 0
     declared_by: str = ""
+    book: str = ""
 
 
 @dataclass(frozen=True, slots=True)

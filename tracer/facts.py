@@ -14,7 +14,7 @@ from functools import cached_property
 from ledger.vocabulary import Kind, LineRole, Origin
 from tracer.balance import Accounts, accounts
 from tracer.book import BookData, DeclarationLine, Event, Lot, Norm
-from tracer.graph import Lineage, lineage
+from tracer.graph import Lineage, Mixture, lineage
 from tracer.norms import NormTable, factor, uom_of
 from tracer.quantity import nearest
 from tracer.replay import Replay, in_order, replay
@@ -31,6 +31,11 @@ class Facts:
     def events(self) -> list[Event]:
         """All events in the ledger's order."""
         return in_order(self.book.events)
+
+    @cached_property
+    def by_id(self) -> dict[str, Event]:
+        """Events by id."""
+        return {event.id: event for event in self.book.events}
 
     @cached_property
     def lots(self) -> dict[str, Lot]:
@@ -103,6 +108,25 @@ class Facts:
             left = event.kind == Kind.EXIT_CONFIRM and not (line and line.purpose == LineRole.RE_EXPORT)
             if left or event.kind == Kind.FG_RETURN:
                 result[event.line, code] -= delta.change
+        return dict(result)
+
+    @cached_property
+    def ever_left(self) -> dict[tuple[str, str], int]:
+        """Confirmed exits by (line, code), of whatever period."""
+        result: dict[tuple[str, str], int] = defaultdict(int)
+        for delta in self.replay.deltas:
+            if delta.event.kind == Kind.EXIT_CONFIRM:
+                result[delta.event.line, self.lots[delta.lot].code] -= delta.change
+        return dict(result)
+
+    @cached_property
+    def left_mixture(self) -> dict[str, Mixture]:
+        """What really left on each line, by source."""
+        result: dict[str, Mixture] = defaultdict(dict)
+        for position, mixture in self.lineage.matrix.items():
+            if position.state == "exported":
+                for source, q in mixture.items():
+                    result[position.line][source] = result[position.line].get(source, Fraction(0)) + q
         return dict(result)
 
     @cached_property

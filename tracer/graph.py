@@ -152,8 +152,9 @@ class _Flow:
         self.result = Lineage(basis)
 
     def run(self) -> Lineage:
-        for event, deltas in groupby(self.effects.deltas, key=lambda d: d.event):
-            self.apply(event, list(deltas))
+        for _, deltas in groupby(self.effects.deltas, key=lambda d: d.event.id):
+            group = list(deltas)
+            self.apply(group[0].event, group)
         self.settle_stock()
         _draw(self.book, self.lots, self.result.graph)
         return self.result

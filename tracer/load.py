@@ -11,13 +11,8 @@ Events after `as_of` are not read. Norms are, since a norm may be filed after th
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -26,16 +21,12 @@ from sqlmodel import col
 from indexer import models as m
 from ledger.directory import BookEntry, Directory
 from ledger.errors import InputError
-from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
-from tracer.book import BookData, Count, DeclarationLine, Event, Leg, Loss, Lot, Norm, Tolerances
-from tracer.moment import Span, parse_span, point
-from tracer.names import Names, label, line_label
-from tracer.quantity import micro, number
+from tracer.book import BookData, Tolerances
+from tracer.load_rows import Reader
+from tracer.moment import Span, parse_span
+from tracer.names import Names
 
-_APPROVED = frozenset({Kind.OPENING.name, Kind.ADJUST.name, Kind.REASSIGN.name, Kind.DESTROY.name})
 _CUSTODY = ("CONTAINER", "CARGO")
-_ZERO = "0x" + "00" * 32
-_CHUNK = 500  # ids in one query
 
 
 def load_book(
@@ -67,7 +58,7 @@ def load_book(
     entry = directory.book(book)
     as_of = period.end_ms if as_of_ms is None else as_of_ms
     owner = directory.participant(entry.owner).number
-    reader = _Reader(session, Names(session, directory), as_of, offset)
+    reader = Reader(session, Names(session, directory), as_of, offset)
     reader.read_lots(select(m.Lot).where(col(m.Lot.book) == entry.number))
     reader.read_lines(select(m.LineState).where(col(m.LineState.declarant) == owner))
     reader.read_events(_of_book(entry, owner))
@@ -102,7 +93,7 @@ def load_custody(session: Session, directory: Directory, *, period: Span, as_of_
         without: books whose units are looked at with them.
     """
     as_of = period.end_ms if as_of_ms is None else as_of_ms
-    reader = _Reader(session, Names(session, directory), as_of, offset)
+    reader = Reader(session, Names(session, directory), as_of, offset)
     reader.read_lines(select(m.LineState))
     reader.read_events(col(m.Event.event_id).in_(
         select(col(m.EventLine.event_id)).join(m.Unit, col(m.Unit.unit) == col(m.EventLine.unit))
@@ -173,306 +164,3 @@ def _of_book(entry: BookEntry, owner: int) -> ColumnElement[bool]:
         col(m.Event.event_id).in_(naming),
         col(m.Event.reference).in_(lines),
     )
-
-
-@dataclass(slots=True)
-class _Content:
-    """What an opened payload says beyond the signed lines."""
-
-    epcis_id: str = ""
-    seals: tuple[str, ...] = ()
-    loss: tuple[Loss, ...] = ()
-    cited: tuple[str, ...] = ()
-    reason: str = ""
-    product: str = ""
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Rows to records."""
-
-    session: Session
-    names: Names
-    as_of_ms: int
-    offset: str
-    lots: dict[str, Lot] = field(default_factory=dict)
-    lines: dict[str, DeclarationLine] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    descriptions: dict[str, str] = field(default_factory=dict)
-    _things: dict[str, Thing] = field(default_factory=dict)
-    _line_units: set[str] = field(default_factory=set)
-    _materials: dict[str, tuple[str, str]] = field(default_factory=dict)
-    _goods: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-    def read_lots(self, query: Any) -> None:
-        """Lots, by name."""
-        rows = self.session.execute(query).scalars().all()
-        self.names.prepare({r.unit for r in rows} | {r.source_line for r in rows})
-        for row in sorted(rows, key=lambda r: self.names.unit(r.unit)):
-            code, uom = self.material(row.material)
-            name = self.names.unit(row.unit)
-            source = "" if row.source_line == _ZERO else self.names.unit(row.source_line)
-            self._things[row.unit] = Thing.LOT
-            self._goods[row.unit] = (code, uom)
-            self.lots[name] = Lot(name, code, uom, Origin[row.origin], source, self.names.book(row.book))
-
-    def material(self, material: str) -> tuple[str, str]:
-        """Code and unit of measure behind a material id; the id itself where no opened payload names it."""
-        if not self._materials:
-            for row in self.session.execute(select(m.Material)).scalars():
-                self._materials[row.material] = (row.code, row.uom)
-                if row.description:
-                    self.descriptions.setdefault(row.code, row.description)
-        return self._materials.get(material, (material, ""))
-
-    def read_lines(self, query: Any) -> None:
-        """Declaration lines as they stand, with when they were cleared or cancelled."""
-        rows = self.session.execute(query).scalars().all()
-        self.names.prepare({r.line for r in rows} | {r.original for r in rows})
-        contents: dict[str, list[m.DeclarationLine]] = defaultdict(list)
-        for content in self._chunks(m.DeclarationLine, m.DeclarationLine.unit, [r.line for r in rows]):
-            contents[content.unit].append(content)
-        clears = self._clears([r.line for r in rows])
-        for row in sorted(rows, key=lambda r: self.names.unit(r.line)):
-            said = next((c for c in contents[row.line] if c.event_id == row.version),
-                        max(contents[row.line], key=lambda c: c.registered_at, default=None))
-            line = self._line(row, said)
-            for clear in clears.get(row.line, []):
-                if clear.step == Step.LINE_CANCELLED.name:
-                    line = replace(line, cancelled=point(clear.occurred_at_ms),
-                                   cancelled_recorded_ms=clear.recorded_at_s * 1_000)
-                else:
-                    line = replace(line, cleared=point(clear.occurred_at_ms), cleared_by=clear.event_id)
-            self.lines[line.key] = line
-            self._goods[row.line] = (line.code, line.uom)
-            self._line_units.add(row.line)
-
-    def _line(self, row: m.LineState, said: m.DeclarationLine | None) -> DeclarationLine:
-        code, uom = self.material(row.material)
-        key = self.names.unit(row.line)
-        original = "" if row.original == _ZERO else self.names.unit(row.original)
-        base = DeclarationLine(
-            key,
-            LineRole[row.purpose],
-            code,
-            int(row.quantity_micro),
-            uom,
-            original=original,
-            declared_by=row.version,
-        )
-        if said is None:
-            return base
-        if not original and said.original_declaration:
-            original = label(said.original_declaration, said.original_line)
-        return replace(
-            base,
-            code=said.code or code,
-            uom=said.uom or uom,
-            regime=said.regime,
-            description=said.description,
-            hs=said.hs,
-            origin=said.origin,
-            value=_optional(said.value),
-            currency=said.currency,
-            duty_rate=_percent(said.duty_rate),
-            partner=said.partner,
-            original=original,
-            registered=parse_span(said.registered_at, self.offset) if said.registered_at else None,
-        )
-
-    def _clears(self, lines: Sequence[str]) -> dict[str, list[m.Event]]:
-        result: dict[str, list[m.Event]] = defaultdict(list)
-        for start in range(0, len(lines), _CHUNK):
-            query = select(col(m.EventLine.unit), m.Event).join(
-                m.Event, col(m.Event.event_id) == col(m.EventLine.event_id)).where(
-                col(m.EventLine.unit).in_(lines[start:start + _CHUNK]), col(m.Event.kind) == Kind.CLEAR.name,
-                col(m.Event.outcome) == 0, col(m.Event.voided_by).is_(None),
-                col(m.Event.occurred_at_ms) <= self.as_of_ms).order_by(col(m.Event.seq))
-            for unit, event in self.session.execute(query):
-                result[unit].append(event)
-        return result
-
-    def read_events(self, condition: ColumnElement[bool]) -> None:
-        """Events that meet a condition, with their legs and content, in the ledger's order."""
-        rows = (
-            self.session.execute(
-                select(m.Event)
-                .where(condition, col(m.Event.occurred_at_ms) <= self.as_of_ms)
-                .order_by(col(m.Event.seq))
-            )
-            .scalars()
-            .all()
-        )
-        others = {r.approved_by or "" for r in rows} | {r.voided_by or "" for r in rows}
-        known = {r.event_id: r for r in rows}
-        for row in self._chunks(m.Event, m.Event.event_id, sorted(others - known.keys() - {""})):
-            known[row.event_id] = row
-        kept = [r for r in rows if self._counts(r, known)]
-        ids = [r.event_id for r in kept]
-        legs: dict[str, list[m.EventLine]] = defaultdict(list)
-        for line in self._chunks(m.EventLine, m.EventLine.event_id, ids):
-            legs[line.event_id].append(line)
-        units = {line.unit for lines in legs.values() for line in lines}
-        self.names.prepare(units | {r.reference for r in kept})
-        missing = sorted(u for u in units if u not in self._things)
-        for unit in self._chunks(m.Unit, m.Unit.unit, missing):
-            self._things[unit.unit] = Thing[unit.thing]
-        contents = {p.event_id: _content(p) for p in self._chunks(m.Payload, m.Payload.event_id, ids)
-                    if p.status == "open" and p.document}
-        for row in kept:
-            self.events.append(
-                self._event(row, legs[row.event_id], contents.get(row.event_id, _Content()), known)
-            )
-
-    def _counts(self, row: m.Event, known: dict[str, m.Event]) -> bool:
-        """Whether an event stands: what was voided or waits for approval does not."""
-        outcome = Outcome(row.outcome)
-        if outcome == Outcome.PENDING:
-            approval = known.get(row.approved_by or "")
-            return (
-                row.kind in _APPROVED
-                and approval is not None
-                and approval.outcome == 0
-                and row.voided_by is None
-            )
-        if row.voided_by is None:
-            return True
-        return outcome.refused and self._withdrawn(row, known)
-
-    def _withdrawn(self, row: m.Event, known: dict[str, m.Event]) -> bool:
-        void = known.get(row.voided_by or "")
-        return void is not None and void.participant == row.participant
-
-    def _event(
-        self, row: m.Event, lines: list[m.EventLine], content: _Content, known: dict[str, m.Event]
-    ) -> Event:
-        approval = known.get(row.approved_by or "") if row.outcome == Outcome.PENDING else None
-        recorded = approval or row
-        kind = Kind[row.kind]
-        reference = "" if row.reference == _ZERO else row.reference
-        named = reference in self._line_units or self.names.unit_type(reference) == "line"
-        line = self.names.unit(reference) if reference and named else ""
-        return Event(
-            id=row.event_id,
-            seq=recorded.seq,
-            kind=kind,
-            occurred=point(row.occurred_at_ms),
-            recorded_ms=recorded.recorded_at_s * 1_000,
-            actor=self.names.participant(row.participant),
-            legs=tuple(self._leg(x) for x in sorted(lines, key=lambda x: x.position)),
-            outcome=Outcome.RECORDED if approval else Outcome(row.outcome),
-            step=Step[row.step],
-            counterparty=self.names.participant(row.counterparty),
-            place=self.names.facility(row.facility),
-            book=self.names.book(row.book),
-            line=line,
-            reference="" if line else reference,
-            cited=content.cited,
-            product=content.product,
-            norm=reference if kind == Kind.TRANSFORM else "",
-            loss=content.loss,
-            seals=content.seals,
-            reason=content.reason,
-            expires_ms=row.deadline_s * 1_000 if kind == Kind.OFFER else 0,
-            epcis_id=content.epcis_id,
-            tx_hash=row.tx_hash,
-            withdrawn_by=(row.voided_by or "") if row.outcome >= Outcome.BAD_SIGNATURE else "",
-        )
-
-    def _leg(self, row: m.EventLine) -> Leg:
-        thing = self._things.get(row.unit)
-        if thing is None:
-            named = self.names.unit_type(row.unit)
-            thing = {"container": Thing.CONTAINER, "cargo": Thing.CARGO, "lot": Thing.LOT}.get(
-                named, Thing.NONE
-            )
-        code, uom = self._goods.get(row.unit, ("", ""))
-        if not code and row.material != _ZERO:
-            code, uom = self.material(row.material)
-        return Leg(
-            self.names.unit(row.unit),
-            thing,
-            LineRole[row.role],
-            Balance[row.balance],
-            int(row.quantity_micro),
-            code,
-            uom,
-        )
-
-    def norms(self, of_book: ColumnElement[bool], owner: int) -> tuple[Norm, ...]:
-        """Norms that the owner declared (or customs for it) for this book, of events that stand."""
-        query = select(m.Norm, m.Event).join(m.Event, col(m.Event.event_id) == col(m.Norm.event_id)).where(
-            of_book, col(m.Event.outcome) == 0, col(m.Event.voided_by).is_(None)).order_by(
-            col(m.Event.seq), col(m.Norm.position))
-        result = []
-        enterprise = self.names.participant(owner)
-        for row, event in self.session.execute(query):
-            if event.participant != owner and row.enterprise != enterprise:
-                continue
-            result.append(
-                Norm(
-                    row.product,
-                    row.material,
-                    number(row.norm),
-                    row.product_uom,
-                    row.material_uom,
-                    row.flag,
-                    self._span(row.valid_from),
-                    self._span(row.valid_to),
-                    _optional(row.loss_rate),
-                    event.event_id,
-                    event.recorded_at_s * 1_000,
-                )
-            )
-        return tuple(result)
-
-    def counts(self, entry: BookEntry, enterprise: str) -> tuple[Count, ...]:
-        """Stocks that a stock-take of the book states, by the date they are for."""
-        query = (
-            select(m.CountEntry, m.Event)
-            .join(m.Event, col(m.Event.event_id) == col(m.CountEntry.event_id))
-            .where(
-                or_(col(m.CountEntry.book) == entry.id, col(m.Event.book) == entry.number),
-                col(m.Event.outcome) == 0,
-                col(m.Event.voided_by).is_(None),
-            )
-            .order_by(col(m.Event.seq), col(m.CountEntry.position))
-        )
-        result = []
-        for row, event in self.session.execute(query):
-            lot = label(enterprise, row.lot) if row.lot else ""
-            at = parse_span(row.at, self.offset)
-            if at.start_ms <= self.as_of_ms:
-                code = row.code or (self.lots[lot].code if lot in self.lots else "")
-                result.append(Count(at, row.stock, code, int(row.quantity_micro), row.uom, lot, row.place,
-                                    event.event_id))
-        return tuple(result)
-
-    def _span(self, text: str) -> Span | None:
-        return parse_span(text, self.offset) if text else None
-
-    def _chunks(self, model: Any, column: Any, keys: Sequence[str]) -> Iterable[Any]:
-        for start in range(0, len(keys), _CHUNK):
-            yield from self.session.execute(
-                select(model).where(col(column).in_(keys[start:start + _CHUNK]))).scalars()
-
-
-def _content(payload: m.Payload) -> _Content:
-    """The parts of an EPCIS document that the rules read."""
-    document = json.loads(payload.document or "{}", parse_float=Decimal)
-    transactions = document.get("bizTransactionList") or ()
-    return _Content(
-        epcis_id=payload.epcis_event_id or "",
-        seals=tuple(str(s["number"]) for s in document.get("cl:seals") or ()),
-        loss=tuple(Loss(x["code"], micro(x["quantity"]), x["uom"]) for x in document.get("cl:loss") or ()),
-        cited=tuple(filter(None, (line_label(str(t.get("bizTransaction", ""))) for t in transactions))),
-        reason=str(document.get("cl:reason") or ""), product=str(document.get("cl:product") or ""))
-
-
-def _optional(text: str) -> Fraction | None:
-    return number(text) if text else None
-
-
-def _percent(text: str) -> Fraction | None:
-    """A duty rate as declared, in per cent, as a fraction."""
-    return number(text) / 100 if text else None

@@ -9,7 +9,7 @@ from fractions import Fraction
 from enterprise import added, after, edit, first, q
 
 from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Outcome, Step, Thing
-from tracer.book import BookData, Event, Leg
+from tracer.book import BookData, DeclarationLine, Event, Leg
 from tracer.facts import Facts
 from tracer.moment import DAY_MS, HOUR_MS, point
 from tracer.quantity import micro_text
@@ -238,6 +238,23 @@ def _gate_refused(book: BookData) -> tuple[BookData, str]:
     return added(book, hold, attempt, unhold), "1"
 
 
+def _gate_recorded_under_hold(book: BookData) -> tuple[BookData, str]:
+    """In files nobody refuses: the hold was known, the gate-out was posted and counted all the same."""
+    gate = first(book, Kind.GATE_OUT)
+    hold = replace(gate, id="hold", kind=Kind.HOLD, actor="customs", seals=(), seq=gate.seq - 1,
+                   occurred=point(gate.occurred.start_ms - 30 * 60_000))
+    return added(book, hold), "1"
+
+
+def _line_cancelled(book: BookData) -> tuple[BookData, str]:
+    """Eligible for a declaration line that customs has cancelled before the gate-out."""
+    gate, eligible = first(book, Kind.GATE_OUT), first(book, Kind.ELIGIBLE)
+    book = edit(book, _named(eligible), lambda e: replace(e, cited=("OLD/1",)))
+    line = DeclarationLine("OLD/1", LineRole.RECEIVE, "M0", q(1), "KGM", cancelled=eligible.occurred,
+                           cancelled_recorded_ms=gate.recorded_ms - 60_000)
+    return replace(book, lines=(*book.lines, line)), "1"
+
+
 def _hold_recorded_late(book: BookData) -> tuple[BookData, str]:
     gate = first(book, Kind.GATE_OUT)
     hold = replace(
@@ -338,6 +355,8 @@ FAULTS = (
     Fault("cleared-never-left", "X4", "EX/1", _never_left),
     Fault("left-late", "X4", "EX/1", _left_late),
     Fault("gate-out-under-hold", "C1", "BL/M0", _gate_refused),
+    Fault("gate-out-recorded-under-hold", "C1", "BL/M0", _gate_recorded_under_hold),
+    Fault("line-cancelled-before-gate-out", "C1", "BL/M0", _line_cancelled),
     Fault("hold-recorded-late", "C1", "BL/M0", _hold_recorded_late),
     Fault("seen-leaving", "C1", "BL/M0", _seen_leaving),
     Fault("seal-changed", "S1", "BL/M0", _seal),

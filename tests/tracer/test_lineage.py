@@ -123,6 +123,13 @@ def test_scrap_and_loss__physical_basis__go_their_own_way() -> None:
     assert states == {("finished", "X"): 850, ("scrap", "S"): 100, ("loss", "I"): 50}
 
 
+def test_handover__found_short__what_is_missing_is_a_place_of_its_own() -> None:
+    book, _ = next(f for f in FAULTS if f.name == "lot-handed-over-short").inject(clean_book())
+    assert replay(book).balances["M0-1"][Balance.SHORT] == q(3)
+    rows = {(r.kind, r.name): r.quantity_micro for r in forward(book, "IM-M0/1").rows}
+    assert rows["short", "M0-1"] == q(3) and rows["in_store", "M0-1"] == q(97)
+
+
 def test_drawn_without_being_there__its_source_is_unexplained() -> None:
     book, _ = next(f for f in FAULTS if f.name == "issued-twice-recorded").inject(clean_book())
     stranger = replace(book, events=tuple(e for e in book.events if e.kind != Kind.RECEIVE_FACTORY))

@@ -147,7 +147,9 @@ def _moved(book: BookData, days: int) -> BookData:
         book, period=span(book.period), as_of_ms=book.as_of_ms + days * DAY_MS,
         events=tuple(replace(e, occurred=span(e.occurred), recorded_ms=e.recorded_ms + days * DAY_MS)
                      for e in book.events),
-        lines=tuple(replace(x, registered=span(x.registered), cleared=span(x.cleared)) for x in book.lines),
+        lines=tuple(replace(
+            x, registered=span(x.registered), cleared=span(x.cleared), cancelled=span(x.cancelled),
+            cancelled_recorded_ms=x.cancelled_recorded_ms + days * DAY_MS) for x in book.lines),
         norms=tuple(replace(n, valid_from=span(n.valid_from), valid_to=span(n.valid_to)) for n in book.norms),
         counts=tuple(replace(c, at=span(c.at)) for c in book.counts))
 
@@ -210,6 +212,32 @@ def test_refused_attempt__withdrawn_by_its_poster__stays_visible_as_info(name: s
     book = edit(book, lambda e: not e.recorded, lambda e: replace(e, withdrawn_by="correct-1"))
     assert {f.rule for f in check(book)} == {fault.rule, *fault.companions}
     assert {f.severity for f in check(book)} == {"info"}
+
+
+@pytest.mark.parametrize(("name", "severity", "then", "now"), [
+    ("gate-out-recorded-under-hold", "critical", "held by customs", "held by customs"),
+    ("hold-recorded-late", "high", "in order", "held by customs"),
+])
+def test_gate_out__held__both_views_are_shown(name: str, severity: str, then: str, now: str) -> None:
+    finding, = check(next(f for f in FAULTS if f.name == name).inject(clean_book())[0])
+    assert finding.severity == severity
+    assert f"as known when it was recorded: {then}" in finding.explanation
+    assert f"With what is known now: {now}" in finding.explanation
+
+
+def test_gate_out__line_cancelled_only_afterwards__is_in_order() -> None:
+    book, _ = next(f for f in FAULTS if f.name == "line-cancelled-before-gate-out").inject(clean_book())
+    gate = next(e for e in book.events if e.kind == Kind.GATE_OUT)
+    later = Span(gate.occurred.end_ms + DAY_MS, gate.occurred.end_ms + DAY_MS)
+    book = replace(book, lines=tuple(
+        replace(x, cancelled=later, cancelled_recorded_ms=later.end_ms) if x.cancelled else x for x in book.lines))
+    assert check(book) == []
+
+
+def test_export_line__of_another_book_of_the_owner__is_looked_at_there() -> None:
+    book, _ = next(f for f in FAULTS if f.name == "cleared-never-left").inject(clean_book())
+    other = replace(book, lines=tuple(replace(x, book="second") for x in book.lines))
+    assert check(other, [rule("X4")]) == []
 
 
 def test_refused_gate_out__withdrawn_but_seen_leaving__stays_critical() -> None:

@@ -109,7 +109,6 @@ def b2(facts: Facts, tally: Tally) -> None:
         ):
             stock = "semi" if count.code in semi and count.stock in ("material", "wip") else count.stock
             counts[stock, count.code].append(count)
-    events = {e.id: e for e in facts.events}
     closing = stock_at(book, facts.replay.deltas, book.period.end_ms)
     for key in sorted(set(counts) | {k for k, q in closing.items() if q}):
         stock, code = key
@@ -139,7 +138,7 @@ def b2(facts: Facts, tally: Tally) -> None:
         tally.amount(
             subject, "high" if shortage > 0 else "medium", expected, counted, uom, tolerance=tolerance,
             duty_at_risk=facts.duty_on(code, shortage) if shortage > 0 else None,
-            evidence=[events[c.event] for c in latest if c.event in events],
+            evidence=[facts.by_id[c.event] for c in latest if c.event in facts.by_id],
             explanation=f"Unexplained {word} of {stock} stock at the count of {iso_day(at, book.offset)}.")
 
 

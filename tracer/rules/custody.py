@@ -26,14 +26,17 @@ class _Right:
     events: list[Event] = field(default_factory=list)
     cited: tuple[str, ...] = ()
 
-    def fault(self, facts: Facts, known_ms: int) -> str:
+    def fault(self, facts: Facts, gate: Event, known_ms: int) -> str:
+        """Why the unit may not leave, by what was known at a moment; empty if it may."""
         if self.holds:
             return f"held by {', '.join(sorted(self.holds))}"
         if not self.eligible:
             return "not eligible to pass the supervised area"
         for key in self.cited:
             line = facts.lines.get(key)
-            if line and line.cancelled is not None and line.cancelled_recorded_ms <= known_ms:
+            if line is None or line.cancelled is None or gate.occurred.before(line.cancelled):
+                continue
+            if line.cancelled_recorded_ms <= known_ms:
                 return f"its declaration line {key} was cancelled"
         return ""
 
@@ -63,13 +66,13 @@ def c1(facts: Facts, tally: Tally) -> None:
         left = [e for e in seen if not any(g.seq < e.seq for g in passed)]
         if refused:
             right = _right(facts, events, refused[0], by_occurrence=False)
-            why = right.fault(facts, refused[0].recorded_ms) or refused[0].outcome.name.lower()
+            why = right.fault(facts, refused[0], refused[0].recorded_ms) or refused[0].outcome.name.lower()
             seen_leaving = "; it was seen leaving all the same" if left else ""
             _report(tally, subject, "critical", [*refused, *right.events, *left],
                     f"Release was tried {len(refused)} time(s) and refused: {why}{seen_leaving}.")
         elif left:
             right = _right(facts, events, left[0], by_occurrence=False)
-            why = right.fault(facts, left[0].recorded_ms) or "no gate-out was posted"
+            why = right.fault(facts, left[0], left[0].recorded_ms) or "no gate-out was posted"
             _report(tally, subject, "critical", [*left, *right.events],
                     f"Seen leaving the supervised area without a recorded gate-out: {why}.")
 
@@ -85,7 +88,10 @@ def _report(
 def _released(facts: Facts, tally: Tally, subject: Subject, gate: Event, events: list[Event]) -> None:
     then = _right(facts, events, gate, by_occurrence=False)
     now = _right(facts, events, gate, by_occurrence=True)
-    known_then, known_now = then.fault(facts, gate.recorded_ms), now.fault(facts, facts.book.as_of_ms)
+    known_then, known_now = (
+        then.fault(facts, gate, gate.recorded_ms),
+        now.fault(facts, gate, facts.book.as_of_ms),
+    )
     if known_then:
         after = known_now or "nothing against it"
         _report(

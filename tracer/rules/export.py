@@ -82,7 +82,7 @@ def x4(facts: Facts, tally: Tally) -> None:
             exits[event.line].append(event)
     loads = {e.line: e for e in facts.events if e.kind == Kind.EXPORT_LOAD and e.recorded}
     for line in sorted(facts.lines.values(), key=lambda x: x.key):
-        if line.purpose not in (LineRole.EXPORT, LineRole.RE_EXPORT):
+        if line.purpose not in (LineRole.EXPORT, LineRole.RE_EXPORT) or line.book not in ("", facts.book.id):
             continue
         subject = Subject("line", line.key)
         for event in exits[line.key]:
@@ -107,8 +107,8 @@ def x4(facts: Facts, tally: Tally) -> None:
         short = tolerance.exceeded(total - line.quantity_micro) and total < line.quantity_micro
         if due >= facts.book.as_of_ms and short:
             continue  # pending
-        behind = [e for e in facts.events if e.id == line.cleared_by] + \
-            ([loads[line.key]] if line.key in loads else []) + [e for _, e in left]
+        cleared, loaded = facts.by_id.get(line.cleared_by), loads.get(line.key)
+        behind = [e for e in (cleared, loaded) if e is not None] + [e for _, e in left]
         if short:
             tally.amount(
                 subject,

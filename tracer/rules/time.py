@@ -71,7 +71,7 @@ def _lots(facts: Facts, tally: Tally) -> None:
     produced: dict[str, list[Event]] = defaultdict(list)
     loaded: dict[tuple[str, str], Event] = {}
     exits: dict[tuple[str, str], list[Event]] = defaultdict(list)
-    used: dict[str, list[Event]] = defaultdict(list)
+    used: dict[str, dict[str, Event]] = defaultdict(dict)
     wip_made: set[str] = set()
     for delta in facts.replay.deltas:
         event, lot = delta.event, delta.lot
@@ -87,8 +87,8 @@ def _lots(facts: Facts, tally: Tally) -> None:
             loaded[lot, event.line] = event if held is None or event.occurred < held.occurred else held
         elif event.kind == Kind.EXIT_CONFIRM:
             exits[lot, event.line].append(event)
-        if made is not None and event.id != made.id and event not in used[lot]:
-            used[lot].append(event)
+        if made is not None and event.id != made.id:
+            used[lot][event.id] = event
     for lot, made in sorted(facts.replay.created_by.items()):
         at = (
             Span(
@@ -98,7 +98,14 @@ def _lots(facts: Facts, tally: Tally) -> None:
             if made.kind == Kind.OPENING
             else made
         )
-        _check(facts, tally, Subject("lot", lot), at, used[lot], "A lot is used before it was there")
+        _check(
+            facts,
+            tally,
+            Subject("lot", lot),
+            at,
+            list(used[lot].values()),
+            "A lot is used before it was there",
+        )
     for lot, events in sorted(produced.items()):
         if lot in issued and lot not in wip_made:
             _check(
@@ -129,7 +136,7 @@ def _lines(facts: Facts, tally: Tally) -> None:
                 "A line is drawn before it was cleared",
             )
             for channel in channels[key]:
-                clear = [e for e in facts.events if e.id == line.cleared_by]
+                clear = [facts.by_id[line.cleared_by]] if line.cleared_by in facts.by_id else []
                 _check(
                     facts,
                     tally,

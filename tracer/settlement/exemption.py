@@ -144,7 +144,7 @@ def _by_source(facts: Facts, material: str, product: str, export: str, quantity:
     """
     mixture: dict[str, Fraction] = defaultdict(Fraction)
     opened = Fraction(0)
-    for source, q in facts.lineage.column(line=export, states=("exported",)).items():
+    for source, q in facts.left_mixture.get(export, {}).items():
         about = facts.lineage.sources[source]
         if about.code == product:
             opened += q
@@ -153,8 +153,7 @@ def _by_source(facts: Facts, material: str, product: str, export: str, quantity:
     total = sum(mixture.values(), Fraction(0))
     if not total:
         return {OPENING: quantity}
-    left = sum(-d.change for d in facts.replay.deltas if d.event.kind == Kind.EXIT_CONFIRM
-               and d.event.line == export and facts.lots[d.lot].code == product)
+    left = facts.ever_left.get((export, product), 0)
     known = quantity * (1 - opened / left) if left else quantity
     parts = {line: known * q / total for line, q in mixture.items()}
     parts[OPENING] = parts.get(OPENING, Fraction(0)) + quantity - known
