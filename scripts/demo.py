@@ -103,7 +103,6 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
 def _folder(state: Path | None) -> Iterator[Path]:
     """The state folder: the named one, or one that goes away at the end."""
     if state is not None:
-        state.mkdir(parents=True, exist_ok=True)
         yield state
         return
     with tempfile.TemporaryDirectory(prefix="cargoledger-demo-") as temporary:

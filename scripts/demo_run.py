@@ -46,11 +46,12 @@ class Run:
     """One run of the demo over a state folder."""
 
     def __init__(self, folder: Path, story: demo_story.Story, tell: Tell) -> None:
-        """Bind the parts; nothing is written yet.
+        """Bind the parts; the folder is made if it is not there.
 
         Raises:
             ConflictError: the folder holds the state of another story, or of something else.
         """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self.story = story
         self.clock = StoryClock()

@@ -59,7 +59,7 @@ def _opening(home: Home, story: demo_story.Story) -> RenderableType:
     book = home.directory.book(story.book)
     return Group(
         Text(story.title, style="bold"),
-        f"{len(story.postings)} EPCIS documents of {posters} parties, each signed by its own, in order of time.",
+        f"{len(story.postings)} EPCIS documents of {posters} parties, each signed with its key, in order.",
         f"The book: {book.name} ({book.regime}), {story.period[0]} to {story.period[1]}.",
     )
 
