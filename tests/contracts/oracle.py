@@ -6,6 +6,7 @@ packs bits, hashes structs or knows the EVM; state is kept in ordinary objects. 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +29,7 @@ from ledger.vocabulary import (
 SKEW_S = 300
 NO_HOLD = 255
 FOREVER_S = 2**40 - 1
+NO_OPTION = BookOption(0)
 STOCK = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP)
 
 
@@ -63,7 +65,7 @@ class Account:
     """A book."""
 
     owner: int
-    options: BookOption = BookOption(0)
+    options: BookOption = NO_OPTION
     opening_open: bool = True
 
 
@@ -298,7 +300,7 @@ class Oracle:
     @staticmethod
     def is_list(lines: tuple[Line, ...]) -> bool:
         units = [line.unit for line in lines]
-        return len(units) <= 64 and all(a < b for a, b in zip(units, units[1:], strict=False))
+        return len(units) <= 64 and all(a < b for a, b in itertools.pairwise(units))
 
     def _check_form(self, event: CustodyEvent) -> None:
         require(len(event.lines) <= 64, Outcome.TOO_MANY_LINES)

@@ -17,7 +17,19 @@ from eth_hash.auto import keccak
 from ledger.events.model import ABI_EVENT, ZERO32, CustodyEvent, Line, domain_separator, event_id
 from ledger.vocabulary import Balance, BookOption, Kind, LineRole, Outcome, Role, Step
 from tests.contracts.evm import CHAIN_ID, Evm, Log
-from tests.contracts.oracle import NO_HOLD, STOCK, Account, Key, Lot, Oracle, Org, Place, Quota, Unit
+from tests.contracts.oracle import (
+    NO_HOLD,
+    NO_OPTION,
+    STOCK,
+    Account,
+    Key,
+    Lot,
+    Oracle,
+    Org,
+    Place,
+    Quota,
+    Unit,
+)
 
 CARRIER, TERMINAL, CFS, FACTORY, OTHER_FACTORY, CUSTOMS, AGENCY, AUDITOR, YARD = range(1, 10)
 AT_TERMINAL, AT_CFS, AT_FACTORY, AT_YARD = range(1, 5)
@@ -31,8 +43,8 @@ ORGS = {
 }
 PLACES = {AT_TERMINAL: (TERMINAL, True), AT_CFS: (CFS, True), AT_FACTORY: (FACTORY, False), AT_YARD: (YARD, False)}
 BOOKS = {
-    BOOK: (FACTORY, BookOption(0)), STRICT_BOOK: (FACTORY, BookOption.LINE_FOR_SCRAP | BookOption.NAME_CONTAINER),
-    OTHER_BOOK: (OTHER_FACTORY, BookOption(0)),
+    BOOK: (FACTORY, NO_OPTION), STRICT_BOOK: (FACTORY, BookOption.LINE_FOR_SCRAP | BookOption.NAME_CONTAINER),
+    OTHER_BOOK: (OTHER_FACTORY, NO_OPTION),
 }
 
 
@@ -186,7 +198,7 @@ class World:
         self._register("setFacility(uint32,uint32,bool)", place, operator, supervised)
         self.oracle.places[place] = Place(operator, supervised)
 
-    def set_book(self, book: int, owner: int, options: BookOption = BookOption(0)) -> None:
+    def set_book(self, book: int, owner: int, options: BookOption = NO_OPTION) -> None:
         self._register("setBook(uint32,uint32,uint8,uint8)", book, owner, 31, int(options))
         before = self.oracle.books.get(book)
         self.oracle.books[book] = Account(owner, options, before.opening_open if before else True)
