@@ -83,7 +83,9 @@ def settle(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Settle a book: forms 15, 15a and 16, the exemption statement, and what does not add up.
+    """Settle a book: forms, exemption statement, findings.
+
+    Forms 15, 15a and 16 of the days given, the exemption by import line, and what does not add up.
 
     Example: cargoledger settle dmg-sxxk --from 2026-01-01 --to 2026-12-31
     """
@@ -139,10 +141,10 @@ def verify(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove an event or unit from the ledger and check the proof step by step; or check a proof file.
+    """Prove an event or unit, or check a proof file.
 
-    A file is checked without ledger and server: only the trust root is believed. Exit code 1 if a step
-    does not hold.
+    The proof is made from the ledger and checked step by step as anybody else would check it. A file is
+    checked without ledger and server: only the trust root is believed. Exit code 1 if a step does not hold.
 
     Example: cargoledger verify CSQU3054383 --export proof.json
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -54,7 +55,11 @@ def init(
     from api.home import Home
 
     with Home.create(
-        home_path(home), name=name, engine="rpc" if rpc_url else "embedded", rpc_url=rpc_url
+        home_path(home),
+        name=name,
+        engine="rpc" if rpc_url else "embedded",
+        rpc_url=rpc_url,
+        environment=os.environ,
     ) as made:
         deployment = made.deployment
         document = {

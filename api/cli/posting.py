@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 def post(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="EPCIS 2.0 documents; - is standard input.")
+        list[str], typer.Argument(metavar="FILE", help="EPCIS 2.0 documents; - is standard input.")
     ],
     *,
     participant: Annotated[
@@ -41,10 +41,11 @@ def post(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check, sign, seal and post EPCIS documents, and say what became of every event.
+    """Post EPCIS documents and say what became of every event.
 
-    All events of a document are checked before any is taken. The same event again is no error. Exit code 1
-    if the ledger refused one.
+    Each event is checked, signed with the participant's key and sealed to its readers. All events of a
+    document are checked before any is taken. The same event again is no error. Exit code 1 if the ledger
+    refused one.
 
     Example: cargoledger post arrival.json --as terminal
     """
@@ -89,7 +90,9 @@ def grant(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let another participant read the content of past events: of units, or of a book in a period.
+    """Let another participant read the content of past events.
+
+    Of the whole history of units, or of a book in a period. The right is signed and kept; it may have an end.
 
     Example: cargoledger grant --to audit-north --as customs --book dmg-sxxk --period 2026-01-01..2026-12-31
     --reason "post-clearance audit 17/2027" --until 2027-12-31

@@ -30,7 +30,9 @@ def up(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve this home: take events, record them, answer questions, show the web page. Stop with Ctrl-C.
+    """Serve this home over HTTP, with the web page.
+
+    Takes events, records them, indexes, answers. Stop with Ctrl-C.
 
     Example: cargoledger up --port 8480
     """

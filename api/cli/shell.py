@@ -60,7 +60,7 @@ def opened(option: Path | None) -> Iterator[Home]:
     """
     from api.home import Home
 
-    with Home.open(home_path(option)) as home:
+    with Home.open(home_path(option), environment=os.environ) as home:
         yield home
 
 

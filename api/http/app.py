@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 
 from api import __version__
 from api.http import capture, problems, reading
-from api.http.deps import ExactJSON, HomeDep, caller_of, known_parameters_only
+from api.http.deps import ExactJSON, HomeDep, caller_of, known_parameters_only, may_capture, may_read
 from api.http.gate import BodyLimit, Gate, SecurityHeaders
 from api.views.health import health_view
 from api.web import pages
 from ledger.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
-
     from api.home import Home
 
 DESCRIPTION = (
@@ -68,8 +68,8 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
     app.state.home = home
     problems.install(app)
     guarded = [Depends(caller_of), Depends(known_parameters_only)]
-    app.include_router(capture.router, dependencies=guarded)
-    app.include_router(reading.router, dependencies=guarded)
+    app.include_router(capture.router, dependencies=[*guarded, Depends(may_capture)])
+    app.include_router(reading.router, dependencies=[*guarded, Depends(may_read)])
 
     @app.get(
         "/healthz",
@@ -86,6 +86,15 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
     pages.install(app)
     # outermost first: headers on every answer, then size, then identity
     app.add_middleware(Gate, resolve=home.caller_of_token)
+    if home.settings.allowed_origins:
+        # preflights carry no credential, so this stands before the gate
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(home.settings.allowed_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Location", "Link"],
+        )
     app.add_middleware(BodyLimit, bytes_max=DEFAULT_LIMITS.body_bytes_max)
     app.add_middleware(SecurityHeaders)
     return app

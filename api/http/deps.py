@@ -62,6 +62,32 @@ def reader_of(
     return reader_for(session, caller.participant.number, home_of(request).clock())
 
 
+def may_read(caller: Annotated[Caller, Depends(caller_of)]) -> None:
+    """Refuse a token that may not ask.
+
+    Raises:
+        AuthenticationError: the token has no such scope.
+    """
+    _need("read", caller)
+
+
+def may_capture(caller: Annotated[Caller, Depends(caller_of)]) -> None:
+    """Refuse a token that may not post.
+
+    Raises:
+        AuthenticationError: the token has no such scope.
+    """
+    _need("capture", caller)
+
+
+def _need(scope: str, caller: Caller) -> None:
+    if scope not in caller.scopes:
+        raise AuthenticationError(
+            f"this token may not {'post' if scope == 'capture' else 'ask'}.",
+            remedy="Use a token that was issued for it.",
+        )
+
+
 async def body_of(request: Request) -> bytes:
     """The whole body; its size is limited by the gate's BodyLimit."""
     return await request.body()

@@ -79,7 +79,7 @@ def get_events(
     return ExactJSON({"events": rows, "nextPageToken": token}, headers=headers)
 
 
-@router.get("/events/{event_id}", tags=["events"], summary="One event", response_class=ExactJSON)
+@router.get("/events/{event_id:path}", tags=["events"], summary="One event", response_class=ExactJSON)
 def get_event(home: HomeDep, reader: ReaderDep, session: SessionDep, event_id: IdPath) -> Response:
     """An event by the ledger's id or EPCIS eventID: what was signed, what the ledger said, its content."""
     return ExactJSON(event_view(session, home.directory, reader, event_id))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -103,6 +104,18 @@ def bind(host: str, port: int) -> tuple[list[socket.socket], str]:
     return [listener], f"http://{shown}:{listener.getsockname()[1]}"
 
 
+@contextmanager
+def _quiet_signals() -> Iterator[None]:
+    """uvicorn stops on a signal, then raises it once more: that one must not cut the clean-up short."""
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, lambda *_: None) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
 def serve(home: Home, sockets: list[socket.socket], url: str, *, docs: bool = False) -> bool:
     """Serve until told to stop (SIGINT, SIGTERM).
 
@@ -141,7 +154,8 @@ def serve(home: Home, sockets: list[socket.socket], url: str, *, docs: bool = Fa
     file = home.path / SERVER_FILE
     file.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
     try:
-        server.run(sockets=sockets)
+        with _quiet_signals():
+            server.run(sockets=sockets)
     finally:
         file.unlink(missing_ok=True)
         for listener in sockets:

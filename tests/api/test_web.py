@@ -1,0 +1,128 @@
+"""The pages: who gets in, that nothing strangers wrote is run, and that they say what the ledger says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+import world
+from starlette.testclient import TestClient
+
+from api.home import Home
+from api.http.app import create_app
+
+PAGES = ["/", "/view/find?q=garment", f"/view/unit/{world.BOX}", "/view/unit/garment/SHIRT-1", "/view/book/garment-book",
+         "/view/unit/nothing", "/view/find?q=nothing", "/view/event/nothing"]
+
+
+@pytest.fixture()
+def browser(home: Home) -> Iterator[TestClient]:
+    with TestClient(create_app(home), base_url="http://ledger.test", follow_redirects=False,
+                    raise_server_exceptions=False) as one:
+        yield one
+
+
+@pytest.fixture()
+def sign_in(browser: TestClient, home: Home) -> Callable[[str], TestClient]:
+    def as_(participant: str) -> TestClient:
+        answer = browser.post("/sign-in", data={"token": world.token(home, participant), "next": "/"})
+        assert answer.status_code == 303 and answer.headers["location"] == "/"
+        return browser
+
+    return as_
+
+
+def test_sign_in__good_token__cookie_that_scripts_and_other_sites_never_get(browser: TestClient, home: Home) -> None:
+    answer = browser.post("/sign-in", data={"token": world.token(home, "customs"), "next": "/view/find?q=a"})
+    assert answer.headers["location"] == "/view/find?q=a"
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=strict" in cookie and "path=/" in cookie
+
+
+def test_sign_in__bad_token__form_again_and_no_cookie(browser: TestClient) -> None:
+    answer = browser.post("/sign-in", data={"token": "cl_00_zz", "next": "/"})
+    assert answer.status_code == 401 and "not valid" in answer.text and "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "x"])
+def test_sign_in__next_leads_elsewhere__start_page(browser: TestClient, home: Home, target: str) -> None:
+    answer = browser.post("/sign-in", data={"token": world.token(home, "customs"), "next": target})
+    assert answer.headers["location"] == "/"
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"},
+                                     {"Origin": "null"}], ids=str)
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+def test_forms__posted_from_another_site__refused(
+    sign_in: Callable[[str], TestClient], home: Home, path: str, headers: dict[str, str]
+) -> None:
+    answer = sign_in("customs").post(path, data={"token": world.token(home, "rival")}, headers=headers)
+    assert answer.status_code == 403 and "set-cookie" not in answer.headers
+
+
+def test_pages__bearer_token_without_cookie__sent_to_sign_in(browser: TestClient, home: Home) -> None:
+    answer = browser.get("/", headers={"Authorization": f"Bearer {world.token(home, 'customs')}"})
+    assert answer.status_code == 303 and answer.headers["location"] == "/sign-in"
+
+
+def test_sign_out__then_asked_again__sent_to_sign_in(sign_in: Callable[[str], TestClient]) -> None:
+    browser = sign_in("customs")
+    assert browser.get("/").status_code == 200
+    browser.post("/sign-out")
+    assert browser.get(f"/view/unit/{world.BOX}").headers["location"] == f"/sign-in?next=%2Fview%2Funit%2F{world.BOX}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages__script_style_or_address_of_elsewhere__none(sign_in: Callable[[str], TestClient], page: str) -> None:
+    answer = sign_in("customs").get(page)
+    assert answer.status_code in (200, 404) and answer.headers["content-type"].startswith("text/html")
+    assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:", answer.text, flags=re.I)
+    assert not re.findall(r'(?:src|href|action)="(?!/|#)', answer.text)
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_unit_page__words_of_strangers__shown_as_text(sign_in: Callable[[str], TestClient]) -> None:
+    browser = sign_in("customs")
+    assert "picked &lt;script&gt;alert(1)&lt;/script&gt;" in browser.get(f"/view/unit/{world.BOX}").text
+    assert "COTTON &lt;b&gt;cloth&lt;/b&gt;" in browser.get("/view/unit/garment/COT-1").text
+
+
+def test_unit_page__held_container__do_not_release_and_the_refusal_with_its_reason(
+    sign_in: Callable[[str], TestClient]
+) -> None:
+    text = sign_in("terminal").get(f"/view/unit/{world.BOX}").text
+    assert "Do not release." in text and "Customs Ltd" in text
+    assert "refused: HELD" in text and "It is under a hold." in text and "must lift it first" in text
+    assert "SEAL-1" in text and "Terminal Ltd" in text
+
+
+def test_unit_page__lot__lineage_with_quantities_and_findings(sign_in: Callable[[str], TestClient]) -> None:
+    text = sign_in("garment").get("/view/unit/garment/COT-1").text
+    assert '<svg class="lineage"' in text and ">100.123456 MTR</text>" in text and ">25 C62</text>" in text
+    assert "What does not add up here" in text
+
+
+@pytest.mark.parametrize(("participant", "page"), [
+    ("rival", f"/view/unit/{world.BOX}"), ("rival", "/view/unit/garment/COT-1"), ("terminal", "/view/book/garment-book"),
+    ("garment", "/view/unit/rival/SILK-9"), ("auditor", "/view/book/rival-book")])
+def test_pages__of_others__not_found_like_anything_unknown(
+    sign_in: Callable[[str], TestClient], participant: str, page: str
+) -> None:
+    answer = sign_in(participant).get(page)
+    assert answer.status_code == 404 and "Not found" in answer.text
+
+
+def test_find__one_hit__shown_at_once_and_nothing_of_others(sign_in: Callable[[str], TestClient]) -> None:
+    browser = sign_in("garment")
+    assert browser.get("/view/find?q=shirt-1").status_code == 303
+    assert "SILK" not in browser.get("/view/find?q=rival").text
+    assert browser.get(f"/view/find?q={world.BOX}").status_code == 404
+
+
+def test_book_page__another_period__empty_forms_not_an_error(sign_in: Callable[[str], TestClient]) -> None:
+    browser = sign_in("garment")
+    assert ">100.123456<" in browser.get("/view/book/garment-book").text
+    assert browser.get("/view/book/garment-book?from=2030-01-01&to=2030-12-31").status_code == 200
+    assert browser.get("/view/book/garment-book?from=2030-13-01&to=2030-12-31").status_code == 400
