@@ -90,8 +90,11 @@ def test_run__progress_callback__told_of_each_group(monkeypatch: pytest.MonkeyPa
     assert (told[-1].events, told[-1].payloads_open, told[-1].payloads_waiting) == (22, 21, 1)
 
 
-def run_and_die(path: Path, chain: FakeChain, statement: int) -> bool:
-    """Index in a child that SIGKILLs itself before its n-th SQL statement. Returns whether it was killed."""
+STATEMENTS, BOUNDARIES = ("before_cursor_execute", "commit"), ("begin", "commit")
+
+
+def run_and_die(path: Path, chain: FakeChain, place: int, places: tuple[str, ...] = STATEMENTS) -> bool:
+    """Index in a child that SIGKILLs itself before its n-th statement, or n-th begin or commit. Whether it was killed."""
     pid = os.fork()
     if pid == 0:
         count = 0
@@ -100,11 +103,11 @@ def run_and_die(path: Path, chain: FakeChain, statement: int) -> bool:
         def before(*_: object) -> None:
             nonlocal count
             count += 1
-            if count > statement:
+            if count > place:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        event.listen(engine, "before_cursor_execute", before)
-        event.listen(engine, "commit", before)
+        for name in places:
+            event.listen(engine, name, before)
         try:
             make_indexer(STORY, chain, engine).run_once()
         finally:
@@ -113,31 +116,36 @@ def run_and_die(path: Path, chain: FakeChain, statement: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def kill_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> int:
+def kill_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: tuple[str, ...], step: int) -> int:
     expected = dump(indexed(STORY))
     monkeypatch.setattr(indexer_module, "BLOCKS_MAX", 8)
     monkeypatch.setattr(opening_module, "CHUNK", 6)
     chain = STORY.chain()
+    made = tmp_path / "made.sqlite"
+    migrate(made)
     kills = 0
     for place in range(0, 10_000, step):
         path = tmp_path / f"{place}.sqlite"
-        if not run_and_die(path, chain, place):
+        path.write_bytes(made.read_bytes())
+        if not run_and_die(path, chain, place, places):
             break
         kills += 1
         again = open_engine(path)
         make_indexer(STORY, chain, again).run_once()
-        assert dump(again) == expected, f"killed before statement {place}"
+        assert dump(again) == expected, f"killed at place {place} of {places}"
         again.dispose()
     return kills
 
 
-def test_run__killed_before_statements__a_rerun_gives_the_same_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert kill_everywhere(tmp_path, monkeypatch, 61) > 3
+def test_run__killed_before_or_after_a_commit__a_rerun_gives_the_same_index(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kill_everywhere(tmp_path, monkeypatch, BOUNDARIES, 1) > 15
 
 
 @pytest.mark.deep
-def test_run__killed_before_any_statement__a_rerun_gives_the_same_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert kill_everywhere(tmp_path, monkeypatch, 3) > 50
+def test_run__killed_before_any_statement__a_rerun_gives_the_same_index(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kill_everywhere(tmp_path, monkeypatch, STATEMENTS, 2) > 50
 
 
 def test_run__killed_again_and_again__gets_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
