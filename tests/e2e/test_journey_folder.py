@@ -183,3 +183,17 @@ def test_irregularities__planted__at_least_six_with_a_catcher_and_a_quantity():
         assert fault["findings"], fault["name"]
         for finding in (f for f in fault["findings"] if f["uom"] not in ("", "HUR")):
             assert Decimal(finding["difference"]) == Decimal(finding["observed"]) - Decimal(finding["expected"])
+
+
+def test_journey_readme__figures_and_files_it_names__are_those_of_the_folder():
+    text = (JOURNEY / "README.md").read_text("utf-8")
+    told = list(events())
+    assert f"{len(index()['documents'])} EPCIS 2.0 documents with {len(told)} events" in text
+    for fault in index()["irregularities"]:
+        assert f"`{fault['name']}`" in text
+        assert all(catcher in text for catcher in fault["caught_by"])
+    for participant in Directory.load(JOURNEY / "participants.json").participants:
+        assert f"`{participant.id}`" in text
+    for name in ("0100-red-delta-line-discharge-a.json", "0370-thanh-lam-garment-receive-a.json",
+                 "0590-thanh-lam-garment-transform-1.json"):
+        assert name in text and (JOURNEY / "documents" / name).is_file()
