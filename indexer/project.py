@@ -8,6 +8,7 @@ not at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sqlalchemy import func, select
 
@@ -36,6 +37,7 @@ from indexer.source import CheckedBlock
 from indexer.store import Rows, table_of
 from ledger.chain import facts
 from ledger.events.model import ZERO32, fold_head
+from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind, Outcome
 
 
@@ -137,10 +139,14 @@ def _take(rows: Rows, block: CheckedBlock, taken: Taken, seq: int) -> None:
 
 
 def _fold(rows: Rows, fact: facts.EventOutcome) -> None:
-    """Heads of what the event names, and of the declaration line it refers to; each as often as the contract
-    does.
+    """Heads of what the event names and of the declaration line it refers to, as the contract folds them.
+
+    Lines that are no list (not ascending, one twice, too many) name nothing: such an event moves no head.
     """
-    named = [line.unit for line in fact.event.lines if line.unit != ZERO32]
+    units = [line.unit for line in fact.event.lines]
+    if len(units) > DEFAULT_LIMITS.lines_max or any(a >= b for a, b in pairwise(units)):
+        return
+    named = [unit for unit in units if unit != ZERO32]
     reference = fact.event.reference
     if reference != ZERO32 and reference not in named and rows.get(LineState, hexed(reference)) is not None:
         named.append(reference)
@@ -239,10 +245,9 @@ def _link(rows: Rows, fact: facts.EventOutcome) -> None:
         return
     reference = hexed(fact.event.reference)
     target = rows.get(Event, reference)
-    if target is None:
-        raise LogFormatError(f"event {hexed(fact.event_id)} answers {reference}, which has no outcome.")
+    # A poster may correct what it signed but the ledger never took: nothing to mark, and nothing wrong.
     column = "approved_by" if fact.event.kind is Kind.APPROVE else "voided_by"
-    if target[column] is None:
+    if target is not None and target[column] is None:
         rows.change(Event, reference, **{column: hexed(fact.event_id)})
 
 

@@ -14,9 +14,12 @@ from indexer.database import open_engine
 from indexer.indexer import Indexer
 from ledger.chain.authority import Authority
 from ledger.chain.client import ChainClient
+from ledger.chain.codec import encode_record
 from ledger.chain.deploy import Deployment, deploy
+from ledger.chain.tx import Sender
 from ledger.chain.views import View
 from ledger.directory import Directory
+from ledger.events.model import CustodyEvent, event_id
 from ledger.events.profile import NamingContext
 from ledger.gateway.gateway import Gateway, open_gateway_store
 from ledger.gateway.handover_grants import HandoverGrants, Holder
@@ -101,6 +104,15 @@ class RealNetwork:
         self.submissions.append(submission)
         self.gateway.submit(submission)
         self.gateway.flush()
+
+    def record(self, *events: tuple[int, CustodyEvent, bytes]) -> list[bytes]:
+        """Sign events as they are and send them as one batch, past poster and gateway: (poster, event, witness)."""
+        signed = []
+        for number, event, witness in events:
+            identifier = event_id(event, self.gateway.separator)
+            signed.append((event, key_of(number).sign_digest(identifier), witness))
+        Sender(self.chain, GATEWAY).send(self.deployment.ledger, encode_record(signed))
+        return [event_id(event, self.gateway.separator) for _, event, _ in events]
 
     def indexer(self, engine: Engine | None = None, keys: tuple[int, ...] = (1, 2, 3, 4)) -> Indexer:
         return Indexer(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth_abi import encode
+from eth_hash.auto import keccak
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
@@ -13,11 +16,14 @@ from indexer.digest import digest
 from indexer.models import ZERO_ID, Event, Head, LineState, Lot, LotLoaded, Participant, Signer, Unit
 from indexer.queries import may_read, pending
 from ledger.chain.client import ChainClient
-from ledger.vocabulary import Outcome
-from tests.chain_fixtures import Clock, clock, engine  # noqa: F401 - fixtures
+from ledger.chain.codec import _member
+from ledger.events.model import ABI_EVENT, CustodyEvent, Line, event_id
+from ledger.vocabulary import Balance, Kind, LineRole, Outcome, Step
+from tests.chain_fixtures import NOW_S, Clock, clock, engine  # noqa: F401 - fixtures
 from tests.chain_fixtures import open_engine as open_chain
 from tests.indexer.helpers import dump, fetch, statuses
-from tests.indexer.network import RealNetwork, journey
+from tests.indexer.network import RealNetwork, journey, key_of
+from tests.indexer.story import line_unit
 
 
 @pytest.fixture
@@ -113,6 +119,61 @@ def _readers(index: Engine) -> None:
     assert fetch(index, "SELECT grantor, grantee, reason FROM reading_grant") == [(2, 3, "handover")]
     with Session(index) as session:
         assert [may_read(session, arrive, n) for n in (1, 2, 3, 4)] == [True, True, True, False]
+
+
+def strange_events() -> list[tuple[int, CustodyEvent, bytes]]:
+    """What no program of ours would sign, but anybody with a key may."""
+    far, now_ms = 2**64 - 1, NOW_S * 1000
+    a, b = (keccak(bytes([n])) for n in (1, 2))
+    low, high = sorted((a, b))
+    made = [
+        (2, CustodyEvent(Kind.ARRIVE, (Line(high), Line(low)), nonce=900)),
+        (2, CustodyEvent(Kind.OBSERVE, (Line(low), Line(low)), nonce=901)),
+        (2, CustodyEvent(Kind.OBSERVE, tuple(Line(n.to_bytes(32, "big")) for n in range(1, 70)), nonce=902)),
+        (2, CustodyEvent(Kind.OBSERVE, (Line(bytes(32)), Line(low), Line(high)), nonce=903)),
+        (2, CustodyEvent(_member(Kind, 77), (Line(low),), nonce=904)),
+        (3, CustodyEvent(Kind.GATE_OUT, (Line(low, balance=_member(Balance, 200), quantity_micro=far,
+                                              role=_member(LineRole, 99)),), step=_member(Step, 60_000), nonce=905)),
+        (2, CustodyEvent(Kind.OBSERVE, (Line(low, quantity_micro=far),), counterparty=2**32 - 1, facility=2**32 - 1,
+                         book=2**32 - 1, reference=line_unit("D1", "1"), nonce=far)),
+        (2, CustodyEvent(Kind.CLEAR, (Line(low),), reference=line_unit("D1", "1"), nonce=906)),
+        (4, CustodyEvent(Kind.SCRAP_OUT, (), reference=line_unit("D1", "1"), nonce=907)),
+    ]
+    events = [(poster, replace(event, occurred_at_ms=now_ms, deadline_s=far), b"") for poster, event in made]
+    events.append((2, CustodyEvent(Kind.OBSERVE, (Line(low),), occurred_at_ms=far, deadline_s=far, nonce=908), b""))
+    events.append((2, CustodyEvent(Kind.OBSERVE, (Line(low),), occurred_at_ms=now_ms, deadline_s=0, nonce=909), b""))
+    return events
+
+
+def test_index__events_that_only_an_odd_program_would_sign__never_stop_it(network: RealNetwork) -> None:
+    ids = network.record(*strange_events())
+    # a correction of an event whose nonce another event used: signed, but never taken
+    never = replace(network.submissions[10].custody_event, commitment=bytes(32))
+    assert network.submissions[10].participant == 3
+    signature = key_of(3).sign_digest(event_id(never, network.gateway.separator))
+    [corrects] = network.record((3, CustodyEvent(
+        Kind.CORRECT, reference=event_id(never, network.gateway.separator), occurred_at_ms=NOW_S * 1000,
+        deadline_s=2**63, nonce=950), encode([ABI_EVENT, "bytes"], [never.abi(), signature])))
+    # two openings of one new lot: the second approval fails, which ends its pending event
+    opening = network.submissions[0].custody_event
+    twice = [replace(opening, nonce=910 + n, commitment=keccak(b"again"),
+                     lines=(replace(opening.lines[0], unit=keccak(b"new lot")),)) for n in range(2)]
+    _, pending_id = network.record(*((4, event, b"") for event in twice))
+    _, refused = network.record(*((1, CustodyEvent(
+        Kind.APPROVE, reference=event_id(event, network.gateway.separator), occurred_at_ms=NOW_S * 1000, deadline_s=2**63,
+        nonce=event.nonce), event.encoded()) for event in twice))
+    index = open_engine("sqlite://")
+    network.indexer(index).run_once()
+    outcomes = dict(fetch(index, "SELECT event_id, outcome_name FROM event"))
+    found = [outcomes["0x" + i.hex()] for i in ids]
+    assert found[:5] == ["LINES_NOT_ASCENDING", "LINES_NOT_ASCENDING", "TOO_MANY_LINES", "RECORDED", "UNKNOWN_KIND"]
+    assert [found[6], *found[9:]] == ["RECORDED", "TIME_IN_FUTURE", "DEADLINE_PASSED"]
+    assert not {found[5], found[7], found[8]} & {"RECORDED", "PENDING"}  # which fault is named is the contract's matter
+    assert outcomes["0x" + corrects.hex()] == "RECORDED"
+    assert outcomes["0x" + pending_id.hex()] == "PENDING"
+    assert outcomes["0x" + refused.hex()] == "UNIT_EXISTS"
+    assert fetch(index, "SELECT ended_by FROM event WHERE event_id=?", "0x" + pending_id.hex()) == [("0x" + refused.hex(),)]
+    _same_as_contract(index, network)
 
 
 def test_index__same_events_in_other_batches__same_digest(tmp_path: Path) -> None:
