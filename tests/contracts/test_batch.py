@@ -1,0 +1,163 @@
+"""One bad event never costs the batch, whatever bytes come with it; and only a gateway may send one."""
+
+from __future__ import annotations
+
+import pytest
+from eth_abi import encode
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.events.model import ABI_EVENT, CustodyEvent, event_id
+from ledger.vocabulary import Balance, Kind, LineRole, Outcome
+from tests.contracts.evm import AUTHORITY, Evm, Reverted, selector
+from tests.contracts.world import (
+    AT_TERMINAL,
+    BOOK,
+    CARRIER,
+    CUSTOMS,
+    FACTORY,
+    TERMINAL,
+    World,
+    address_of,
+    key_of,
+    ln,
+    sign,
+    uid,
+)
+
+
+def signed(world: World, key: int, event: CustodyEvent, witness: bytes = b"") -> tuple[CustodyEvent, bytes, bytes]:
+    return event, sign(key_of(key), event_id(event, world.separator)), witness
+
+
+def test_batch__poison_between_good_events__each_has_its_own_outcome(world: World) -> None:
+    box = ln("box", LineRole.CONTAINER)
+    arrive = world.event(Kind.ARRIVE, box, facility=AT_TERMINAL)
+    again = world.event(Kind.ARRIVE, box, facility=AT_TERMINAL)
+    approve = world.event(Kind.APPROVE, reference=uid("nothing"))
+    observe = world.event(Kind.OBSERVE, ln("box"))
+    many = CustodyEvent(Kind.OBSERVE, tuple(ln(i.to_bytes(32, "big")) for i in range(1, 1001)), nonce=10**6,
+                        occurred_at_ms=0, deadline_s=2**40)
+    batch = [
+        signed(world, CARRIER, arrive),
+        (observe, b"\x00", b"\xff" * 999),
+        signed(world, 77, observe),
+        signed(world, CARRIER, again),
+        signed(world, CUSTOMS, approve, b"\xff" * 1000),
+        signed(world, CARRIER, many),
+        signed(world, CARRIER, arrive),
+        signed(world, CARRIER, observe, b"a witness that nobody asked for"),
+    ]
+    codes, logs = world.evm.record(batch)
+    assert [Outcome(x).name for x in codes] == [
+        "RECORDED", "BAD_SIGNATURE", "UNKNOWN_SIGNER", "UNIT_EXISTS", "NOT_PENDING", "TOO_MANY_LINES", "NONCE_USED",
+        "RECORDED"]
+    spoken = [x for x in logs if x.name in ("EventOutcome", "EventNotTaken")]
+    assert [x.values.get("outcome", x.values.get("code")) for x in spoken] == codes
+
+
+def test_batch__empty__is_recorded_as_nothing(world: World) -> None:
+    assert world.evm.record([]) == ([], [])
+
+
+def test_batch__more_keys_than_are_cached__are_all_known(world: World) -> None:
+    for number in range(100, 140):
+        world.add_key(number, CARRIER)
+    events = [(number, world.event(Kind.OBSERVE)) for number in [*range(100, 140), *range(139, 99, -1)]]
+    codes, logs = world.evm.record([signed(world, key, event) for key, event in events])
+    assert set(codes) == {Outcome.RECORDED}
+    assert [bytes.fromhex(x.values["signer"][2:]) for x in logs] == [address_of(key_of(k)) for k, _ in events]
+
+
+def test_record__sent_by_who_is_no_gateway__reverts(world: World) -> None:
+    with pytest.raises(Reverted) as fault:
+        world.evm.record([signed(world, CARRIER, world.event(Kind.OBSERVE))], sender=AUTHORITY)
+    assert fault.value.data == selector("AccessManagedUnauthorized(address)") + encode(["address"], [AUTHORITY])
+
+
+def test_library__called_directly__reverts(world: World) -> None:
+    with pytest.raises(Reverted):
+        world.evm.send(world.evm.book_kinds, bytes(4) + bytes(2000), AUTHORITY)
+
+
+def test_ledger__register_without_code__is_refused_at_deployment() -> None:
+    evm = Evm()
+    from contracts.artifacts import load
+    code = load("CustodyLedger").linked({"BookKinds": evm.book_kinds})
+    with pytest.raises(Reverted) as fault:
+        evm._create(code + encode(["address", "address"], [evm.manager, AUTHORITY]))
+    assert fault.value.data[:4] == selector("CustodyLedgerNoParticipants(address)")
+
+
+# ---- hostile witnesses
+
+@pytest.fixture(scope="module")
+def pending(_world: World) -> tuple[World, CustodyEvent, bytes, CustodyEvent, bytes]:
+    """A pending opening and a recorded observation, for witnesses to be about."""
+    opening = _world.event(
+        Kind.OPENING, ln("hostile lot", LineRole.OWN, q=5, balance=Balance.RAW, material="x"), book=BOOK)
+    assert _world.record(FACTORY, opening) is Outcome.PENDING
+    opening_id = _world.last_id
+    seen = _world.event(Kind.OBSERVE, ln("hostile box", q=3), ln("other box"))
+    assert _world.record(TERMINAL, seen) is Outcome.RECORDED
+    return _world, opening, opening_id, seen, _world.last_id
+
+
+def mutated(data: st.DataObject, good: bytes) -> bytes:
+    """A witness with some bytes changed, cut off, put in or appended."""
+    raw = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(raw)))
+        match data.draw(st.integers(0, 4)):
+            case 0 if place < len(raw):
+                raw[place] ^= data.draw(st.integers(1, 255))
+            case 1:
+                del raw[place:]
+            case 2:
+                raw[place:place] = data.draw(st.binary(min_size=1, max_size=64))
+            case 3:
+                word = place // 32 * 32
+                raw[word:word + 32] = data.draw(st.sampled_from([
+                    bytes(32), b"\xff" * 32, (2**64).to_bytes(32, "big"), len(raw).to_bytes(32, "big"),
+                    (65).to_bytes(32, "big"), (2**255).to_bytes(32, "big")]))
+            case _:
+                raw += data.draw(st.binary(min_size=1, max_size=64))
+    return bytes(raw)
+
+
+@given(data=st.data())
+def test_approve__mangled_witness__is_refused_and_costs_nobody_else(
+    pending: tuple[World, CustodyEvent, bytes, CustodyEvent, bytes], data: st.DataObject,
+) -> None:
+    world, opening, opening_id, _, _ = pending
+    witness = mutated(data, opening.encoded()) if data.draw(st.booleans()) else data.draw(st.binary(max_size=700))
+    approve = world.event(Kind.APPROVE, reference=opening_id)
+    if witness == opening.encoded():
+        return
+    codes, _ = world.evm.record([
+        signed(world, CUSTOMS, approve, witness), signed(world, CARRIER, world.event(Kind.OBSERVE))])
+    assert codes == [Outcome.WITNESS_MISMATCH, Outcome.RECORDED]
+
+
+@given(data=st.data())
+def test_correct__mangled_witness__is_refused_and_costs_nobody_else(
+    pending: tuple[World, CustodyEvent, bytes, CustodyEvent, bytes], data: st.DataObject,
+) -> None:
+    world, _, _, seen, seen_id = pending
+    good = encode([ABI_EVENT, "bytes"], [seen.abi(), sign(key_of(TERMINAL), seen_id)])
+    witness = mutated(data, good) if data.draw(st.booleans()) else data.draw(st.binary(max_size=900))
+    correct = world.event(Kind.CORRECT, reference=seen_id)
+    codes, _ = world.evm.record([
+        signed(world, TERMINAL, correct, witness), signed(world, CARRIER, world.event(Kind.OBSERVE))])
+    # Only what is padding after the signature may differ without consequence.
+    same = witness[:-31] == good[:-31] and len(witness) == len(good)
+    assert codes[0] == (Outcome.RECORDED if same else Outcome.WITNESS_MISMATCH)
+    assert codes[1] == Outcome.RECORDED
+
+
+@given(signature=st.binary(max_size=130))
+def test_observe__any_bytes_as_signature__cost_nobody_else(_world: World, signature: bytes) -> None:
+    codes, _ = _world.evm.record([
+        (_world.event(Kind.OBSERVE), signature, b""), signed(_world, CARRIER, _world.event(Kind.OBSERVE))])
+    assert codes[0] in (Outcome.BAD_SIGNATURE, Outcome.UNKNOWN_SIGNER)
+    assert codes[1] == Outcome.RECORDED
