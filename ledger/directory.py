@@ -1,6 +1,7 @@
 """Who is who: names for the numbers that stand on chain.
 
-Names are not on chain. The authority publishes the directory (a JSON file); gateways, indexers and clients load it.
+Names are not on chain. The authority publishes the directory (a JSON file); gateways, indexers and clients
+load it.
 Numbers, roles, signers and rights are the chain's; the directory only gives them names and identifiers.
 """
 
@@ -11,10 +12,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ledger.errors import ConflictError, InputError, NotFoundError
 from ledger.vocabulary import BookOption, Role
+
+Entry = TypeVar("Entry", "ParticipantEntry", "FacilityEntry", "BookEntry")
+NO_OPTIONS = BookOption(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class ParticipantEntry:
 
 @dataclass(frozen=True, slots=True)
 class FacilityEntry:
-    """A place: number on chain, short id, URI as used in EPCIS readPoint, name, operator, supervised or not."""
+    """A place: number on chain, short id, URI as in EPCIS readPoint, name, operator, supervised or not."""
 
     number: int
     id: str
@@ -50,7 +54,7 @@ class BookEntry:
     name: str
     owner: str
     regime: str
-    options: BookOption = BookOption(0)
+    options: BookOption = NO_OPTIONS
 
 
 @dataclass(slots=True)
@@ -95,21 +99,12 @@ class Directory:
         Raises:
             ConflictError: number, id or URI is taken by another entry.
         """
-        entries: list[Any]
         if isinstance(entry, ParticipantEntry):
-            entries = self.participants
+            _add(self.participants, entry)
         elif isinstance(entry, FacilityEntry):
-            entries = self.facilities
+            _add(self.facilities, entry)
         else:
-            entries = self.books
-        for other in entries:
-            if other == entry:
-                return
-            same_uri = getattr(entry, "uri", "") and getattr(other, "uri", "") == getattr(entry, "uri", "")
-            if other.number == entry.number or other.id == entry.id or same_uri:
-                raise ConflictError(f"{entry.id!r} (number {entry.number}) is taken by {other.id!r}.",
-                                    remedy="Choose another id.")
-        entries.append(entry)
+            _add(self.books, entry)
 
     def next_number(self, kind: str) -> int:
         """The next free number for `participants`, `facilities` or `books`; numbers start at 1."""
@@ -121,7 +116,8 @@ class Directory:
             "participants": [{**asdict(p), "roles": [r.name for r in Role if r in p.roles]}
                              for p in self.participants],
             "facilities": [asdict(f) for f in self.facilities],
-            "books": [{**asdict(b), "options": [o.name for o in BookOption if o in b.options]} for b in self.books],
+            "books": [{**asdict(b), "options": [o.name for o in BookOption if o in b.options]}
+                      for b in self.books],
         }
 
     @classmethod
@@ -168,6 +164,17 @@ class Directory:
         temporary.replace(path)
 
 
+def _add(entries: list[Entry], entry: Entry) -> None:
+    for other in entries:
+        if other == entry:
+            return
+        same_uri = getattr(entry, "uri", "") and getattr(other, "uri", "") == getattr(entry, "uri", "")
+        if other.number == entry.number or other.id == entry.id or same_uri:
+            raise ConflictError(f"{entry.id!r} (number {entry.number}) is taken by {other.id!r}.",
+                                remedy="Choose another id.")
+    entries.append(entry)
+
+
 def _flags(enum: Any, names: Iterable[str]) -> Any:
     value = enum(0)
     for name in names:
@@ -175,7 +182,7 @@ def _flags(enum: Any, names: Iterable[str]) -> Any:
     return value
 
 
-def _find(entries: list[Any], key: str | int, what: str) -> Any:
+def _find(entries: list[Entry], key: str | int, what: str) -> Entry:
     for entry in entries:
         if key in (entry.number, entry.id) or (key and key == getattr(entry, "uri", None)):
             return entry

@@ -141,7 +141,7 @@ class Balance(IntEnum):
 
 
 class LineRole(IntEnum):
-    """What a unit is in the event that names it; in DECLARE the purpose of the line, in OPENING the origin of the lot."""
+    """What a unit is in its event; in DECLARE the purpose of the line, in OPENING the origin of the lot."""
 
     NONE = 0
     INPUT = 1

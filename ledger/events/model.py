@@ -1,6 +1,7 @@
 """The signed event: one structure for all kinds, typed by EIP-712.
 
-The EIP-712 digest is the ledger's event id. Byte-level format and known-answer vectors: docs/formats/events.md.
+The EIP-712 digest is the ledger's event id. Byte-level format and known-answer vectors:
+docs/formats/events.md.
 """
 
 from __future__ import annotations
@@ -99,15 +100,17 @@ class CustodyEvent:
                 remedy="Split it into several events.", pointer="/lines")
         for before, after in zip(self.lines, self.lines[1:], strict=False):
             if before.unit >= after.unit:
-                raise InputError("units of an event must ascend and none may be named twice.", pointer="/lines")
+                raise InputError("units of an event must ascend, none named twice.", pointer="/lines")
         for i, line in enumerate(self.lines):
             if len(line.unit) != 32 or len(line.material) != 32:
                 raise InputError("unit and material ids have 32 bytes.", pointer=f"/lines/{i}")
             if not 0 <= line.quantity_micro <= QUANTITY_MICRO_MAX:
-                raise InputError("a quantity must fit 64 bits of micro-units.", pointer=f"/lines/{i}/quantity")
+                raise InputError("a quantity must fit 64 bits of micro-units.",
+                                 pointer=f"/lines/{i}/quantity")
         for name, value, bits in (
             ("counterparty", self.counterparty, 32), ("facility", self.facility, 32), ("book", self.book, 32),
-            ("occurredAt", self.occurred_at_ms, 64), ("deadline", self.deadline_s, 64), ("nonce", self.nonce, 64),
+            ("occurredAt", self.occurred_at_ms, 64), ("deadline", self.deadline_s, 64),
+            ("nonce", self.nonce, 64),
         ):
             if not 0 <= value < 1 << bits:
                 raise InputError(f"{name} must be an unsigned {bits}-bit number.", pointer=f"/{name}")
@@ -123,7 +126,7 @@ class CustodyEvent:
         )
 
     def encoded(self) -> bytes:
-        """ABI encoding of the event alone: the witness that APPROVE, DENY and CORRECT carry (with a signature)."""
+        """ABI encoding of the event alone: the witness of APPROVE and DENY (CORRECT adds a signature)."""
         return encode([ABI_EVENT], [self.abi()])
 
     def struct_hash(self) -> bytes:
@@ -168,8 +171,8 @@ class CustodyEvent:
             event = cls(
                 kind=Kind[value["kind"]], step=Step[value["step"]],
                 lines=tuple(
-                    Line(unhex32(x["unit"]), unhex32(x["material"]), Balance[x["balance"]], int(x["quantity"]),
-                         LineRole[x["role"]]) for x in value["lines"]
+                    Line(unhex32(x["unit"]), unhex32(x["material"]), Balance[x["balance"]],
+                         int(x["quantity"]), LineRole[x["role"]]) for x in value["lines"]
                 ),
                 counterparty=int(value["counterparty"]), facility=int(value["facility"]),
                 book=int(value["book"]), reference=unhex32(value["reference"]),
