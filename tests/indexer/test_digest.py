@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, Table
+from sqlalchemy import Boolean, Engine, Table
 
 from indexer.database import open_engine
 from indexer.digest import EXCLUDED, POSITION, digest
@@ -120,7 +120,8 @@ def test_digest__one_cell_changed__seen_unless_it_depends_on_the_packing(copied:
             name = f'"{table.name}"'
             rows = raw.execute(f'SELECT rowid, "{column.name}" FROM {name} ORDER BY rowid').fetchall()
             for rowid, value in rows[-1:]:
-                raw.execute(f'UPDATE {name} SET "{column.name}"=? WHERE rowid=?', (changed(value), rowid))
+                other = 1 - value if isinstance(column.type, Boolean) else changed(value)
+                raw.execute(f'UPDATE {name} SET "{column.name}"=? WHERE rowid=?', (other, rowid))
                 seen = digest(copied) != EXPECTED
                 raw.execute(f'UPDATE {name} SET "{column.name}"=? WHERE rowid=?', (value, rowid))
                 if (table.name, column.name) not in ORDER:
