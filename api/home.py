@@ -17,50 +17,24 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from sqlmodel import Session
-
-from api.keyring import Keyring, check_id
-from ledger.directory import BookEntry, Directory, FacilityEntry, ParticipantEntry
-from ledger.errors import (
-    AuthenticationError,
-    CargoLedgerError,
-    ConflictError,
-    InputError,
-    NotFoundError,
-    UnavailableError,
-)
+from api.keyring import check_id
+from api.parts import SERVER_FILE, Clock, Parts, open_chain, wall_clock
+from ledger.directory import BookEntry, FacilityEntry, ParticipantEntry
+from ledger.errors import AuthenticationError, ConflictError, InputError, NotFoundError
 from ledger.settings import SETTINGS_FILE, Settings, write_settings
 from ledger.vocabulary import BookOption, Regime, Role
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from api.posting import PostResult, Settling
 
-    from api.http.jobs import Jobs
-    from api.posting import Posting, PostResult, Settling
-    from indexer.indexer import Indexer
-    from ledger.chain.authority import Authority
-    from ledger.chain.checkpoints import CheckpointLog
-    from ledger.chain.client import ChainClient
-    from ledger.chain.deploy import Deployment
-    from ledger.gateway.gateway import Gateway
-    from ledger.gateway.handover_grants import Holder
-    from ledger.gateway.payloads import PayloadStore
-    from ledger.gateway.poster import Poster
-    from ledger.gateway.store import Store
-    from ledger.gateway.tokens import TokenRegistry
-    from ledger.keys.signers import Signer
-    from ledger.proofs.verify import TrustRoot
+__all__ = ["SERVER_FILE", "Clock", "Home"]
 
-SERVER_FILE = "server.json"
 TRUST_FILE = "trust.json"
 URI_PREFIX = "urn:cargoledger:participant:"
 NO_OPTIONS = BookOption(0)
@@ -69,24 +43,9 @@ NO_HOLD = 255
 FOREVER_S = 2**64 - 1
 """End of a signer's window that has none."""
 
-Clock = Callable[[], int]
-"""Seconds since 1970 UTC."""
 
-
-class Home:
+class Home(Parts):
     """A home, opened. Use it as a context manager, or call `close`."""
-
-    def __init__(self, settings: Settings, *, seed: bytes | None = None, clock: Clock | None = None) -> None:
-        """Use `Home.create` or `Home.open`."""
-        self.path = settings.home
-        self.settings = settings
-        self.clock: Clock = clock or _wall_clock
-        self.directory = Directory.load(settings.path(settings.directory))
-        self.keyring = Keyring(settings, seed)
-        self.fault: CargoLedgerError | None = None
-        """What keeps a running server from working, if anything does."""
-        self._lock = threading.RLock()
-        self._wakers: list[Callable[[], None]] = []
 
     # making and opening
 
@@ -168,172 +127,6 @@ class Home:
                 remedy=f"Go on with it: cargoledger init --home {path}",
             )
         return cls(settings, seed=seed, clock=clock)
-
-    def close(self) -> None:
-        """Let go of every file and lock."""
-        with self._lock:
-            for name in ("posting", "jobs", "checkpoints", "_store", "chain", "engine"):
-                part = self.__dict__.pop(name, None)
-                if part is None:
-                    continue
-                (part.dispose if name == "engine" else part.close)()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # parts, opened when first used
-
-    @cached_property
-    def deployment(self) -> Deployment:
-        """Where the contracts are and what code stands there."""
-        from ledger.chain.deploy import Deployment
-
-        return Deployment.from_json(json.loads(self._deployment_file.read_text("utf-8")))
-
-    @cached_property
-    def chain(self) -> ChainClient:
-        """The ledger engine, for writing.
-
-        Raises:
-            UnavailableError: another process (a running server) has it; the message says which.
-        """
-        return self._open_chain(read_only=False)
-
-    def reading_chain(self) -> ChainClient:
-        """The ledger engine for reading only, beside a process that writes; the caller closes it."""
-        return self._open_chain(read_only=True)
-
-    @cached_property
-    def authority(self) -> Authority:
-        """Admits participants, registers facilities and books."""
-        from ledger.chain.authority import Authority
-
-        return Authority(self.chain, self.deployment, self.keyring.authority())
-
-    @cached_property
-    def _store(self) -> Store:
-        from ledger.gateway.gateway import open_gateway_store
-
-        return open_gateway_store(self.settings.path(self.settings.gateway_store))
-
-    @cached_property
-    def payloads(self) -> PayloadStore:
-        """Sealed payloads and grants."""
-        from ledger.gateway.payloads import PayloadStore
-
-        return PayloadStore(self._store)
-
-    @cached_property
-    def gateway(self) -> Gateway:
-        """Takes signed events and carries them to the ledger."""
-        from ledger.gateway.gateway import Gateway
-        from ledger.gateway.handover_grants import HandoverGrants
-
-        gateway = Gateway(
-            self.chain,
-            self.deployment,
-            self._store,
-            self.payloads,
-            sender=self.keyring.gateway(),
-            clock=self.clock,
-            tx_gas_max=self.settings.tx_gas_max,
-            receipt_wait_s=self.settings.receipt_wait_s,
-            reference_wait_s=self.settings.reference_wait_s,
-        )
-        gateway.on_settled(
-            HandoverGrants(
-                self._store,
-                self.payloads,
-                deployment=self.deployment,
-                chain_id=self.deployment.chain_id,
-                holders=self.holder,
-                customs=self.posting.customs,
-                reading_key=self.posting.readers.reading_key,
-                clock=self.clock,
-            )
-        )
-        return gateway
-
-    @cached_property
-    def tokens(self) -> TokenRegistry:
-        """Tokens of the HTTP server, stored hashed."""
-        from ledger.gateway.tokens import TokenRegistry
-
-        return TokenRegistry(self._store, self.clock)
-
-    @cached_property
-    def posting(self) -> Posting:
-        """From an EPCIS document to signed submissions."""
-        from api.posting import Posting
-
-        return Posting(self)
-
-    @cached_property
-    def checkpoints(self) -> CheckpointLog:
-        """The operator's signed statements of how far the ledger is."""
-        from ledger.chain.checkpoints import CheckpointLog
-
-        return CheckpointLog(
-            self.path / "checkpoints.sqlite", self.settings.name, self.keyring.checkpoint_signing_key()
-        )
-
-    def trust_root(self) -> TrustRoot:
-        """What somebody who checks proofs of this ledger must know; published as trust.json."""
-        return self._trust_of(self.deployment)
-
-    @cached_property
-    def jobs(self) -> Jobs:
-        """Capture jobs of the HTTP server."""
-        from api.http.jobs import Jobs
-
-        return Jobs(self.path / "captures.sqlite")
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The index's database."""
-        from indexer.database import open_engine
-
-        return open_engine(_index_url(self.settings))
-
-    @cached_property
-    def indexer(self) -> Indexer:
-        """Loads the ledger into the index."""
-        from indexer.indexer import Indexer
-
-        return Indexer(
-            self.chain,
-            self.deployment,
-            self.engine,
-            payloads=self.payloads,
-            reading_keys=list(self.keyring.reading_keys().values()),
-            directory=self.directory,
-            network_secret=self.keyring.network_secret(),
-            enterprise_keys=self.keyring.enterprise_keys(),
-        )
-
-    def session(self) -> Session:
-        """A session of the index; a context manager."""
-        return Session(self.engine)
-
-    def signer(self, participant_id: str) -> Signer:
-        """The key with which this home signs for a participant."""
-        return self.keyring.signer(self.directory.participant(participant_id).id)
-
-    def holder(self, participant: int) -> Holder | None:
-        """The keys of a participant, by its number, where they are here."""
-        from ledger.gateway.handover_grants import Holder
-
-        with suppress(NotFoundError):
-            entry = self.directory.participant(participant)
-            return Holder(participant, self.keyring.signer(entry.id), self.keyring.reading_key(entry.id))
-        return None
-
-    def poster(self, participant_id: str) -> Poster:
-        """Signs a participant's events, with a nonce that is on disk first."""
-        return self.posting.poster(participant_id)
 
     # the network
 
@@ -494,20 +287,7 @@ class Home:
         for waker in self._wakers:
             waker()
 
-    def server(self) -> dict[str, Any] | None:
-        """Address and process id of the server running on this home, if one said so and lives."""
-        try:
-            found = json.loads((self.path / SERVER_FILE).read_text("utf-8"))
-            os.kill(int(found["pid"]), 0)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return {"url": str(found["url"]), "pid": int(found["pid"])}
-
     # inside
-
-    @property
-    def _deployment_file(self) -> Path:
-        return self.settings.path(self.settings.deployment)
 
     def _deploy(self) -> None:
         if self._deployment_file.is_file():
@@ -518,30 +298,10 @@ class Home:
         _write(self.path / TRUST_FILE, json.dumps(self._trust_of(deployment).to_json(), indent=2) + "\n")
         _write(self._deployment_file, json.dumps(deployment.to_json(), indent=2) + "\n")
 
-    def _trust_of(self, deployment: Deployment) -> TrustRoot:
-        from ledger.proofs.checkpoint import CheckpointKey
-        from ledger.proofs.verify import TrustRoot
-
-        key = CheckpointKey(self.settings.name, self.keyring.checkpoint().public)
-        return TrustRoot(deployment.chain_id, deployment.ledger, key)
-
     def _migrate(self) -> None:
         from indexer.database import migrate
 
         migrate(self.engine)
-
-    def _open_chain(self, *, read_only: bool) -> ChainClient:
-        try:
-            return _chain(self.settings, self.clock, read_only=read_only)
-        except UnavailableError as fault:
-            server = self.server()
-            if server is None:
-                raise
-            raise UnavailableError(
-                f"this home is in use by the server at {server['url']} (process {server['pid']}).",
-                remedy=f"Post through it with --url {server['url']} and --token (see cargoledger token new), "
-                "or stop it first.",
-            ) from fault
 
     def _number(self, kind: str, identifier: str) -> int:
         entries: list[Any] = getattr(self.directory, kind)
@@ -559,38 +319,15 @@ class Home:
             self.posting.readers.refresh()
 
 
-def _wall_clock() -> int:
-    return int(time.time())
-
-
-def _chain(settings: Settings, clock: Clock, *, read_only: bool) -> ChainClient:
-    kind, _, place = settings.chain.partition(":")
-    if kind == "embedded":
-        from ledger.chain.embedded import EmbeddedChain
-
-        return EmbeddedChain(settings.path(place), clock, settings.chain_id, read_only=read_only)
-    from ledger.chain.rpc import RpcChain
-
-    return RpcChain(settings.chain)
-
-
 def _with_chain_id(settings: Settings, clock: Clock | None) -> Settings:
     """A network has its own chain id; ours must be the same, since signatures are bound to it."""
     if settings.chain.startswith("embedded:"):
         return settings
-    client = _chain(settings, clock or _wall_clock, read_only=True)
+    client = open_chain(settings, clock or wall_clock, read_only=True)
     try:
         return replace(settings, chain_id=client.chain_id())
     finally:
         client.close()
-
-
-def _index_url(settings: Settings) -> str:
-    """The index's URL with a relative SQLite path taken from the home."""
-    prefix = "sqlite:///"
-    if settings.index_url.startswith(prefix) and not settings.index_url.startswith(prefix + "/"):
-        return prefix + str((settings.home / settings.index_url[len(prefix) :]).absolute())
-    return settings.index_url
 
 
 def _write(path: Path, text: str) -> None:

@@ -20,7 +20,7 @@ from ledger.gateway.submission import Settled, SignedSubmission, Ticket
 from ledger.vocabulary import Role
 
 if TYPE_CHECKING:
-    from api.home import Home
+    from api.parts import Parts
     from indexer.indexer import Progress
     from ledger.gateway.store import Store
 
@@ -93,7 +93,7 @@ class SeededEntropy:
 class Posting:
     """Posters of a home and what they need. Threads may share it; one posts at a time."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Parts) -> None:
         self._home = home
         self._lock = threading.RLock()
         self._posters: dict[str, Poster] = {}

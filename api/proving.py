@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from indexer.lookups import HOLDER, event_for, unit_for
 from indexer.models import ZERO_ID, Event
 from indexer.queries import events_of_unit, lines_of
-from ledger.errors import InputError, NotFoundError, TrustError, UnavailableError
+from ledger.errors import NotFoundError, TrustError, UnavailableError
+from ledger.events.strict_json import parse_json
 from ledger.gateway.handover_grants import collect_keys
 from ledger.keys.sealing import open_with_content_key
 from ledger.proofs.bundle import build_event_bundle
@@ -73,11 +73,9 @@ def read_trust(path: Path) -> TrustRoot:
         InputError: not a trust root.
     """
     try:
-        return TrustRoot.from_json(json.loads(path.read_text("utf-8")))
+        return TrustRoot.from_json(parse_json(path.read_bytes()))
     except OSError as fault:
         raise NotFoundError(f"{path} cannot be read: {fault.strerror}.") from fault
-    except ValueError as fault:
-        raise InputError(f"{path} is not a trust root.") from fault
 
 
 def _find(home: Home, key: str) -> tuple[Event, str]:

@@ -18,8 +18,6 @@ from api.views.forms import tables_of
 from api.views.names import local
 from api.words import balance_words, grouped, kind_words
 
-SHORT_ID = 12
-
 
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()
@@ -29,7 +27,9 @@ def table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="bold"
     )
     for i, column in enumerate(columns):
-        result.add_column(column, justify="right" if i in right else "left", overflow="fold")
+        # a number in two lines is misread
+        number = i in right
+        result.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in rows:
         result.add_row(*(escape(str(cell)) for cell in row))
     return result
@@ -52,7 +52,8 @@ def timeline(rows: Iterable[dict[str, Any]], unit: str = "") -> Table:
     """Events in the ledger's order; refused ones in red with the reason."""
     result = Table(box=box.SIMPLE_HEAD, header_style="bold")
     for column in ("happened", "what", "who", "where", "quantity", "outcome"):
-        result.add_column(column, justify="right" if column == "quantity" else "left", overflow="fold")
+        number = column == "quantity"
+        result.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in rows:
         own = next((u for u in row["units"] if u["unit"] == unit), None)
         quantity = f"{grouped(own['quantity'])} {own['uom']}" if own and own["quantity"] else ""

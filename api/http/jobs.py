@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,7 @@ class Jobs:
         job = Job(secrets.token_hex(16), participant, now_s, tuple(event_ids))
         with self._store.transaction() as sql:
             sql.execute(
-                "INSERT INTO capture VALUES (?, ?, ?, ?)", (job.id, participant, now_s, json.dumps(event_ids))
+                "INSERT INTO capture VALUES (?, ?, ?, ?)", (job.id, participant, now_s, " ".join(event_ids))
             )
         return job
 
@@ -58,7 +57,7 @@ class Jobs:
             raise NotFoundError(
                 "no such capture is known.", remedy="Use the address in the answer to POST /capture."
             )
-        return Job(row["id"], row["participant"], row["created_at_s"], tuple(json.loads(row["event_ids"])))
+        return Job(row["id"], row["participant"], row["created_at_s"], tuple(row["event_ids"].split()))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from indexer.lookups import HOLDER, Reader
 from indexer.models import Event, Grant
 from ledger.directory import BookEntry
 from ledger.errors import InputError, NotFoundError
+from ledger.events.strict_json import parse_json
 from tracer.check import examine
 from tracer.facts import Facts
 from tracer.load import load_book, period_of
@@ -169,7 +169,7 @@ def _granted(session: Session, reader: Reader) -> set[int]:
     for grant in session.exec(select(Grant).where(col(Grant.grantee) == reader.participant)):
         if grant.until_s is not None and grant.until_s < reader.now_s:
             continue
-        scope = json.loads(grant.scope)
+        scope = parse_json(grant.scope.encode())
         if isinstance(scope, dict) and scope.get("book"):
             found.add(int(scope["book"]))
     return found

@@ -16,11 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-import typer
+import typer  # noqa: E402 - the path comes first, so that this runs as a program too
 
-from api.cli.main import app
-from api.http.app import create_app, openapi_document
-from api.jsonio import dumps
+from api.cli.main import app  # noqa: E402
+from api.http.app import create_app, openapi_document  # noqa: E402
+from api.jsonio import dumps  # noqa: E402
+from ledger.settings import Settings  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "reference"
 BEGIN, END = "<!-- help: begin -->", "<!-- help: end -->"
@@ -30,8 +31,7 @@ COLUMNS = "96"
 class NoHome:
     """Stands for a home where only the shape of the app is asked for."""
 
-    class settings:
-        allowed_origins: tuple[str, ...] = ()
+    settings = Settings(home=ROOT)
 
     def caller_of_token(self, _: str) -> None:
         raise AssertionError

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_routes__asked_without_credential__all_but_the_public_ones_refused(clien
 
 
 def test_public_addresses__are_only_these() -> None:
-    assert PUBLIC_PATHS == {"/healthz", "/sign-in", "/favicon.ico"} and PUBLIC_PREFIXES == ("/static/",)
+    assert {"/healthz", "/sign-in", "/favicon.ico"} == PUBLIC_PATHS and PUBLIC_PREFIXES == ("/static/",)
 
 
 def test_unknown_address__without_credential__looks_like_any_other(client: TestClient) -> None:
@@ -362,15 +363,26 @@ def test_body__announced_too_large__413_unread(client: TestClient, headers: Head
     assert problem(post(client, headers("carrier"), body), 413)["code"] == "CL-INPUT-004"
 
 
-def test_body__in_chunks_without_length__413_past_the_limit(client: TestClient, headers: Headers) -> None:
-    sent = []
+def test_body__in_chunks_without_length_and_end__413_at_the_limit(client: TestClient, headers: Headers) -> None:
+    chunk, taken, sent = 65_536, 0, []
+    name, value = next(iter(headers("carrier").items()))
 
-    def chunks() -> Iterator[bytes]:
-        for _ in range(DEFAULT_LIMITS.body_bytes_max // 65_536 + 2):
-            sent.append(1)
-            yield b" " * 65_536
+    async def receive() -> dict[str, Any]:
+        nonlocal taken
+        taken += 1
+        assert taken * chunk <= DEFAULT_LIMITS.body_bytes_max + 2 * chunk, "it goes on reading"
+        return {"type": "http.request", "body": b" " * chunk, "more_body": True}
 
-    problem(post(client, headers("carrier"), chunks()), 413)
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+             "path": "/capture", "raw_path": b"/capture", "query_string": b"", "root_path": "", "server": ("x", 80),
+             "client": ("127.0.0.1", 1), "headers": [(name.lower().encode(), value.encode()),
+                                                     (b"content-type", b"application/json")]}
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 413
+    assert json.loads(sent[1]["body"])["code"] == "CL-INPUT-004"
 
 
 def test_capture__signed_elsewhere__taken_from_its_own_participant_only(

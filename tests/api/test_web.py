@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from api.home import Home
 from api.http.app import create_app
+from api.words import grouped
 
 PAGES = ["/", "/view/find?q=garment", f"/view/unit/{world.BOX}", "/view/unit/garment/SHIRT-1", "/view/book/garment-book",
          "/view/unit/nothing", "/view/find?q=nothing", "/view/event/nothing"]
@@ -100,7 +101,7 @@ def test_unit_page__held_container__do_not_release_and_the_refusal_with_its_reas
 
 def test_unit_page__lot__lineage_with_quantities_and_findings(sign_in: Callable[[str], TestClient]) -> None:
     text = sign_in("garment").get("/view/unit/garment/COT-1").text
-    assert '<svg class="lineage"' in text and ">100.123456 MTR</text>" in text and ">25 C62</text>" in text
+    assert '<svg class="lineage"' in text and f">{grouped(world.EXACT)} MTR</text>" in text and ">25 C62</text>" in text
     assert "What does not add up here" in text
 
 
@@ -123,6 +124,6 @@ def test_find__one_hit__shown_at_once_and_nothing_of_others(sign_in: Callable[[s
 
 def test_book_page__another_period__empty_forms_not_an_error(sign_in: Callable[[str], TestClient]) -> None:
     browser = sign_in("garment")
-    assert ">100.123456<" in browser.get("/view/book/garment-book").text
+    assert f">{grouped(world.EXACT)}<" in browser.get("/view/book/garment-book").text
     assert browser.get("/view/book/garment-book?from=2030-01-01&to=2030-12-31").status_code == 200
     assert browser.get("/view/book/garment-book?from=2030-13-01&to=2030-12-31").status_code == 400

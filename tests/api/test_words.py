@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -88,7 +89,7 @@ def test_drawing__labels_of_arrows_that_meet__never_cover_each_other() -> None:
     plates = [(float(e.attrib["y"]), float(e.attrib["height"])) for e in tree.iter() if e.attrib.get("class") == "plate"]
     plates.sort()
     assert len(plates) == 9
-    assert all(a[0] + a[1] <= b[0] for a, b in zip(plates, plates[1:], strict=False))
+    assert all(a[0] + a[1] <= b[0] for a, b in pairwise(plates))
 
 
 def test_templates__unknown_name__is_an_error() -> None:

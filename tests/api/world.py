@@ -17,7 +17,8 @@ CONSIGNMENT = "BL-77"
 PLACE = "urn:epc:id:sgln:8931234.00001.0"
 FACTORY = "urn:epc:id:sgln:8931234.00002.0"
 CONTEXT = ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"cl": "urn:cargoledger:v1:"}]
-EXACT = "100.123456"
+EXACT = "9007199254740.993001"
+"""A quantity that a float cannot hold."""
 
 
 class Clock:
@@ -46,7 +47,7 @@ def document(*events: dict[str, Any]) -> bytes:
     text = json.dumps({
         "@context": CONTEXT, "type": "EPCISDocument", "schemaVersion": "2.0",
         "creationDate": "2026-03-02T07:00:00+07:00", "epcisBody": {"eventList": list(events)}})
-    return text.replace(f'"{EXACT}"', EXACT).encode()  # a number with six decimals, which json would round
+    return text.replace(f'"{EXACT}"', EXACT).encode()  # a number, which json would round
 
 
 def box(participant: str, name: str, kind: str, **fields: Any) -> dict[str, Any]:
