@@ -22,9 +22,11 @@ PREFIX = "CARGOLEDGER_"
 
 NOT_SETTINGS = frozenset({
     "CARGOLEDGER_HOME", "CARGOLEDGER_TOKEN",
-    "CARGOLEDGER_ANVIL", "CARGOLEDGER_NO_SKIP", "CARGOLEDGER_TEST_PROFILE",
+    "CARGOLEDGER_PYTHON", "CARGOLEDGER_VENV",
+    "CARGOLEDGER_ANVIL", "CARGOLEDGER_FORGE", "CARGOLEDGER_NODE_MODULES",
+    "CARGOLEDGER_NO_SKIP", "CARGOLEDGER_TEST_PROFILE", "CARGOLEDGER_TEST_WORKERS",
 })
-"""Variables with our prefix that are no settings: home and token of commands, and three of the tests."""
+"""Variables with our prefix that are no settings: of commands, of the scripts, of tools and tests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 Usage: .tools/slither/bin/python scripts/run_slither.py
 
-Runs in Slither's own environment (scripts/tools makes it), with the npm solc. Detectors of low, medium and high impact
-count. Exit status 1 and one line a finding if one is unexplained, or an explanation has no finding any more.
+Runs in Slither's own environment (scripts/tools makes it), with the npm solc. Detectors of low, medium and high
+impact count. Exit status 1 and one line a finding if one is unexplained, or an explanation has no finding any more.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ def standard_json(entry: str) -> dict[str, object]:
             continue
         text = Path(name).read_text("utf-8")
         sources[name] = {"content": text}
-        waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(name), found)) if found.startswith(".")
-                    else found for found in IMPORT.findall(text)]
+        here = posixpath.dirname(name)
+        waiting += [posixpath.normpath(posixpath.join(here, found)) if found.startswith(".") else found
+                    for found in IMPORT.findall(text)]
     settings = {key: compile_contracts.SETTINGS[key] for key in ("optimizer", "viaIR", "evmVersion")}
     return {"language": "Solidity", "sources": sources, "settings": settings}
 
@@ -72,7 +73,8 @@ def findings() -> dict[str, str]:
     found = {}
     for result in (item for batch in slither.run_detectors() if batch for item in batch):
         subject = re.match(r"[\w.]+", result["description"])
-        found[f"{result['check']} {subject.group() if subject else '?'}"] = " ".join(result["description"].split())
+        key = f"{result['check']} {subject.group() if subject else '?'}"
+        found[key] = " ".join(result["description"].split())
     return found
 
 
@@ -80,7 +82,7 @@ def main() -> int:
     """Compare what Slither finds with what is explained."""
     modules = compile_contracts.node_modules()
     if modules is None:
-        print("slither: skipped, the npm packages of the contracts are not there (scripts/tools)", file=sys.stderr)
+        print("slither: skipped, the npm packages are not there (scripts/tools)", file=sys.stderr)
         return 3
     accepted = json.loads(ACCEPTED.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
