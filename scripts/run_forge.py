@@ -3,12 +3,14 @@
 Usage: python scripts/run_forge.py [--deep] [arguments for `forge test`]
        python scripts/run_forge.py fmt [--check]
 
-Needs node, the npm packages (see scripts/compile_contracts.py) and forge: where CARGOLEDGER_FORGE says, in .tools/bin,
-among the npm packages, or on PATH. Exit status 3 and one line on standard error say that something is missing.
+Needs node, the npm packages (see scripts/compile_contracts.py) and forge: where CARGOLEDGER_FORGE says, in
+.tools/bin, among the npm packages, or on PATH. Exit status 3 and one line on standard error say that something is
+missing.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -18,12 +20,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import compile_contracts  # noqa: E402
+import compile_contracts
 
 MISSING = 3
 WRAPPER = """#!/bin/sh
-# forge asks its compiler for --version and --standard-json; the npm solc answers through files, since it fails on
-# slow pipes.
+# forge asks its compiler for --version and --standard-json; the npm solc answers through files, since it
+# fails on slow pipes.
 if [ "$1" = "--version" ]; then exec node {solc} --version; fi
 in=$(mktemp) && out=$(mktemp) || exit 1
 cat > "$in"
@@ -57,18 +59,20 @@ def main(arguments: list[str]) -> int:
     root = compile_contracts.CONTRACTS
     environment = dict(os.environ)
     if arguments[:1] == ["fmt"]:
-        command = [str(forge), "fmt", "--root", str(root), *arguments[1:], str(root / "src"), str(root / "test")]
+        places = [str(root / "src"), str(root / "test")]
+        command = [str(forge), "fmt", "--root", str(root), *arguments[1:], *places]
         return subprocess.run(command, env=environment, check=False).returncode
     if arguments[:1] == ["--deep"]:
         arguments = arguments[1:]
         environment["FOUNDRY_PROFILE"] = "deep"
+    environment["FOUNDRY_ALLOW_PATHS"] = json.dumps([str(modules.resolve())])
     folder = root / "cache"
     folder.mkdir(exist_ok=True)
     wrapper = folder / "solc"
     wrapper.write_text(WRAPPER.format(solc=modules.resolve() / "solc" / "solc.js"), encoding="utf-8")
     wrapper.chmod(0o755)
     command = [
-        str(forge), "test", "--root", str(root), "--use", str(wrapper), "--allow-paths", str(modules.resolve()),
+        str(forge), "test", "--root", str(root), "--use", str(wrapper),
         "--remappings", f"@openzeppelin/contracts/={modules.resolve()}/@openzeppelin/contracts/", *arguments,
     ]
     return subprocess.run(command, env=environment, check=False).returncode
