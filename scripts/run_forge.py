@@ -4,8 +4,7 @@ Usage: python scripts/run_forge.py [--deep] [arguments for `forge test`]
        python scripts/run_forge.py fmt [--check]
 
 Needs node, the npm packages (see scripts/compile_contracts.py) and forge: where CARGOLEDGER_FORGE says, in
-.tools/bin, among the npm packages, or on PATH. Exit status 3 and one line on standard error say that something is
-missing.
+.tools/bin, among the npm packages, or on PATH. Exit status 3: something is missing, and one line says what.
 """
 
 from __future__ import annotations
@@ -48,34 +47,52 @@ def forge_binary(modules: Path) -> Path | None:
     return next((x for x in places if x.is_file()), None)
 
 
-def main(arguments: list[str]) -> int:
-    """Exit status of forge, or MISSING."""
-    missing = compile_contracts.why_not()
-    modules = compile_contracts.node_modules()
-    forge = forge_binary(modules) if modules else None
-    if missing or modules is None or forge is None:
-        print(f"run_forge: {missing or 'forge is not installed, so its tests are skipped'}.", file=sys.stderr)
-        return MISSING
+def prepared(modules: Path, forge: Path, verb: str) -> tuple[list[str], dict[str, str]]:
+    """Command and environment that let forge compile the contracts with the npm solc.
+
+    Args:
+        modules: the node_modules folder.
+        forge: the forge executable.
+        verb: `test` or `build`.
+    """
     root = compile_contracts.CONTRACTS
-    environment = dict(os.environ)
-    if arguments[:1] == ["fmt"]:
-        places = [str(root / "src"), str(root / "test")]
-        command = [str(forge), "fmt", "--root", str(root), *arguments[1:], *places]
-        return subprocess.run(command, env=environment, check=False).returncode
-    if arguments[:1] == ["--deep"]:
-        arguments = arguments[1:]
-        environment["FOUNDRY_PROFILE"] = "deep"
-    environment["FOUNDRY_ALLOW_PATHS"] = json.dumps([str(modules.resolve())])
-    folder = root / "cache"
-    folder.mkdir(exist_ok=True)
-    wrapper = folder / "solc"
+    (root / "cache").mkdir(exist_ok=True)
+    wrapper = root / "cache" / "solc"
     wrapper.write_text(WRAPPER.format(solc=modules.resolve() / "solc" / "solc.js"), encoding="utf-8")
     wrapper.chmod(0o755)
     command = [
-        str(forge), "test", "--root", str(root), "--use", str(wrapper),
-        "--remappings", f"@openzeppelin/contracts/={modules.resolve()}/@openzeppelin/contracts/", *arguments,
+        str(forge), verb, "--root", str(root), "--use", str(wrapper),
+        "--remappings", f"@openzeppelin/contracts/={modules.resolve()}/@openzeppelin/contracts/",
     ]
-    return subprocess.run(command, env=environment, check=False).returncode
+    return command, {**os.environ, "FOUNDRY_ALLOW_PATHS": json.dumps([str(modules.resolve())])}
+
+
+def found_tools() -> tuple[Path, Path] | str:
+    """The node_modules folder and forge, or one line that says what is missing."""
+    missing = compile_contracts.why_not()
+    modules = compile_contracts.node_modules()
+    if missing or modules is None:
+        return str(missing)
+    return (modules, forge) if (forge := forge_binary(modules)) else "forge is not installed"
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status of forge, or MISSING."""
+    tools = found_tools()
+    if isinstance(tools, str):
+        print(f"run_forge: {tools}, so the forge tests are skipped.", file=sys.stderr)
+        return MISSING
+    modules, forge = tools
+    root = compile_contracts.CONTRACTS
+    if arguments[:1] == ["fmt"]:
+        places = [str(root / "src"), str(root / "test")]
+        command = [str(forge), "fmt", "--root", str(root), *arguments[1:], *places]
+        return subprocess.run(command, check=False).returncode
+    command, environment = prepared(modules, forge, "test")
+    if arguments[:1] == ["--deep"]:
+        arguments = arguments[1:]
+        environment["FOUNDRY_PROFILE"] = "deep"
+    return subprocess.run([*command, *arguments], env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

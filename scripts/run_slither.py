@@ -1,105 +1,112 @@
-"""Run Slither over the contracts; every finding must be explained in contracts/slither_accepted.json.
+"""Run Slither over the contracts and compare its findings with the accepted ones.
 
-Usage: .tools/slither/bin/python scripts/run_slither.py
+Usage: python scripts/run_slither.py [--write]
 
-Runs in Slither's own environment (scripts/tools makes it), with the npm solc. Detectors of low, medium and high
-impact count. Exit status 1 and one line a finding if one is unexplained, or an explanation has no finding any more.
+Slither needs an older web3 and is AGPL, so it is a tool in an environment of its own: CARGOLEDGER_SLITHER, or
+.tools/slither/bin/slither (`python3 -m venv .tools/slither`, then its pip installs slither-analyzer==0.11.6).
+contracts/slither.json has every accepted finding with the reason. A finding that is not there, or one there that
+is no longer found, fails. --write lists what is found, keeping the reasons. Exit status 3: something is missing.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-import posixpath
-import re
-import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from crytic_compile import CryticCompile  # type: ignore[import-not-found]
-from crytic_compile.platform.solc_standard_json import SolcStandardJson  # type: ignore[import-not-found]
-from slither import Slither  # type: ignore[import-not-found]
-from slither.detectors import all_detectors  # type: ignore[import-not-found]
-from slither.detectors.abstract_detector import (  # type: ignore[import-not-found]
-    AbstractDetector,
-    DetectorClassification,
-)
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import compile_contracts  # noqa: E402 - beside this file
+import compile_contracts
+import run_forge
 
-ACCEPTED = REPOSITORY / "contracts" / "slither_accepted.json"
-IMPORT = re.compile(r'^import\s+(?:[^"]*?\bfrom\s+)?"([^"]+)";', re.MULTILINE | re.DOTALL)
-# The npm solc answers through files, since it fails on slow pipes, and says a line before its JSON.
-WRAPPER = """#!/bin/sh
-if [ "$1" = "--version" ]; then exec node {solc} --version; fi
-cat > in.json && node {solc} --standard-json < in.json > out.json; status=$?
-sed -n '/^[{{]/,$p' out.json; exit $status
-"""
+BASELINE = compile_contracts.CONTRACTS / "slither.json"
+UNEXPLAINED = "NOT EXPLAINED YET"
 
 
-def standard_json(entry: str) -> dict[str, object]:
-    """Standard JSON input of everything that `entry` needs, read from the working directory."""
-    sources: dict[str, dict[str, str]] = {}
-    waiting = [entry]
-    while waiting:
-        name = waiting.pop()
-        if name in sources:
-            continue
-        text = Path(name).read_text("utf-8")
-        sources[name] = {"content": text}
-        here = posixpath.dirname(name)
-        waiting += [posixpath.normpath(posixpath.join(here, found)) if found.startswith(".") else found
-                    for found in IMPORT.findall(text)]
-    settings = {key: compile_contracts.SETTINGS[key] for key in ("optimizer", "viaIR", "evmVersion")}
-    return {"language": "Solidity", "sources": sources, "settings": settings}
+def slither_binary() -> Path | None:
+    """The slither executable, or None."""
+    named = os.environ.get("CARGOLEDGER_SLITHER")
+    place = Path(named) if named else compile_contracts.REPOSITORY / ".tools" / "slither" / "bin" / "slither"
+    if place.is_file():
+        return place
+    on_path = shutil.which("slither")
+    return Path(on_path) if on_path else None
 
 
-def findings() -> dict[str, str]:
-    """Description of each finding of low impact or more, by detector and function."""
-    slither = Slither(CryticCompile(SolcStandardJson(standard_json("src/CustodyLedger.sol")), solc="./solc"),
-                      filter_paths=["@openzeppelin"])
-    serious = (DetectorClassification.LOW, DetectorClassification.MEDIUM, DetectorClassification.HIGH)
-    for name in dir(all_detectors):
-        detector = getattr(all_detectors, name)
-        if inspect.isclass(detector) and issubclass(detector, AbstractDetector) \
-                and detector is not AbstractDetector and detector.IMPACT in serious:
-            slither.register_detector(detector)
-    found = {}
-    for result in (item for batch in slither.run_detectors() if batch for item in batch):
-        subject = re.match(r"[\w.]+", result["description"])
-        key = f"{result['check']} {subject.group() if subject else '?'}"
-        found[key] = " ".join(result["description"].split())
-    return found
+def findings(slither: Path, tools: tuple[Path, Path]) -> list[dict[str, str]]:
+    """What Slither says of our own sources: detector, impact and where, without line numbers.
 
-
-def main() -> int:
-    """Compare what Slither finds with what is explained."""
-    modules = compile_contracts.node_modules()
-    if modules is None:
-        print("slither: skipped, the npm packages are not there (scripts/tools)", file=sys.stderr)
-        return 3
-    accepted = json.loads(ACCEPTED.read_text("utf-8"))
+    Raises:
+        RuntimeError: forge or slither failed.
+    """
+    root = compile_contracts.CONTRACTS
+    command, environment = run_forge.prepared(*tools, "build")
+    out = root / "out" / "slither"
+    shutil.rmtree(out, ignore_errors=True)
+    built = subprocess.run(
+        [*command, "--build-info", "--skip", "test", "--force", "--out", str(out)],
+        env=environment, capture_output=True, text=True, check=False)
+    if built.returncode:
+        raise RuntimeError(built.stdout + built.stderr)
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        shutil.copytree(REPOSITORY / "contracts" / "src", "src")
-        Path("@openzeppelin").symlink_to(modules / "@openzeppelin")
-        Path("solc").write_text(WRAPPER.format(solc=shlex.quote(str(modules / "solc" / "solc.js"))))
-        Path("solc").chmod(0o755)
-        found = findings()
-        os.chdir(REPOSITORY)
-    for key in sorted(set(found) - set(accepted)):
-        print(f"unexplained: {key}: {found[key][:300]}")
-    for key in sorted(set(accepted) - set(found)):
-        print(f"explained but no longer found: {key}")
-    print(f"slither: {len(found)} findings, {len(set(found) - set(accepted))} unexplained")
-    return 1 if set(found) != set(accepted) else 0
+        report = Path(folder) / "report.json"
+        ran = subprocess.run(
+            [str(slither), ".", "--ignore-compile", "--foundry-out-directory", str(out.relative_to(root)),
+             "--exclude-dependencies", "--json", str(report)],
+            # slither asks forge for its configuration
+            env={**environment, "PATH": f"{tools[1].parent}{os.pathsep}{environment.get('PATH', '')}"},
+            cwd=root, capture_output=True, text=True, check=False)
+        if not report.is_file():
+            raise RuntimeError(ran.stdout + ran.stderr)
+        data: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    if not data["success"]:
+        raise RuntimeError(str(data["error"]))
+    found = {}
+    for one in data["results"].get("detectors", []):
+        where = _place(one)
+        if where:
+            found[one["check"], where] = {"detector": one["check"], "impact": one["impact"], "where": where}
+    return [found[key] for key in sorted(found)]
+
+
+def _place(finding: dict[str, Any]) -> str:
+    """`File.sol: function or variable` of our own element that the finding is about; empty if it has none."""
+    for element in finding["elements"]:
+        file = Path(element["source_mapping"]["filename_relative"])
+        if file.parts[:1] == ("src",):
+            return f"{file.name}: {element['name'][:60]}"
+    return ""
+
+
+def main(arguments: list[str]) -> int:
+    """0 if exactly the accepted findings are found."""
+    tools, slither = run_forge.found_tools(), slither_binary()
+    if isinstance(tools, str) or slither is None:
+        missing = tools if isinstance(tools, str) else "slither is not installed"
+        print(f"run_slither: {missing}, so the contracts are not analysed.", file=sys.stderr)
+        return run_forge.MISSING
+    try:
+        found = findings(slither, tools)
+    except RuntimeError as fault:
+        print(f"run_slither: {fault}", file=sys.stderr)
+        return 1
+    accepted = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.is_file() else []
+    reasons = {(x["detector"], x["where"]): x["reason"] for x in accepted}
+    if "--write" in arguments:
+        text = [{**x, "reason": reasons.get((x["detector"], x["where"]), UNEXPLAINED)} for x in found]
+        BASELINE.write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    keys = {(x["detector"], x["where"]) for x in found}
+    faults = [f"new: {d} in {w}" for d, w in sorted(keys - set(reasons))]
+    faults += [f"no longer found: {d} in {w}" for d, w in sorted(set(reasons) - keys)]
+    faults += [f"not explained: {d} in {w}" for (d, w), why in sorted(reasons.items()) if why == UNEXPLAINED]
+    print("\n".join([*faults, f"slither: {len(found)} findings, {len(faults)} not as accepted"]))
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main(sys.argv[1:]))
