@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
+from eth_hash.auto import keccak
 
 from ledger.events.model import ZERO32
 from ledger.vocabulary import (
@@ -376,8 +375,13 @@ def test_limits__64_lots_in_one_event__are_recorded(world: World) -> None:
     world.check()
 
 
-def test_heads__of_all_units__are_the_fold_of_what_named_them(world: World) -> None:
-    world.made("shirts", 5)
-    world.check()
-    seen = list(world.oracle.heads.values())
-    assert all(a != b for a, b in itertools.combinations(seen, 2))
+def test_heads__of_a_lot_made_refused_and_counted__is_the_fold_of_three_outcomes(world: World) -> None:
+    made = ln("lot", OUTPUT, q=5, balance=RAW, material="thread")
+    head = ZERO32
+    for outcome, kind, line in (
+        (Outcome.RECORDED, Kind.RECEIVE_DOMESTIC, made), (Outcome.UNIT_EXISTS, Kind.RECEIVE_DOMESTIC, made),
+        (Outcome.RECORDED, Kind.COUNT, ln("lot", q=5, balance=RAW)),
+    ):
+        assert world.post(FACTORY, kind, line, book=BOOK) is outcome
+        head = keccak(head + world.last_id + int(outcome).to_bytes(2, "big"))
+    assert world.evm.view(world.evm.ledger, "headOf(bytes32)", "bytes32", uid("lot")) == head
