@@ -5,7 +5,7 @@ Usage: python scripts/run_slither.py [--write]
 Slither needs an older web3 and is AGPL, so it is a tool in an environment of its own: CARGOLEDGER_SLITHER, or
 .tools/slither/bin/slither (`python3 -m venv .tools/slither`, then its pip installs slither-analyzer==0.11.6).
 contracts/slither.json has every accepted finding with its reason. A finding that is not there, or one there
-that is found no longer, fails. --write lists what is found, keeping reasons. Exit status 3: a tool is missing.
+that is found no longer, fails. --write lists what is found, keeping reasons. Exit status 3: a tool misses.
 """
 
 from __future__ import annotations
