@@ -10,14 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from coincurve import PublicKey
-from coincurve.utils import GROUP_ORDER_INT
-from eth_hash.auto import keccak
-
-from ledger.errors import InputError
+from ledger.errors import InputError, TrustError
 from ledger.keys.file_signer import load_file_signer, new_file_signer
 from ledger.keys.keystore_signer import load_keystore_signer, new_keystore_signer
 from ledger.keys.secret_files import path_of
+from ledger.proofs.signature import recover_signer
 
 AskSecret = Callable[[str], str]
 """Asks a person for a secret: prompt in, secret out."""
@@ -108,15 +105,7 @@ def recover_address(digest: bytes, signature: bytes) -> bytes:
     Raises:
         InputError: malformed, or it recovers to no key.
     """
-    if len(digest) != 32 or len(signature) != 65:
-        raise InputError("a signature has 65 bytes (r, s, v).", pointer="/signature")
-    s = int.from_bytes(signature[32:64], "big")
-    if signature[64] not in (27, 28) or not 0 < s <= GROUP_ORDER_INT // 2:
-        raise InputError("the signature is not canonical (v 27 or 28, s in the lower half).",
-                         pointer="/signature")
     try:
-        public = PublicKey.from_signature_and_message(
-            signature[:64] + bytes([signature[64] - 27]), digest, hasher=None)
-    except Exception as fault:  # coincurve raises bare Exception and ValueError here
-        raise InputError("the signature recovers to no key.", pointer="/signature") from fault
-    return bytes(keccak(public.format(compressed=False)[1:])[-20:])
+        return recover_signer(digest, signature)
+    except TrustError as fault:
+        raise InputError(fault.message, pointer="/signature") from fault

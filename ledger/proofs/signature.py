@@ -20,7 +20,7 @@ def recover_signer(digest: bytes, signature: bytes) -> bytes:
     Raises:
         TrustError: the contract would not take this signature either.
     """
-    if len(signature) != SIGNATURE_BYTES or signature[64] not in (27, 28):
+    if len(digest) != 32 or len(signature) != SIGNATURE_BYTES or signature[64] not in (27, 28):
         raise TrustError("a signature has 65 bytes and ends in 27 or 28.")
     if not 0 < int.from_bytes(signature[32:64], "big") <= _ORDER // 2:
         raise TrustError("the signature is not in its canonical form (s is not low).")
