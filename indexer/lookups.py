@@ -1,8 +1,8 @@
 """`queries` as one reader may see them: what a participant may not read is left out as if it did not exist.
 
 Who may read an event: its poster, whoever its payload was sealed or granted to (until the grant ends), and
-customs. A unit may be seen by whoever may read an event that names it. How many events of a visible unit are
-left out is said, since a history with silent gaps would mislead.
+customs. A unit may be seen by whoever may read an event that names it and that not just anybody could post.
+How many events of a visible unit are left out is said, since a history with silent gaps would mislead.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, true
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, true
 from sqlmodel import Session, col, select
 
 from indexer.models import (
@@ -28,9 +28,12 @@ from indexer.models import (
 from indexer.queries import Page, UnitFound, find_event, find_units
 from ledger.errors import ConflictError, InputError, NotFoundError
 from ledger.limits import DEFAULT_LIMITS
-from ledger.vocabulary import Role
+from ledger.vocabulary import Kind, Role
 
 TEXT_CHARACTERS_MAX = 300
+REFUSED_FROM = 100
+"""Outcomes from here on are refusals."""
+
 _FOUND_MAX = 50
 _IN_MAX = 500
 
@@ -171,17 +174,29 @@ def unit_for(session: Session, text: str, reader: Reader) -> UnitFound:
 
 
 def visible_units(session: Session, units: Iterable[str], reader: Reader) -> set[str]:
-    """Which of these units the reader may see."""
+    """Which of these units the reader may see: named by an event that gives it a right to.
+
+    What one posts oneself gives none where anybody may post it about any unit (OBSERVE, CORRECT), or where
+    the ledger refused it; what others sealed or granted to the reader does.
+    """
     wanted = sorted(set(units) - {ZERO_ID})
     if reader.everything:
         return set(wanted)
     seen: set[str] = set()
     for part in _parts(wanted):
         naming = select(EventLine.unit).join(Event, col(Event.event_id) == col(EventLine.event_id))
-        seen.update(session.exec(naming.where(col(EventLine.unit).in_(part), readable(reader)).distinct()))
-        drawing = select(Event.reference).where(col(Event.reference).in_(part), readable(reader)).distinct()
+        seen.update(session.exec(naming.where(col(EventLine.unit).in_(part), _entitling(reader)).distinct()))
+        drawing = select(Event.reference).where(col(Event.reference).in_(part), _entitling(reader)).distinct()
         seen.update(session.exec(drawing))
     return seen
+
+
+def _entitling(reader: Reader) -> ColumnElement[bool]:
+    own_word = and_(
+        col(Event.participant) == reader.participant,
+        or_(col(Event.kind).in_((Kind.OBSERVE.name, Kind.CORRECT.name)), col(Event.outcome) >= REFUSED_FROM),
+    )
+    return and_(readable(reader), not_(own_word))
 
 
 def materials_of(session: Session, units: Iterable[str]) -> dict[str, Material]:

@@ -14,6 +14,7 @@ from indexer.models import Event, Grant
 from ledger.directory import BookEntry
 from ledger.errors import InputError, NotFoundError
 from ledger.events.strict_json import parse_json
+from ledger.vocabulary import Role
 from tracer.check import examine
 from tracer.facts import Facts
 from tracer.load import load_book, period_of
@@ -42,13 +43,31 @@ class Ask:
         """The book, where the reader may settle it; see `book_for`."""
         return book_for(self.home, self.session, self.reader, self.book)
 
+    def facts(self, first: str, last: str) -> Facts:
+        """The book's data in a period that the reader may settle.
+
+        Raises:
+            NotFoundError: the book is not for this reader, or not these days of it.
+            InputError: not days.
+        """
+        entry = self.entry()
+        facts = facts_of(self.home, self.session, entry, first, last)
+        owner = self.home.directory.participant(entry.owner).number
+        if not self.reader.everything and self.reader.participant != owner:
+            asked = period_of(first, last, OFFSET)
+            spans = _granted(self.home, self.session, self.reader).get(entry.number, [])
+            if not any(start <= asked.start_ms and asked.end_ms <= end for start, end in spans):
+                raise NotFoundError(f"nothing of book {entry.id!r} on those days is granted to you.",
+                                    remedy="Ask its owner or customs for a grant of the period.")
+        return facts
+
 
 def books_for(home: Home, reader: Reader, session: Session | None = None) -> list[dict[str, Any]]:
     """Books that a reader may settle: customs all, an owner its own, an auditor those granted to it."""
     if session is None:
         with home.session() as opened:
             return books_for(home, reader, opened)
-    granted = set() if reader.everything else _granted(session, reader)
+    granted = {} if reader.everything else _granted(home, session, reader)
     found = []
     for entry in home.directory.books:
         owner = home.directory.participant(entry.owner)
@@ -87,7 +106,7 @@ def facts_of(home: Home, session: Session, entry: BookEntry, first: str, last: s
 
 def settlement_view(ask: Ask) -> dict[str, Any]:
     """Forms, exemption and findings of a book's period."""
-    facts = facts_of(ask.home, ask.session, ask.entry(), ask.first, ask.last)
+    facts = ask.facts(ask.first, ask.last)
     return {**settle_facts(facts).to_json(), "report": examine(facts).to_json()}
 
 
@@ -95,7 +114,7 @@ def check_view(ask: Ask) -> dict[str, Any]:
     """What the rules say of a book; without days, of the year of its latest event."""
     entry = ask.entry()
     first, last = _period(ask, entry)
-    report = examine(facts_of(ask.home, ask.session, entry, first, last))
+    report = examine(ask.facts(first, last))
     return {**report.to_json(), "period": {"from": first, "to": last}}
 
 
@@ -103,7 +122,7 @@ def book_view(ask: Ask) -> dict[str, Any]:
     """A book's page: settlement as tables, and findings."""
     entry = ask.entry()
     first, last = _period(ask, entry)
-    facts = facts_of(ask.home, ask.session, entry, first, last)
+    facts = ask.facts(first, last)
     report = examine(facts).to_json()
     settlement = settle_facts(facts).to_json()
     return {
@@ -122,7 +141,7 @@ def findings_about(ask: Ask, unit: dict[str, Any]) -> list[dict[str, Any]]:
     """Findings of a book that are about a unit, or have one of its events as evidence."""
     entry = ask.entry()
     first, last = _period(ask, entry)
-    report = examine(facts_of(ask.home, ask.session, entry, first, last))
+    report = examine(ask.facts(first, last))
     events = {row["eventId"] for row in unit["timeline"]}
     name = f"{unit['scope']}/{unit['number']}"
     found = [
@@ -163,13 +182,22 @@ def _book(home: Home, entry: BookEntry) -> dict[str, Any]:
     }
 
 
-def _granted(session: Session, reader: Reader) -> set[int]:
-    """Books whose content was granted to a reader, as a whole, and not ended."""
-    found = set()
+def _granted(home: Home, session: Session, reader: Reader) -> dict[int, list[tuple[int, int]]]:
+    """Books granted to a reader as a whole, with the periods (ms, both included), of grants not ended.
+
+    Only the owner of a book, and customs, can grant it: whoever else signs such a grant opens what its
+    entries open, and no settlement.
+    """
+    owners = {entry.number: home.directory.participant(entry.owner).number for entry in home.directory.books}
+    customs = {one.number for one in home.directory.with_role(Role.CUSTOMS)}
+    found: dict[int, list[tuple[int, int]]] = {}
     for grant in session.exec(select(Grant).where(col(Grant.grantee) == reader.participant)):
         if grant.until_s is not None and grant.until_s < reader.now_s:
             continue
         scope = parse_json(grant.scope.encode())
-        if isinstance(scope, dict) and scope.get("book"):
-            found.add(int(scope["book"]))
+        book = int(scope["book"]) if isinstance(scope, dict) and scope.get("book") else 0
+        if book in owners and grant.grantor in {owners[book], *customs}:
+            start, end = scope.get("from"), scope.get("to")
+            found.setdefault(book, []).append(
+                (int(start) if start is not None else 0, int(end) if end is not None else 2**63))
     return found

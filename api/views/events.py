@@ -144,8 +144,12 @@ def event_view(session: Session, directory: Directory, reader: Reader, key: str)
 
 
 def document_of(payload: Payload | None) -> dict[str, Any]:
-    """The EPCIS event of an opened payload, numbers exact; empty where it is not open."""
-    if payload is None or not payload.document:
+    """The EPCIS event of an opened payload, numbers exact; empty where it is not open.
+
+    What opened but is not what this poster signed (`mismatch`) is evidence for those who audit the index,
+    and no content of this event: it may be another's, under a commitment that was copied from the ledger.
+    """
+    if payload is None or payload.status != "open" or not payload.document:
         return {}
     document = parse_json(payload.document.encode())
     return document if isinstance(document, dict) else {}
