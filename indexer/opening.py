@@ -34,8 +34,6 @@ from indexer.models import (
 )
 from indexer.payloads import (
     ID_TAKEN,
-    NOT_COMMITTED,
-    NOT_POSTER,
     RETRIED,
     Examined,
     Lens,
@@ -200,7 +198,9 @@ class _Desk:
         examined = examine(sealed, signed, self._lens, self._grants.keys_for(commitment), self)
         if examined.status == OPEN:
             examined = self._first_of_its_id(signed, examined)
-        if sealed.commitment == commitment:
+        if not examined.proven:
+            self._rows.remove(PayloadReader, event_id=event_id)
+        elif sealed.commitment == commitment:
             self._readers(event_id, sealed)
         if before["status"] == OPEN and examined.status != OPEN:
             self._withdraw(before)
@@ -326,10 +326,12 @@ class _Desk:
 
 
 def _columns(examined: Examined) -> Row:
-    """The state of a payload as columns. Content that was not committed to keeps to its document."""
-    opened = examined.opened
-    committed = opened is not None and not (examined.fault or "").startswith((NOT_COMMITTED, NOT_POSTER))
-    event = opened.event if opened is not None and committed else {}
+    """The state of a payload as columns. Content that is not proven to be the poster's own leaves no trace.
+
+    A commitment is public: whoever signs an event with that of another would else be shown its content.
+    """
+    opened = examined.opened if examined.proven else None
+    event = opened.event if opened is not None else {}
     return {
         "status": examined.status, "fault": examined.fault, "missing": examined.missing,
         "document": document_of(opened) if opened is not None else None,

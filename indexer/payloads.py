@@ -2,7 +2,8 @@
 
 Not a field of a payload becomes a row before three things hold: its content opens the commitment on the
 ledger, the participant whose key signed the event submitted it, and its meaning, interpreted again here, is
-what was signed. Content that fails is kept as evidence with its fault. Nothing here asks the network;
+what was signed. What fails is kept as a fault; the content with it only where it is proven to be of the
+participant that signed. Nothing here asks the network;
 `opening` does the fetching.
 """
 
@@ -90,6 +91,8 @@ class Examined:
     Attributes:
         status, fault: as they stand in the table; the fault is `CODE: sentence`.
         opened: the content, also where it does not match; None if it did not open.
+        proven: whether the content is what this event commits to, by the participant that signed it. Nothing
+            of other content is kept: it may be somebody else's, whose commitment was copied.
         meaning: only if `status` is open.
         missing: what the content refers to and no open payload has named yet, as `event:<eventID>` or
             `container:<number>`; it is examined again when one does.
@@ -100,6 +103,7 @@ class Examined:
     opened: Opened | None = None
     meaning: Interpretation | None = None
     missing: str | None = None
+    proven: bool = True
 
 
 class Known(Protocol):
@@ -138,15 +142,15 @@ def examine(
     try:
         check_opened(opened, commitment)
     except TrustError as fault:
-        return Examined(MISMATCH, fault_text(NOT_COMMITTED, fault.message), opened)
+        return Examined(MISMATCH, fault_text(NOT_COMMITTED, fault.message), opened, proven=False)
     # 3. by the participant whose key signed
     try:
         poster = lens.directory.participant(int(signed.event["participant"])).id
     except NotFoundError as fault:
-        return Examined(MISMATCH, fault_text(NOT_READABLE, fault.message), opened)
+        return Examined(MISMATCH, fault_text(NOT_READABLE, fault.message), opened, proven=False)
     if opened.submitter != poster:
         said = f"committed to by {opened.submitter!r}, signed for {poster!r}."
-        return Examined(MISMATCH, fault_text(NOT_POSTER, said), opened)
+        return Examined(MISMATCH, fault_text(NOT_POSTER, said), opened, proven=False)
     # 4. it means what was signed
     return _read(opened, signed, lens, poster, known)
 

@@ -109,7 +109,8 @@ class Gateway:
         Raises:
             InputError: not an event the contract could decode, a signature that recovers to no key, or a
                 payload of another commitment.
-            ConflictError: the same (eventID, is it a correction) with other content.
+            ConflictError: the same (eventID, is it a correction) with other content, or the commitment of an
+                event that somebody else signed.
         """
         return self.submit_all([submission])[0]
 

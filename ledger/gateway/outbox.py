@@ -68,7 +68,7 @@ class Outbox:
             which the ledger did not take is queued again).
 
         Raises:
-            ConflictError: the same label with other content.
+            ConflictError: the same label with other content, or the commitment of another's event.
         """
         event = submission.custody_event
         with self._store.transaction() as sql:
@@ -78,6 +78,7 @@ class Outbox:
                 if known["status"] == "not_taken":
                     self._change(sql, known["seq"], "queued", None, now_s, note="submitted again")
                 return False
+            self._check_commitment(sql, submission, signer)
             self._check_label(sql, submission)
             seq = sql.execute(
                 "INSERT INTO submission (event_id, epcis_event_id, is_correction, participant, signer, kind,"
@@ -91,14 +92,32 @@ class Outbox:
             self._change(sql, int(seq or 0), "queued", None, now_s)
         return True
 
+    def _check_commitment(self, sql: sqlite3.Connection, submission: SignedSubmission, signer: bytes) -> None:
+        """A commitment is public and belongs to who posted it first: a copy would bring its content along.
+
+        Who signs is what counts, since the participant is only claimed until the ledger says it. Another key
+        may sign the same content only where the participant signs it again.
+        """
+        others = sql.execute(
+            "SELECT signer, participant, epcis_event_id, is_correction, status, outcome FROM submission"
+            " WHERE commitment=?", (submission.custody_event.commitment,)).fetchall()
+        for other in others:
+            if other["signer"] == signer or _by_nobody_known(other):
+                continue
+            same = (other["participant"], other["epcis_event_id"], bool(other["is_correction"])) == (
+                submission.participant, submission.epcis_event_id, submission.is_correction)
+            if not (same and may_be_renewed(other["status"], other["outcome"])):
+                raise ConflictError("this commitment is that of an event of somebody else.",
+                                    remedy="Commit to your own content with a fresh secret.",
+                                    pointer="/event/commitment")
+
     def _check_label(self, sql: sqlite3.Connection, submission: SignedSubmission) -> None:
         """The same label again is only right for the same content, signed anew because it never got in."""
         others = sql.execute(
             "SELECT commitment, status, outcome FROM submission WHERE epcis_event_id=? AND is_correction=?",
             (submission.epcis_event_id, submission.is_correction)).fetchall()
         for other in others:
-            if other["status"] == "not_taken" and other["outcome"] in (
-                    Outcome.UNKNOWN_SIGNER.name, Outcome.BAD_SIGNATURE.name):
+            if _by_nobody_known(other):
                 continue  # nobody known signed it: it must not reserve a label
             same = other["commitment"] == submission.custody_event.commitment
             if not (same and may_be_renewed(other["status"], other["outcome"])):
@@ -285,6 +304,12 @@ def may_be_renewed(status: str, outcome: str | None) -> bool:
     if status == "not_taken":
         return True
     return status == "refused" and outcome is not None and Outcome[outcome] < Outcome.PARTICIPANT_SUSPENDED
+
+
+def _by_nobody_known(submission: sqlite3.Row) -> bool:
+    """Whether the ledger knows nobody who signed it."""
+    return submission["status"] == "not_taken" and submission["outcome"] in (
+        Outcome.UNKNOWN_SIGNER.name, Outcome.BAD_SIGNATURE.name)
 
 
 def _history(sql: sqlite3.Connection, change: tuple[int, str, str | None, int, bytes | None, str]) -> None:

@@ -179,7 +179,7 @@ def test_payload__of_another_commitment__mismatch(story: Story) -> None:
 
 
 @pytest.mark.parametrize("what", ["event", "secret", "submitter"])
-def test_payload__other_content_than_committed__evidence_and_no_rows(story: Story, what: str) -> None:
+def test_payload__other_content_than_committed__nothing_of_it_kept(story: Story, what: str) -> None:
     bad = entry_of(story, Kind.COUNT)
     document = {**story.documents["https://mill.example/count"], "cl:counts": [
         {"at": "2026-12-31", "stock": "material", "code": "FAB", "lot": "L1", "quantity": 11, "uom": "MTR"}]}
@@ -187,7 +187,8 @@ def test_payload__other_content_than_committed__evidence_and_no_rows(story: Stor
            submitter="carrier" if what == "submitter" else None)
     engine = indexed(story)
     status, fault, kept = fault_of(engine, bad)
-    assert (status, fault.split(":")[0], kept) == ("mismatch", "NOT_COMMITTED", 1)
+    assert (status, fault.split(":")[0], kept) == ("mismatch", "NOT_COMMITTED", 0)
+    assert fetch(engine, "SELECT count(*) FROM payload_reader WHERE event_id=?", "0x" + bad.id.hex()) == [(0,)]
     assert fetch(engine, "SELECT count(*) FROM count_entry") == [(0,)]
     assert fetch(engine, "SELECT epcis_event_id FROM payload WHERE event_id=?", "0x" + bad.id.hex()) == [(None,)]
 
@@ -198,6 +199,20 @@ def test_payload__commitment_of_another_participant_signed__not_poster(story: St
     engine = indexed(story)
     assert statuses(engine)["23 COUNT"] == "mismatch NOT_POSTER"
     assert fetch(engine, "SELECT count(*) FROM count_entry") == [(2,)]
+
+
+def test_payload__commitment_copied_from_another__its_content_is_not_shown_to_who_copied_it(story: Story) -> None:
+    copied = replace(entry_of(story, Kind.COUNT).event, kind=Kind.OBSERVE, lines=(), nonce=778)
+    story.add(2, copied, Outcome.RECORDED)
+    thief = story.entries[-1]
+    engine = indexed(story, keys=())  # sealed: whose it is is not known yet
+    for now in (engine, indexed(story)):
+        make_indexer(story, story.chain(), now).run_once()
+        status, fault, document = fault_of(now, thief)
+        assert (status, fault.split(":")[0], document) == ("mismatch", "NOT_POSTER", 0)
+        assert fetch(now, "SELECT count(*) FROM payload_reader WHERE event_id=?", "0x" + thief.id.hex()) == [(0,)]
+        assert fault_of(now, entry_of(story, Kind.COUNT)) == ("open", None, 1)
+        assert dump(now) == dump(indexed(story))
 
 
 @pytest.mark.parametrize(("changes", "named"), [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ledger.errors import ConflictError, InputError, NotFoundError, TrustError, UnavailableError
-from ledger.events.model import CustodyEvent
+from ledger.events.model import CustodyEvent, event_id
 from ledger.gateway.submission import Settled, SignedSubmission
 from ledger.limits import Limits
 from ledger.vocabulary import Kind, Outcome
@@ -72,6 +72,29 @@ def test_submit__same_label_other_content__conflict_and_first_stands(box: Bench)
     with pytest.raises(ConflictError):  # even the same content, once recorded: it would be recorded twice
         box.gateway.submit(submission(custody(nonce=2), label="urn:x"))
     assert box.gateway.flush() == []
+
+
+def test_submit__commitment_of_another_signer__conflict_and_payload_stays(box: Bench) -> None:
+    mine = submission(custody(nonce=0), label="urn:x")
+    box.gateway.submit(mine)
+    box.gateway.flush()
+    copy = replace(mine.custody_event, kind=Kind.OBSERVE, nonce=7)
+    for claimed in (2, mine.participant):  # whoever it says it is: the key tells
+        thief = replace(mine, custody_event=copy, signature=BELA.sign_digest(event_id(copy, SEPARATOR)),
+                        epcis_event_id="urn:y", participant=claimed)
+        with pytest.raises(ConflictError, match="somebody else"):
+            box.gateway.submit(thief)
+    assert box.payloads.get(mine.payload.commitment) == mine.payload
+
+
+def test_submit__signed_again_with_another_key_after_the_first_was_revoked__accepted(box: Bench) -> None:
+    box.chain.judge = lambda event, _p: Outcome.SIGNER_REVOKED if event.nonce == 0 else Outcome.RECORDED
+    mine = submission(custody(nonce=0), label="urn:x")
+    box.gateway.submit(mine)
+    box.gateway.flush()
+    fresh = replace(mine.custody_event, nonce=1)
+    box.gateway.submit(replace(mine, custody_event=fresh, signature=BELA.sign_digest(event_id(fresh, SEPARATOR))))
+    assert settled_labels(box.gateway.flush()) == [("urn:x", "recorded")]
 
 
 def test_submit__correction_under_the_label_of_the_original__no_conflict(box: Bench) -> None:
