@@ -18,7 +18,7 @@ from ledger.gateway.store import Store
 from ledger.gateway.submission import Settled
 from ledger.keys.grants import ENTRIES_MAX, Grant, Scope, make_grant, open_grant
 from ledger.keys.reading import ReadingKey
-from ledger.keys.sealing import content_key_of
+from ledger.keys.sealing import check_opened, content_key_of, open_with_content_key
 from ledger.keys.signers import Signer
 from ledger.vocabulary import Kind
 
@@ -42,16 +42,24 @@ class Keys:
     closed: tuple[bytes, ...]
 
 
-def collect_keys(payloads: PayloadStore, commitments: Iterable[bytes], holder: Holder) -> Keys:
+Submitters = Callable[[int], str]
+"""The id of a participant, as it stands as submitter in a commitment. Raises NotFoundError."""
+
+
+def collect_keys(
+    payloads: PayloadStore, commitments: Iterable[bytes], holder: Holder,
+    submitters: Submitters | None = None,
+) -> Keys:
     """The content keys that a holder has: as a reader at posting, or by a grant.
 
-    Commitments without a payload here count as closed.
+    Commitments without a payload here count as closed, and those whose payload does not open what was
+    committed to or (where `submitters` is given) was submitted by another than who posted it.
     """
     opened: dict[bytes, bytes] = {}
     closed = []
     for commitment in commitments:
         key = _content_key(payloads, commitment, holder)
-        if key is None:
+        if key is None or not _is_own(payloads, commitment, key, submitters):
             closed.append(commitment)
         else:
             opened[commitment] = key
@@ -74,12 +82,30 @@ def _content_key(payloads: PayloadStore, commitment: bytes, holder: Holder) -> b
     return None
 
 
+def _is_own(
+    payloads: PayloadStore, commitment: bytes, key: bytes, submitters: Submitters | None,
+) -> bool:
+    """Whether the content is what was committed to, by the participant that posted the commitment."""
+    payload, poster = payloads.get(commitment), payloads.poster_of(commitment)
+    if payload is None:
+        return False
+    try:
+        opened = open_with_content_key(payload, key)
+        check_opened(opened, commitment)
+        return submitters is None or (poster is not None and submitters(poster) == opened.submitter)
+    except (NotFoundError, TrustError):
+        return False
+
+
 def grant_payloads(
     payloads: PayloadStore, commitments: Sequence[bytes], *, holder: Holder, grantee: int, grantee_key: bytes,
     chain_id: int, ledger: bytes, scope: Scope, reason: str, now_s: int, until_s: int | None = None,
-    reference: bytes = ZERO32,
+    reference: bytes = ZERO32, submitters: Submitters | None = None,
 ) -> list[Grant]:
     """Grant what a holder can open of these payloads to who cannot read them yet, and store the grants.
+
+    Each is opened before: nothing is granted whose content is not what was committed to, nor (where
+    `submitters` is given) what another than its poster submitted.
 
     Returns:
         The grants made: none where nothing is left to give, several where there are more than 4,096 payloads.
@@ -88,7 +114,7 @@ def grant_payloads(
         InputError: no reason, or an end before its beginning.
     """
     missing = [c for c in dict.fromkeys(commitments) if grantee not in payloads.readers(c, now_s)]
-    found = sorted(collect_keys(payloads, missing, holder).opened.items())
+    found = sorted(collect_keys(payloads, missing, holder, submitters).opened.items())
     grants = []
     for start in range(0, len(found), ENTRIES_MAX):
         grant = make_grant(
@@ -107,6 +133,7 @@ class HandoverGrants:
         self, store: Store, payloads: PayloadStore, *, deployment: Contracts, chain_id: int,
         holders: Callable[[int], Holder | None], customs: Callable[[], Sequence[int]],
         reading_key: Callable[[int], bytes | None], clock: Callable[[], int],
+        submitters: Submitters | None = None,
     ) -> None:
         """Bind the listener to its parts.
 
@@ -116,6 +143,7 @@ class HandoverGrants:
             customs: numbers of customs, who grant in place of an offeror whose keys are elsewhere.
             reading_key: public reading key of a participant.
             clock: seconds since 1970 UTC.
+            submitters: id of a participant; with it only what its poster submitted is granted.
         """
         self._outbox = Outbox(store)
         self._payloads = payloads
@@ -125,6 +153,7 @@ class HandoverGrants:
         self._customs = customs
         self._reading_key = reading_key
         self._clock = clock
+        self._submitters = submitters
 
     def __call__(self, settled: Settled) -> None:
         """Grant, if the event is a recorded ACCEPT."""
@@ -150,4 +179,4 @@ class HandoverGrants:
         return grant_payloads(
             self._payloads, history, holder=holder, grantee=settled.participant, grantee_key=grantee_key,
             chain_id=self._chain_id, ledger=self._ledger, scope=Scope(units=units), reason=HANDOVER_REASON,
-            now_s=self._clock(), reference=settled.event_id)
+            now_s=self._clock(), reference=settled.event_id, submitters=self._submitters)

@@ -79,23 +79,47 @@ class PayloadStore:
         """
         found: set[int] = set()
         for identifier in identifiers:
-            rows = self._store.rows(
-                "SELECT DISTINCT s.participant, s.counterparty FROM submission_unit u JOIN submission s"
-                " USING (seq) WHERE u.unit=? AND s.status IN ('recorded', 'pending') AND s.kind NOT IN (?,?)",
-                identifier, *EVIDENCE_ONLY)
-            found.update(number for row in rows for number in (row["participant"], row["counterparty"]))
+            found |= self._parties(identifier)
             answered = self._store.rows(
                 "SELECT r.participant FROM submission s JOIN payload_reader r USING (commitment)"
                 " WHERE s.event_id=?", identifier)
             found.update(row["participant"] for row in answered)
         return found - {0}
 
-    def history(self, unit: bytes) -> list[bytes]:
-        """Commitments of the payloads of all events on a unit or line that the ledger took, in order."""
+    def _parties(self, identifier: bytes) -> set[int]:
+        """Who posted, or was named as counterparty of, a recorded event on a unit or line, evidence aside."""
         rows = self._store.rows(
-            "SELECT s.commitment FROM submission_unit u JOIN submission s USING (seq) WHERE u.unit=?"
+            "SELECT DISTINCT s.participant, s.counterparty FROM submission_unit u JOIN submission s"
+            " USING (seq) WHERE u.unit=? AND s.status IN ('recorded', 'pending') AND s.kind NOT IN (?,?)",
+            identifier, *EVIDENCE_ONLY)
+        return {number for row in rows for number in (row["participant"], row["counterparty"])} - {0}
+
+    def history(self, unit: bytes) -> list[bytes]:
+        """Commitments of the payloads of a unit's or line's events that the ledger took, in order.
+
+        Evidence (OBSERVE, CORRECT) and refused acts count only of those who have a part in the unit, and a
+        commitment only for who posted it first: anybody can post about any unit, with any commitment.
+        """
+        rows = self._store.rows(
+            "SELECT s.commitment, s.participant, s.kind, s.status FROM submission_unit u"
+            " JOIN submission s USING (seq) WHERE u.unit=?"
             " AND s.status IN ('recorded', 'pending', 'refused') ORDER BY s.block_number, s.log_index", unit)
-        return list(dict.fromkeys(row["commitment"] for row in rows))
+        parties = self._parties(unit)
+        found: dict[bytes, None] = {}
+        for row in rows:
+            aside = row["kind"] in EVIDENCE_ONLY or row["status"] == "refused"
+            if aside and row["participant"] not in parties:
+                continue
+            if self.poster_of(row["commitment"]) == row["participant"]:
+                found[row["commitment"]] = None
+        return list(found)
+
+    def poster_of(self, commitment: bytes) -> int | None:
+        """Participant that was the first to post this commitment in an event the ledger took, or None."""
+        row = self._store.row(
+            "SELECT participant FROM submission WHERE commitment=?"
+            " AND status IN ('recorded', 'pending', 'refused') ORDER BY seq LIMIT 1", commitment)
+        return None if row is None else int(row["participant"])
 
     def add_grant(self, grant: Grant) -> bool:
         """Keep a grant. Its signature is checked before, by `verify_grant`.

@@ -85,7 +85,8 @@ class RealNetwork:
         self.gateway.on_settled(HandoverGrants(
             store, self.payloads, deployment=self.deployment, chain_id=self.deployment.chain_id,
             holders=lambda n: Holder(n, key_of(n), reading_key(n)), customs=lambda: [1],
-            reading_key=lambda n: reading_key(n).public, clock=self.clock))
+            reading_key=lambda n: reading_key(n).public, clock=self.clock,
+            submitters=lambda n: self.directory.participant(n).id))
         self.posters = {
             number: Poster(
                 open_poster_store(self.folder / f"{name}.sqlite"), signer=key_of(number), participant=number,

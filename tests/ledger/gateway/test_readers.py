@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.errors import InputError, NotFoundError, TrustError
+from ledger.events.model import Line, event_id
 from ledger.gateway.handover_grants import HandoverGrants, Holder, collect_keys, grant_payloads
+from ledger.gateway.outbox import Outbox
 from ledger.gateway.poster import Poster
 from ledger.gateway.submission import Settled, SignedSubmission
 from ledger.keys.grants import Scope, make_grant, open_grant, verify_grant
 from ledger.keys.sealing import open_sealed, open_with_content_key
 from ledger.vocabulary import Kind, Outcome
 from tests.ledger.events import samples
-from tests.ledger.gateway.fakes import CHAIN_ID, DEPLOYMENT, NOW_S, NUMBERS, READING, SIGNERS, Bench, bench
+from tests.ledger.gateway.fakes import (
+    CHAIN_ID,
+    DEPLOYMENT,
+    NOW_S,
+    NUMBERS,
+    READING,
+    SEPARATOR,
+    SIGNERS,
+    Bench,
+    bench,
+)
 from tests.ledger.gateway.test_poster import EverybodyIsKnown, poster
 
 CARRIER, TERMINAL, FACTORY, CUSTOMS = 1, 2, 3, 4
@@ -140,7 +152,7 @@ def listener(world: World, held: set[int]) -> HandoverGrants:
     return HandoverGrants(
         world.box.store, world.box.payloads, deployment=DEPLOYMENT, chain_id=CHAIN_ID, holders=holder,
         customs=lambda: [CUSTOMS], reading_key=lambda n: READING[n].public if n in READING else None,
-        clock=world.box.clock)
+        clock=world.box.clock, submitters=lambda n: samples.DIRECTORY.participant(n).id)
 
 
 @pytest.mark.parametrize(("held", "grantor"), [
@@ -185,6 +197,58 @@ def test_handover__second__passes_on_what_was_granted_to_the_offeror(world: Worl
     world.post(FACTORY, "urn:14", "ACCEPT", cl_reference="urn:13", **samples.handed("terminal", "song-hong"))
     for item in (arrive, offer, accept):
         assert FACTORY in world.opens_by_grant(item)
+
+
+def record_past_the_gateway(world: World, victim: SignedSubmission, number: int, line: Line) -> None:
+    """A copied commitment that came in before the gateway refused such."""
+    copy = replace(victim.custody_event, kind=Kind.OBSERVE, nonce=900, reference=bytes(32), counterparty=0,
+                   lines=(line,))
+    thief = replace(victim, custody_event=copy, signature=SIGNERS[number].sign_digest(event_id(copy, SEPARATOR)),
+                    epcis_event_id="urn:thief", participant=number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Outbox, "_check_commitment", lambda *_: None)
+        world.box.gateway.submit(thief)
+    world.box.gateway.flush()
+    assert world.box.gateway.status("urn:thief").label == "recorded"
+
+
+def count_of(world: World) -> SignedSubmission:
+    count = world.posters[FACTORY].prepare(samples.event("COUNT", eventID="urn:20", cl_book=samples.BOOK,
+                                                         cl_counts=samples.COUNTS))
+    world.box.gateway.submit(count)
+    world.box.gateway.flush()
+    return count
+
+
+def test_handover__commitment_copied_into_the_history__not_granted(world: World) -> None:
+    world.box.gateway.on_settled(listener(world, {CUSTOMS}))
+    secret = count_of(world)
+    arrive = world.post(CARRIER, "urn:1", "ARRIVE", bizLocation={"id": samples.PORT})
+    record_past_the_gateway(world, secret, CARRIER, arrive.custody_event.lines[0])
+    world.post(CARRIER, "urn:2", "OFFER", **samples.handed("carrier", "terminal"))
+    world.post(TERMINAL, "urn:3", "ACCEPT", cl_reference="urn:2", bizLocation={"id": samples.PORT},
+               **samples.handed("carrier", "terminal"))
+    assert world.opens_by_grant(arrive) == {TERMINAL}
+    assert world.opens_by_grant(secret) == set()
+    assert TERMINAL not in world.box.payloads.readers(secret.payload.commitment)
+
+
+def test_handover__strangers_evidence_and_refused_acts__not_in_the_history(world: World) -> None:
+    arrive = world.post(CARRIER, "urn:1", "ARRIVE", bizLocation={"id": samples.PORT})
+    own = world.post(CARRIER, "urn:21", "OBSERVE", cl_step="WEIGH")
+    world.post(FACTORY, "urn:22", "OBSERVE", cl_step="WEIGH")
+    world.box.chain.judge = lambda _e, _p: Outcome.NOT_CUSTODIAN
+    world.post(FACTORY, "urn:23", "OFFER", **samples.handed("song-hong", "terminal"))
+    tried = world.post(CARRIER, "urn:24", "OFFER", **samples.handed("carrier", "terminal"))
+    unit = arrive.custody_event.lines[0].unit
+    assert world.box.payloads.history(unit) == [s.payload.commitment for s in (arrive, own, tried)]
+
+
+def test_grant__payload_submitted_by_another_than_its_poster__not_given(world: World) -> None:
+    arrive, _, _ = handover(world)
+    wanted, holder = [arrive.payload.commitment], Holder(CUSTOMS, SIGNERS[CUSTOMS], READING[CUSTOMS])
+    assert collect_keys(world.box.payloads, wanted, holder, lambda _: "carrier").closed == ()
+    assert collect_keys(world.box.payloads, wanted, holder, lambda _: "terminal").closed == tuple(wanted)
 
 
 # grants on request
