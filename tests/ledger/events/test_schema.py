@@ -213,6 +213,12 @@ def test_event__many_faults__all_told_at_once() -> None:
     assert set(places) == {"/action", "/eventTime", "/bizStep", "/epcList/0", "/colour"}
 
 
+@pytest.mark.parametrize("kind", [[], {}, ["ARRIVE"], {"ARRIVE": 1}, 7, None], ids=repr)
+def test_event__kind_that_is_no_text__answered_and_not_a_crash(kind: object) -> None:
+    event = base(**{"cl:kind": kind, "epcList": []})
+    assert "/epcList" in [f.pointer for f in schema.check_event(event)]
+
+
 @pytest.mark.parametrize("name", ["epcis-event", "epcis-document", "customs-profile"])
 def test_schema__published_file__is_draft_07_and_has_an_id(name: str) -> None:
     value = {"epcis-event": schema.event_schema, "epcis-document": schema.document_schema,
