@@ -4,10 +4,10 @@ A `BookData` is filled from the index (`load.load_book`) or, one day, from a fol
 balances and lineage see only this. It is plain, frozen and complete: two equal BookData give the same bytes
 of result.
 
-What is in it: events that count (recorded; an OPENING only once approved; voided ones are out) and events
-that were refused, which move nothing and stay as evidence. Names are what people know: `owner/lot number`,
-`consignment/container number`, `declaration/line`; where the index cannot read a name, the ledger's id
-stands in.
+What is in it: events that count (recorded; an OPENING only once approved; `voids` says which voided ones
+are out) and events that were refused, which move nothing and stay as evidence. Names are what people know:
+`owner/lot number`, `consignment/container number`, `declaration/line`; where the index cannot read a name,
+the ledger's id stands in.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Th
 from tracer.moment import Span
 
 NO_LINE = ""
+HELD = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP, Balance.SHORT, Balance.LOADED)
+"""Balances that the ledger keeps of a lot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Event:
         product: what an issue to production is meant for, where it was said.
         norm: event id of the norm a TRANSFORM cites.
         withdrawn_by: for a refused event, the CORRECT by which its own poster took it back.
+        voided_by: for an event that counts all the same, the CORRECT by its own poster.
     """
 
     id: str
@@ -92,6 +95,7 @@ class Event:
     epcis_id: str = ""
     tx_hash: str = ""
     withdrawn_by: str = ""
+    voided_by: str = ""
 
     @property
     def recorded(self) -> bool:
@@ -227,6 +231,8 @@ class BookData:
         events: of this book's lots and lines, and custody events of the units its goods came in.
         claims: exempt quantity claimed per material code; None when the declared norm is the claim.
         codes: internal code to declared code, where they differ.
+        ledger_balances: what the ledger says of each lot at the end of the events, in micro-units; empty
+            where there is nothing to compare with.
         unit_ids: ledger ids of names, so that a screen can link them.
     """
 
@@ -249,10 +255,12 @@ class BookData:
     conversions: tuple[Conversion, ...] = ()
     claims: Mapping[str, int] | None = None
     descriptions: Mapping[str, str] = field(default_factory=dict)
+    ledger_balances: Mapping[str, Mapping[Balance, int]] = field(default_factory=dict)
     unit_ids: Mapping[str, str] = field(default_factory=dict)
 
     def known_at(self, known_at_ms: int) -> BookData:
         """The same book with only what had been recorded by then (the record time of a bitemporal
         question).
         """
-        return replace(self, events=tuple(e for e in self.events if e.recorded_ms <= known_at_ms))
+        events = tuple(e for e in self.events if e.recorded_ms <= known_at_ms)
+        return replace(self, events=events, ledger_balances={})

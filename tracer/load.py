@@ -1,6 +1,7 @@
 """A book's data from the index.
 
-What counts: recorded events that nobody voided, and an OPENING, ADJUST, REASSIGN or DESTROY only where an
+What counts: recorded events, except those that customs voided and remarks and replaced statements that their
+poster took back (`voids`), and an OPENING, ADJUST, REASSIGN or DESTROY only where an
 APPROVE executed it (it then stands at its own time and at the approval's place in the ledger's order).
 Refused events stay as evidence; one that its own poster took back by CORRECT is marked, one that customs
 voided is left out. Content comes from opened payloads alone: what is sealed to others is missing, never
@@ -25,6 +26,7 @@ from tracer.book import BookData, Tolerances
 from tracer.load_rows import Reader
 from tracer.moment import Span, parse_span
 from tracer.names import Names
+from tracer.voids import customs_of
 
 _CUSTODY = ("CONTAINER", "CARGO")
 
@@ -58,12 +60,12 @@ def load_book(
     entry = directory.book(book)
     as_of = period.end_ms if as_of_ms is None else as_of_ms
     owner = directory.participant(entry.owner).number
-    reader = Reader(session, Names(session, directory), as_of, offset)
+    reader = Reader(session, Names(session, directory), as_of, offset, customs_of(session, directory))
     reader.read_lots(select(m.Lot).where(col(m.Lot.book) == entry.number))
     reader.read_lines(select(m.LineState).where(col(m.LineState.declarant) == owner))
-    reader.read_events(_of_book(entry, owner))
     norms = reader.norms(or_(col(m.Norm.book) == entry.id, col(m.Norm.book) == ""), owner)
-    counts = reader.counts(entry, directory.participant(entry.owner).id)
+    counts = reader.counts(entry, directory.participant(entry.owner).id, owner)
+    reader.read_events(or_(_of_book(entry, owner), col(m.Event.event_id).in_(sorted(reader.taken_back))))
     return BookData(
         entry.id,
         directory.participant(entry.owner).id,
@@ -80,6 +82,7 @@ def load_book(
         counts=counts,
         events=tuple(reader.events),
         descriptions=dict(sorted(reader.descriptions.items())),
+        ledger_balances=reader.settled_balances(entry.number),
         unit_ids=reader.names.ids(),
     )
 
@@ -93,7 +96,7 @@ def load_custody(session: Session, directory: Directory, *, period: Span, as_of_
         without: books whose units are looked at with them.
     """
     as_of = period.end_ms if as_of_ms is None else as_of_ms
-    reader = Reader(session, Names(session, directory), as_of, offset)
+    reader = Reader(session, Names(session, directory), as_of, offset, customs_of(session, directory))
     reader.read_lines(select(m.LineState))
     reader.read_events(col(m.Event.event_id).in_(
         select(col(m.EventLine.event_id)).join(m.Unit, col(m.Unit.unit) == col(m.EventLine.unit))

@@ -20,10 +20,11 @@ from sqlmodel import col
 from indexer import models as m
 from ledger.directory import BookEntry
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
-from tracer.book import Count, DeclarationLine, Event, Leg, Loss, Lot, Norm
+from tracer.book import HELD, Count, DeclarationLine, Event, Leg, Loss, Lot, Norm
 from tracer.moment import Span, parse_span, point
 from tracer.names import Names, label, line_label
 from tracer.quantity import micro, number
+from tracer.voids import Voids
 
 _APPROVED = frozenset({Kind.OPENING.name, Kind.ADJUST.name, Kind.REASSIGN.name, Kind.DESTROY.name})
 _ZERO = "0x" + "00" * 32
@@ -50,6 +51,10 @@ class Reader:
     names: Names
     as_of_ms: int
     offset: str
+    customs: frozenset[int] = frozenset()
+    balances: dict[str, dict[Balance, int]] = field(default_factory=dict)
+    taken_back: set[str] = field(default_factory=set)
+    """Counts and norms that still count although their poster voided them."""
     lots: dict[str, Lot] = field(default_factory=dict)
     lines: dict[str, DeclarationLine] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -58,6 +63,10 @@ class Reader:
     _line_units: set[str] = field(default_factory=set)
     _materials: dict[str, tuple[str, str]] = field(default_factory=dict)
     _goods: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _voids: Voids = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._voids = Voids(self.session, self.customs)
 
     def read_lots(self, query: Any) -> None:
         """Lots, by name."""
@@ -69,6 +78,7 @@ class Reader:
             source = "" if row.source_line == _ZERO else self.names.unit(row.source_line)
             self._things[row.unit] = Thing.LOT
             self._goods[row.unit] = (code, uom)
+            self.balances[name] = {b: int(getattr(row, f"{b.name.lower()}_micro")) for b in HELD}
             self.lots[name] = Lot(name, code, uom, Origin[row.origin], source, self.names.book(row.book))
 
     def material(self, material: str) -> tuple[str, str]:
@@ -84,9 +94,7 @@ class Reader:
         """Declaration lines as they stand, with when they were cleared or cancelled."""
         rows = self.session.execute(query).scalars().all()
         self.names.prepare({r.line for r in rows} | {r.original for r in rows})
-        contents: dict[str, list[m.DeclarationLine]] = defaultdict(list)
-        for content in self._chunks(m.DeclarationLine, m.DeclarationLine.unit, [r.line for r in rows]):
-            contents[content.unit].append(content)
+        contents = self._declared(rows)
         clears = self._clears([r.line for r in rows])
         for row in sorted(rows, key=lambda r: self.names.unit(r.line)):
             said = next((c for c in contents[row.line] if c.event_id == row.version),
@@ -101,6 +109,21 @@ class Reader:
             self.lines[line.key] = line
             self._goods[row.line] = (line.code, line.uom)
             self._line_units.add(row.line)
+
+    def _declared(self, rows: Sequence[m.LineState]) -> dict[str, list[m.DeclarationLine]]:
+        """What recorded DECLAREs by a line's declarant or customs say of it, and the one it stands at."""
+        found: list[m.DeclarationLine] = list(
+            self._chunks(m.DeclarationLine, m.DeclarationLine.unit, [r.line for r in rows]))
+        declares = {e.event_id: e for e in self._chunks(
+            m.Event, m.Event.event_id, sorted({c.event_id for c in found}))}
+        lines = {r.line: r for r in rows}
+        contents: dict[str, list[m.DeclarationLine]] = defaultdict(list)
+        for content in found:
+            line, event = lines[content.unit], declares.get(content.event_id)
+            if content.event_id == line.version or (
+                    event is not None and event.outcome == 0 and self._may_state(event, line.declarant)):
+                contents[content.unit].append(content)
+        return contents
 
     def _line(self, row: m.LineState, said: m.DeclarationLine | None) -> DeclarationLine:
         code, uom = self.material(row.material)
@@ -159,10 +182,11 @@ class Reader:
             .scalars()
             .all()
         )
-        others = {r.approved_by or "" for r in rows} | {r.voided_by or "" for r in rows}
+        others = {r.approved_by or "" for r in rows}
         known = {r.event_id: r for r in rows}
         for row in self._chunks(m.Event, m.Event.event_id, sorted(others - known.keys() - {""})):
             known[row.event_id] = row
+        self._voids.prepare(rows)
         kept = [r for r in rows if self._counts(r, known)]
         ids = [r.event_id for r in kept]
         legs: dict[str, list[m.EventLine]] = defaultdict(list)
@@ -189,15 +213,14 @@ class Reader:
                 row.kind in _APPROVED
                 and approval is not None
                 and approval.outcome == 0
-                and row.voided_by is None
+                and self._voids.stands(row)
             )
-        if row.voided_by is None:
-            return True
-        return outcome.refused and self._withdrawn(row, known)
+        if outcome.refused:
+            return row.voided_by is None or (bool(self._voids.own(row)) and not self._by_others(row))
+        return self._voids.stands(row)
 
-    def _withdrawn(self, row: m.Event, known: dict[str, m.Event]) -> bool:
-        void = known.get(row.voided_by or "")
-        return void is not None and void.participant == row.participant
+    def _by_others(self, row: m.Event) -> bool:
+        return row.participant not in self.customs and self._voids.by_customs(row)
 
     def _event(
         self, row: m.Event, lines: list[m.EventLine], content: _Content, known: dict[str, m.Event]
@@ -232,7 +255,8 @@ class Reader:
             expires_ms=row.deadline_s * 1_000 if kind == Kind.OFFER else 0,
             epcis_id=content.epcis_id,
             tx_hash=row.tx_hash,
-            withdrawn_by=(row.voided_by or "") if row.outcome >= Outcome.BAD_SIGNATURE else "",
+            withdrawn_by=self._voids.own(row) if row.outcome >= Outcome.BAD_SIGNATURE else "",
+            voided_by=self._voids.own(row) if row.outcome < Outcome.BAD_SIGNATURE else "",
         )
 
     def _leg(self, row: m.EventLine) -> Leg:
@@ -255,15 +279,25 @@ class Reader:
             uom,
         )
 
+    def settled_balances(self, book: int) -> dict[str, dict[Balance, int]]:
+        """The index's balances of the lots that no act after `as_of` names: those are to be compared."""
+        later = select(col(m.EventLine.unit)).distinct().join(
+            m.Event, col(m.Event.event_id) == col(m.EventLine.event_id)).join(
+            m.Lot, col(m.Lot.unit) == col(m.EventLine.unit)).where(
+            col(m.Lot.book) == book, col(m.Event.occurred_at_ms) > self.as_of_ms,
+            col(m.Event.outcome) < int(Outcome.BAD_SIGNATURE))
+        moved = {self.names.unit(unit) for unit in self.session.execute(later).scalars()}
+        return {lot: held for lot, held in sorted(self.balances.items()) if lot not in moved}
+
     def norms(self, of_book: ColumnElement[bool], owner: int) -> tuple[Norm, ...]:
         """Norms that the owner declared (or customs for it) for this book, of events that stand."""
         query = select(m.Norm, m.Event).join(m.Event, col(m.Event.event_id) == col(m.Norm.event_id)).where(
-            of_book, col(m.Event.outcome) == 0, col(m.Event.voided_by).is_(None)).order_by(
-            col(m.Event.seq), col(m.Norm.position))
+            of_book, col(m.Event.outcome) == 0).order_by(col(m.Event.seq), col(m.Norm.position))
         result = []
         enterprise = self.names.participant(owner)
         for row, event in self.session.execute(query):
-            if event.participant != owner and row.enterprise != enterprise:
+            named = ("", enterprise) if event.participant == owner else (enterprise,)
+            if not self._may_state(event, owner) or row.enterprise not in named or not self._kept(event):
                 continue
             result.append(
                 Norm(
@@ -282,23 +316,36 @@ class Reader:
             )
         return tuple(result)
 
-    def counts(self, entry: BookEntry, enterprise: str) -> tuple[Count, ...]:
-        """Stocks that a stock-take of the book states, by the date they are for."""
+    def _may_state(self, event: m.Event, owner: int) -> bool:
+        """Whether a poster may speak for a book: its owner, or customs. What a payload names is no right."""
+        return event.participant == owner or event.participant in self.customs
+
+    def _kept(self, event: m.Event) -> bool:
+        """Whether a count or norm stands; one that does against its poster's CORRECT is remembered."""
+        if not self._voids.stands(event):
+            return False
+        if event.voided_by is not None:
+            self.taken_back.add(event.event_id)
+        return True
+
+    def counts(self, entry: BookEntry, enterprise: str, owner: int) -> tuple[Count, ...]:
+        """Stocks that a stock-take of the book by its owner or customs states, by the date they are for."""
         query = (
             select(m.CountEntry, m.Event)
             .join(m.Event, col(m.Event.event_id) == col(m.CountEntry.event_id))
             .where(
                 or_(col(m.CountEntry.book) == entry.id, col(m.Event.book) == entry.number),
                 col(m.Event.outcome) == 0,
-                col(m.Event.voided_by).is_(None),
             )
             .order_by(col(m.Event.seq), col(m.CountEntry.position))
         )
         result = []
         for row, event in self.session.execute(query):
-            lot = label(enterprise, row.lot) if row.lot else ""
+            if not self._may_state(event, owner) or not self._kept(event):
+                continue
             at = parse_span(row.at, self.offset)
             if at.start_ms <= self.as_of_ms:
+                lot = label(enterprise, row.lot) if row.lot else ""
                 code = row.code or (self.lots[lot].code if lot in self.lots else "")
                 result.append(Count(at, row.stock, code, int(row.quantity_micro), row.uom, lot, row.place,
                                     event.event_id))

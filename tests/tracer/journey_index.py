@@ -14,8 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
 from indexer import models as m
 from indexer.database import open_engine
@@ -27,6 +28,9 @@ from ledger.events.model import CustodyEvent, event_id
 from ledger.events.profile import Interpretation, NamingContext, interpret
 from ledger.keys.sealing import Opened
 from ledger.vocabulary import Kind, LineRole, Origin, Outcome, Thing
+from tracer.load import load_book
+from tracer.moment import Span
+from tracer.replay import replay
 
 JOURNEY = Path(__file__).resolve().parents[2] / "examples" / "journey"
 SECRET = bytes(range(32))
@@ -231,6 +235,33 @@ class JourneyIndex:
                           "inside": None, "head": ZERO, "changed_by": row["event_id"]})
         rows.put(m.UnitState, {"unit": unit, "seq": row["seq"], "event_id": row["event_id"], **same})
 
+    def settle(self) -> None:
+        """Give the lots the balances that the events lead to; the journey on a real ledger shows they are so.
+        """
+        with self.session() as session:
+            for entry in self.directory.books:
+                book = load_book(session, self.directory, entry.id, period=Span(0, 2**52))
+                for name, held in replay(book).balances.items():
+                    values = {f"{b.name.lower()}_micro": Decimal(q) for b, q in held.items()}
+                    session.execute(update(m.Lot).where(col(m.Lot.unit) == book.unit_ids[name]).values(**values))
+            session.commit()
+
+    def correct(self, event: str, participant: str) -> str:
+        """A recorded CORRECT of an event by a participant; its id."""
+        self.seq += 1
+        correction = f"0x{self.seq:064x}"
+        with self.session() as session:
+            wrong = session.get_one(m.Event, event)
+            at = wrong.model_dump() | {
+                "event_id": correction, "seq": self.seq, "kind": Kind.CORRECT.name, "outcome": 0,
+                "participant": self.directory.participant(participant).number, "reference": event,
+                "nonce": str(self.seq), "voided_by": None, "approved_by": None}
+            session.add(m.Event(**at))
+            if wrong.voided_by is None:
+                wrong.voided_by = correction
+            session.commit()
+        return correction
+
     def _lots(self, rows: Rows, row: dict[str, Any], said: CustodyEvent) -> None:
         parents = [rows.get(m.Lot, _hex(x.unit)) for x in said.lines if x.role == LineRole.INPUT]
         parent = next((p for p in parents if p), None)
@@ -258,6 +289,7 @@ def journey(*faults: str, outcomes: Mapping[str, Outcome] = {}) -> JourneyIndex:
     """A fresh copy of the index after the whole story."""
     original = _journey(faults, tuple(outcomes.items()))
     copy = JourneyIndex()
+    copy.seq = original.seq
     with original.engine.connect() as source, copy.engine.connect() as target:
         source.connection.driver_connection.backup(target.connection.driver_connection)  # type: ignore[union-attr]
     return copy
@@ -267,6 +299,7 @@ def journey(*faults: str, outcomes: Mapping[str, Outcome] = {}) -> JourneyIndex:
 def _journey(faults: tuple[str, ...], outcomes: tuple[tuple[str, Outcome], ...]) -> JourneyIndex:
     index = JourneyIndex()
     index.post([(poster, path) for _, poster, path in story(*faults)], dict(outcomes))
+    index.settle()
     return index
 
 

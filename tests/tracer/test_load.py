@@ -117,7 +117,8 @@ def _set(index: JourneyIndex, kind: Kind, number: int = 0, **values: Any) -> str
         rows = connection.execute(select(col(m.Event.event_id)).where(
             col(m.Event.kind) == kind.name,
             col(m.Event.book) == 1).order_by(col(m.Event.seq))).scalars().all()
-        connection.execute(update(m.Event).where(col(m.Event.event_id) == rows[number]).values(**values))
+        if values:
+            connection.execute(update(m.Event).where(col(m.Event.event_id) == rows[number]).values(**values))
         return str(rows[number])
 
 
@@ -140,21 +141,128 @@ def test_opening__approved__stands_at_the_approval_s_place_in_the_order(clean: J
     assert approval is None or approval.seq == opening.seq
 
 
-def test_recorded_event__voided__does_not_count(clean: JourneyIndex) -> None:
+def test_recorded_event__voided_by_customs__does_not_count(clean: JourneyIndex) -> None:
     before = settle(load(clean)).form15[1]["received"]
-    voided = _set(clean, Kind.RETURN_PROD, voided_by="0x" + "ab" * 32)
+    voided = _set(clean, Kind.RETURN_PROD)
+    clean.correct(voided, LOT)  # what its poster says first changes nothing
+    clean.correct(voided, "customs-bac-ninh")
     book = load(clean)
     assert voided not in {e.id for e in book.events}
     assert before - settle(book).form15[1]["received"] == 200_000_000
 
 
+@pytest.mark.parametrize("kind", [Kind.RECEIVE_FACTORY, Kind.ISSUE_PROD, Kind.TRANSFORM, Kind.OPENING, Kind.COUNT])
+def test_recorded_event__voided_by_its_own_poster__counts_and_is_reported(clean: JourneyIndex, kind: Kind) -> None:
+    before = load(clean)
+    voided = _set(clean, kind)
+    void = clean.correct(voided, LOT)
+    book = load(clean)
+    assert settle(book).to_json() == settle(before).to_json() and book.counts == before.counts
+    assert next(e for e in book.events if e.id == voided).voided_by == void
+    assert [(f.rule, f.subject_id, f.severity) for f in check(book)] == [("B5", voided, "high")]
+    assert voided in {e.id for e in check(book)[0].evidence}
+
+
+def test_book__every_event_voided_by_its_owner__stays_as_the_ledger_has_it(clean: JourneyIndex) -> None:
+    before = load(clean)
+    owner = clean.directory.participant(LOT).number
+    with clean.session() as session:
+        own = session.execute(select(m.Event.event_id).where(
+            col(m.Event.participant) == owner, col(m.Event.outcome) < 2, col(m.Event.kind) != "OBSERVE")).scalars().all()
+    for event in own:
+        clean.correct(event, LOT)
+    book = load(clean)
+    assert settle(book).to_json() == settle(before).to_json()
+    assert book.norms == before.norms and book.counts == before.counts
+    assert len([f for f in check(book) if f.rule == "B5"]) > 20
+
+
+def test_norm__voided_by_its_own_poster__counts_until_it_is_stated_again(clean: JourneyIndex) -> None:
+    norms = load(clean).norms
+    voided = norms[0].declared_by
+    void = clean.correct(voided, LOT)
+    assert load(clean).norms == norms
+    assert [f.subject_id for f in check(load(clean))] == [voided]
+    _again(clean, voided, m.Norm)
+    book = load(clean)
+    assert voided not in {n.declared_by for n in book.norms} and len(book.norms) == len(norms)
+    assert check(book) == [] and void not in {e.voided_by for e in book.events}
+
+
+def test_count__voided_by_its_own_poster_and_stated_again__is_out(clean: JourneyIndex) -> None:
+    counts = load(clean).counts
+    voided = counts[0].event
+    clean.correct(voided, LOT)
+    _again(clean, voided, m.CountEntry)
+    book = load(clean)
+    assert voided not in {c.event for c in book.counts} and len(book.counts) == len(counts)
+    assert check(book) == []
+
+
+def _again(index: JourneyIndex, event: str, table: Any) -> None:
+    """The same statement once more, by the same poster, as the latest event of the ledger."""
+    index.seq += 1
+    new = {"event_id": f"0x{index.seq:064x}"}
+    with index.session() as session:
+        row = session.get_one(m.Event, event)
+        session.add(m.Event(**row.model_dump() | new | {"seq": index.seq, "voided_by": None}))
+        payload = session.get_one(m.Payload, event)
+        session.add(m.Payload(**payload.model_dump() | new | {"epcis_event_id": f"again-{index.seq}"}))
+        for entry in session.execute(select(table).where(table.event_id == event)).scalars().all():
+            session.add(table(**entry.model_dump() | new))
+        session.commit()
+
+
+def test_ledger__holds_more_than_the_events_add_up_to__is_b5_of_the_lot(clean: JourneyIndex) -> None:
+    name = next(lot.id for lot in load(clean).lots)
+    unit = load(clean).unit_ids[name]
+    with clean.engine.begin() as connection:
+        connection.execute(update(m.Lot).where(col(m.Lot.unit) == unit).values(short_micro=Decimal(5_000_000)))
+    assert said(load(clean)) == {("B5", name, "5", "0", "-5", load(clean).lots[0].uom)}
+
+
+@pytest.mark.parametrize(("poster", "enterprise", "kept"), [
+    (LOT, LOT, True), (LOT, "", True), (LOT, "an-khe-sportswear", False), ("customs-bac-ninh", LOT, True),
+    ("customs-bac-ninh", "", False), ("an-khe-sportswear", LOT, False), ("cat-hai-terminal", LOT, False)])
+def test_norm__of_whom_and_by_whom__only_the_owner_s_or_customs_s_for_it(
+        clean: JourneyIndex, poster: str, enterprise: str, kept: bool) -> None:
+    event = load(clean).norms[0].declared_by
+    _state(clean, event, poster)
+    with clean.engine.begin() as connection:
+        connection.execute(update(m.Norm).where(col(m.Norm.event_id) == event).values(enterprise=enterprise))
+    assert (event in {n.declared_by for n in load(clean).norms}) is kept
+
+
+@pytest.mark.parametrize(("poster", "kept"), [(LOT, True), ("customs-bac-ninh", True), ("an-khe-sportswear", False)])
+def test_count__by_whom__only_the_owner_s_or_customs_s(clean: JourneyIndex, poster: str, kept: bool) -> None:
+    event = load(clean).counts[0].event
+    _state(clean, event, poster)
+    assert (event in {c.event for c in load(clean).counts}) is kept
+
+
+@pytest.mark.parametrize(("poster", "read"), [(LOT, True), ("customs-bac-ninh", True), ("an-khe-sportswear", False)])
+def test_declaration__of_a_version_that_is_not_readable__is_taken_from_its_declarant_or_customs_alone(
+        clean: JourneyIndex, poster: str, read: bool) -> None:
+    line = next(x for x in load(clean).lines if x.key == "106550118230/1")
+    _state(clean, line.declared_by, poster)
+    with clean.engine.begin() as connection:  # the ledger stands at a later version, sealed to others
+        connection.execute(update(m.LineState).where(
+            col(m.LineState.version) == line.declared_by).values(version="0x" + "cd" * 32))
+    now = next(x for x in load(clean).lines if x.key == line.key)
+    assert now.value == (line.value if read else None)
+
+
+def _state(index: JourneyIndex, event: str, poster: str) -> None:
+    number = index.directory.participant(poster).number
+    with index.engine.begin() as connection:
+        connection.execute(update(m.Event).where(col(m.Event.event_id) == event).values(participant=number))
+
+
 @pytest.mark.parametrize(("by_poster", "kept"), [(True, True), (False, False)])
 def test_refused_event__taken_back__stays_only_if_its_own_poster_did_it(
         clean: JourneyIndex, by_poster: bool, kept: bool) -> None:
-    owner, customs = (clean.directory.participant(x).number for x in ("thanh-lam-garment", "customs-bac-ninh"))
-    correct = _set(clean, Kind.COUNT, participant=owner if by_poster else customs)
-    attempt = _set(clean, Kind.ISSUE_PROD, outcome=int(Outcome.NOT_ENOUGH), outcome_name="NOT_ENOUGH",
-                   voided_by=correct)
+    attempt = _set(clean, Kind.ISSUE_PROD, outcome=int(Outcome.NOT_ENOUGH), outcome_name="NOT_ENOUGH")
+    correct = clean.correct(attempt, LOT if by_poster else "customs-bac-ninh")
     events = {e.id: e for e in load(clean).events}
     assert (attempt in events) is kept
     if kept:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ledger.vocabulary import Balance, Kind, LineRole, Thing
 from tracer.balance import stock_at, stock_kind
-from tracer.book import Count, Event, Leg
+from tracer.book import HELD, Count, Event, Leg
 from tracer.facts import Facts
 from tracer.moment import iso_day
 from tracer.norms import factor
@@ -157,7 +157,14 @@ def b5(facts: Facts, tally: Tally) -> None:
     the weights of what was consumed equal those of products, co-products, semi-finished goods, scrap and
     declared loss; where the weight of a unit is not known the step is not evaluable. Whatever the units,
     scrap and loss of a material are at most what was consumed of it, and a loss below zero is impossible.
+
+    The ledger is a node too: every balance of a lot that the events add up to is the ledger's. An act that
+    its own poster voided still counts, since a correction changes no balance and no custody; unless an
+    ADJUST or REASSIGN that names it repaired the state, that is reported, as is a count or norm taken back
+    and not stated again.
     """
+    _ledger(facts, tally)
+    _taken_back(facts, tally)
     offers = {e.id: e for e in facts.events if e.kind == Kind.OFFER}
     for event in facts.events:
         if not event.recorded:
@@ -168,6 +175,44 @@ def b5(facts: Facts, tally: Tally) -> None:
             _split_merge(facts, tally, event)
         elif event.kind == Kind.TRANSFORM:
             _transform(facts, tally, event)
+
+
+def _ledger(facts: Facts, tally: Tally) -> None:
+    """Each balance of each lot, replayed, against the ledger's own."""
+    touched: dict[str, list[Event]] = defaultdict(list)
+    for delta in facts.replay.deltas:
+        touched[delta.lot].append(delta.event)
+    for lot, ledger in sorted(facts.book.ledger_balances.items()):
+        replayed = facts.replay.balances.get(lot, {})
+        uom = facts.lots[lot].uom if lot in facts.lots else ""
+        for balance in HELD:
+            expected, observed = ledger.get(balance, 0), replayed.get(balance, 0)
+            if expected == observed:
+                tally.clean()
+                continue
+            tally.amount(
+                Subject("lot", lot), "high", expected, observed, uom, evidence=touched[lot],
+                explanation=f"The events that count do not add up to the ledger's {balance.name.lower()} "
+                "balance.")
+
+
+def _taken_back(facts: Facts, tally: Tally) -> None:
+    """Acts that stand although their own poster voided them."""
+    repaired = {e.reference for e in facts.events if e.recorded and e.kind in (Kind.ADJUST, Kind.REASSIGN)}
+    for event in facts.events:
+        if not event.recorded or not event.voided_by:
+            continue
+        if event.id in repaired:
+            tally.clean()
+            continue
+        void = facts.by_id.get(event.voided_by)
+        statement = event.kind in (Kind.COUNT, Kind.DECLARE)
+        tally.found(
+            Subject("event", event.id), "high", "stated again" if statement else "state repaired",
+            "only voided by its own poster", evidence=[event, *([void] if void else [])],
+            explanation=f"{event.kind.name} was taken back by its own poster; "
+            + ("nothing was stated in its place" if statement else "the ledger's state still contains it")
+            + ", so it counts.")
 
 
 def _handover(tally: Tally, offer: Event | None, accept: Event) -> None:
@@ -292,7 +337,7 @@ RULES = (
          (Law("Circular 38/2015/TT-BTC Art. 60.2.a (amended by 39/2018)"),), (),
          {}, b1),
     Rule("B2", "1", "balance", "Closing stock by identity against the count", "book", _SHORT, (), {}, b2),
-    Rule("B5", "1", "balance", "Conservation at every step", "book",
+    Rule("B5", "2", "balance", "Conservation at every step", "book",
          (Law("Circular 38/2015/TT-BTC Art. 60.2.a (amended by 39/2018)"),),
          (Param("rel", "0.005", "share", "relative tolerance of the mass balance of a production step"),),
          {}, b5),
