@@ -210,7 +210,7 @@ class _Desk:
             known = self._containers(examined)
             project_content(self._rows, signed, examined, self._lens)
             self._rows.flush()
-            self._reconsider(examined, known)
+            self._reconsider(event_id, examined, known)
         self._rows.flush()
 
     def finish(self) -> None:
@@ -225,6 +225,11 @@ class _Desk:
         """Ids of the events whose open payload carries this eventID, in the ledger's order."""
         return [bytes.fromhex(row["event_id"][2:]) for row in self._labelled(epcis_event_id,
                                                                              is_correction=False)]
+
+    def unread(self, event: bytes) -> bool:
+        """Whether this is an event on the ledger whose payload is not open here."""
+        payload = self._rows.get(Payload, "0x" + event.hex())
+        return payload is not None and payload["status"] != OPEN
 
     def consignments(self, container: str, units: Sequence[str]) -> list[str]:
         """Consignments on which a container of that number is one of these units."""
@@ -244,13 +249,16 @@ class _Desk:
     # one content under one eventID
 
     def _first_of_its_id(self, signed: Signed, examined: Examined) -> Examined:
-        """The first content that the ledger took under an eventID keeps it; any other under it is evidence.
+        """The first content that the ledger took under a poster's eventID keeps it; other of that poster's is
+        evidence.
         """
         meaning, opened = examined.meaning, examined.opened
         if meaning is None or opened is None or meaning.epcis_event_id is None:
             return examined
         own, own_id = content_digest(opened.event, opened.submitter), signed.event["event_id"]
         for other in self._labelled(meaning.epcis_event_id, is_correction=meaning.is_correction):
+            if other["participant"] != signed.event["participant"]:
+                continue  # an eventID is its poster's own: another's use of it takes nothing from anybody
             if other["event_id"] == own_id or self._digest(other) == own:
                 continue
             if other["seq"] < signed.event["seq"]:
@@ -302,15 +310,18 @@ class _Desk:
         units = examined.meaning.units if examined.meaning else ()
         return {unit.number for unit in units if unit.type is UnitType.CONTAINER}
 
-    def _reconsider(self, examined: Examined, containers: set[str]) -> None:
+    def _reconsider(self, event_id: str, examined: Examined, containers: set[str]) -> None:
         """Payloads that referred to what this one names are examined again."""
         meaning = examined.meaning
         wanted = [f"container:{number}" for number in sorted(containers)]
         if meaning is not None and meaning.epcis_event_id is not None and not meaning.is_correction:
             wanted.append(f"event:{meaning.epcis_event_id}")
-        payloads = table_of(Payload)
+        payloads, events = table_of(Payload), table_of(Event)
         self.again.update(self._rows.connection.execute(
             select(payloads.c.event_id).where(payloads.c.missing.in_(wanted))).scalars())
+        self.again.update(self._rows.connection.execute(  # what refers to it by another name was not checked
+            select(payloads.c.event_id).join(events, events.c.event_id == payloads.c.event_id).where(
+                events.c.reference == event_id, payloads.c.missing.like("event:%"))).scalars())
 
     def _readers(self, event_id: str, sealed: SealedPayload) -> None:
         """Who the payload was sealed to."""

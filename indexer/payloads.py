@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -40,14 +40,14 @@ from ledger.events.strict_json import dump_json
 from ledger.keys.reading import ReadingKey
 from ledger.keys.sealing import Opened, SealedPayload, check_opened, open_sealed, open_with_content_key
 from ledger.proofs.commitment import commit
-from ledger.vocabulary import Kind
+from ledger.vocabulary import Kind, Role
 
 NOT_OPENED = "NOT_OPENED"        # what a store gave does not decrypt: a fault of the store
 NOT_COMMITTED = "NOT_COMMITTED"  # decrypts, but is not what was committed to
 NOT_POSTER = "NOT_POSTER"        # committed to by another participant than the one that signed
 NOT_READABLE = "NOT_READABLE"    # committed, but its meaning cannot be worked out here
 NOT_SIGNED = "NOT_SIGNED"        # committed, but it says something else than was signed
-ID_TAKEN = "ID_TAKEN"            # another content stands under its eventID
+ID_TAKEN = "ID_TAKEN"            # another content of its poster stands under its eventID
 RETRIED = (NOT_OPENED, NOT_COMMITTED)
 """Faults of whoever keeps the payload: the right content may come later, so it is asked for again."""
 
@@ -111,6 +111,10 @@ class Known(Protocol):
 
     def events(self, epcis_event_id: str) -> Sequence[bytes]:
         """Ids of the events whose open payload carries this eventID."""
+        ...
+
+    def unread(self, event: bytes) -> bool:
+        """Whether this is an event on the ledger whose payload is not open here."""
         ...
 
     def consignments(self, container: str, units: Sequence[str]) -> Sequence[str]:
@@ -223,9 +227,12 @@ def _event_resolver(signed: Signed, known: Known, missing: list[str]) -> Callabl
         if unknown_to_poster:
             return None
         found = known.events(event_id)
-        if not found:
+        if reference in found:
+            return reference
+        if not found or known.unread(reference):  # others may use the same eventID
             missing.append(f"event:{event_id}")
-        return reference if not found or reference in found else found[0]
+            return reference
+        return found[0]
 
     return resolve
 
@@ -325,19 +332,29 @@ def _declaration(signed: Signed, said: Declaration, book: str) -> Row:
 
 
 def _materials(rows: Rows, signed: Signed, meaning: Interpretation, directory: Directory) -> None:
-    """What material ids stand for: computed with the enterprise's key, or as the enterprise itself posted."""
-    poster = directory.participant(int(signed.event["participant"])).id
+    """What material ids stand for: computed with the enterprise's key, or as the enterprise itself posted.
+
+    The key proves enterprise, code and unit of measure, whoever names them. Description and HS code are
+    words: those of the enterprise or customs count, in an act that was not refused and is no OBSERVE.
+    """
+    poster = directory.participant(int(signed.event["participant"]))
+    act = not signed.refused and signed.event["kind"] != Kind.OBSERVE.name
+    customs = Role.CUSTOMS in poster.roles
     for named in meaning.materials:
         if named.material is not None:
-            _name_material(rows, signed, _hex(named.material), named, checked=True)
+            trusted = act and (customs or named.enterprise == poster.id)
+            said = named if trusted else replace(named, description="", hs="")
+            _name_material(rows, signed, _hex(named.material), said, checked=True)
     for row, line in zip(signed.lines, meaning.line_names, strict=True):
-        said = line.material
-        if said and said.material is None and said.enterprise == poster and row["material"] != ZERO_ID:
-            _name_material(rows, signed, row["material"], said, checked=False)
+        own = line.material
+        if not act or own is None or own.material is not None or row["material"] == ZERO_ID:
+            continue
+        if customs or own.enterprise == poster.id:
+            _name_material(rows, signed, row["material"], own, checked=False)
 
 
 def _name_material(rows: Rows, signed: Signed, material: str, named: NamedMaterial, *, checked: bool) -> None:
-    """Write what an id stands for: computed wins over posted, described over bare, earlier over later."""
+    """Write what an id stands for: computed wins over posted; `_worth`."""
     event = signed.event
     row = {
         "material": material, "enterprise": named.enterprise, "code": named.code, "uom": named.uom,
@@ -350,10 +367,14 @@ def _name_material(rows: Rows, signed: Signed, material: str, named: NamedMateri
     rows.put(Material, row)
 
 
-def _worth(material: Row, event: Row) -> tuple[bool, bool, int, str]:
-    """What of two names of a material is kept: it must not depend on which was read first."""
-    return (material["checked"], bool(material["description"]), -int(event["occurred_at_ms"]),
-            str(event["event_id"]))
+def _worth(material: Row, event: Row) -> tuple[bool, bool, int]:
+    """What of two names of a material is kept: it must not depend on which was read first.
+
+    Described wins over bare where the key proves whose it is; else, and then, what the ledger has earlier:
+    the time of occurrence is the poster's to choose.
+    """
+    checked = bool(material["checked"])
+    return checked, checked and bool(material["description"]), -int(event["seq"])
 
 
 def _unnamed(meaning: Interpretation, place: int) -> bool:

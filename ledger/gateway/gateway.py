@@ -109,8 +109,8 @@ class Gateway:
         Raises:
             InputError: not an event the contract could decode, a signature that recovers to no key, or a
                 payload of another commitment.
-            ConflictError: the same (eventID, is it a correction) with other content, or the commitment of an
-                event that somebody else signed.
+            ConflictError: the same poster's (eventID, is it a correction) with other content, or the
+                commitment of an event that somebody else signed.
         """
         return self.submit_all([submission])[0]
 
@@ -143,12 +143,16 @@ class Gateway:
 
     # asking
 
-    def status(self, event: bytes | str, *, is_correction: bool = False) -> EventStatus:
+    def status(
+        self, event: bytes | str, *, is_correction: bool = False, participant: int | None = None,
+    ) -> EventStatus:
         """Where an event is, with its history.
 
         Args:
             event: the ledger's id (32 bytes, or 0x and 64 hex digits), or an EPCIS eventID.
             is_correction: with an EPCIS eventID: the correction instead of the event itself.
+            participant: with an EPCIS eventID that several use: whose is meant, if it has one; else the one
+                recorded earliest.
 
         Raises:
             NotFoundError: this gateway has never seen it.
@@ -156,14 +160,14 @@ class Gateway:
         if isinstance(event, str) and event.startswith("0x") and len(event) == 66:
             event = unhex32(event)
         found = (self._outbox.status(event) if isinstance(event, bytes)
-                 else self._outbox.status_by_label(event, is_correction))
+                 else self._outbox.status_by_label(event, is_correction, participant))
         if found is None:
             raise NotFoundError("this gateway knows no such event.")
         return found
 
-    def resolve_event(self, epcis_event_id: str) -> bytes | None:
-        """The ledger's id of the event (not a correction) with that EPCIS eventID, or None."""
-        found = self._outbox.status_by_label(epcis_event_id, is_correction=False)
+    def resolve_event(self, epcis_event_id: str, participant: int | None = None) -> bytes | None:
+        """The ledger's id of the event (not a correction) with that EPCIS eventID, or None; see `status`."""
+        found = self._outbox.status_by_label(epcis_event_id, False, participant)
         return None if found is None else found.event_id
 
     def custody_event(self, identifier: bytes) -> tuple[CustodyEvent, bytes] | None:

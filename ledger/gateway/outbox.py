@@ -79,7 +79,7 @@ class Outbox:
                     self._change(sql, known["seq"], "queued", None, now_s, note="submitted again")
                 return False
             self._check_commitment(sql, submission, signer)
-            self._check_label(sql, submission)
+            self._check_label(sql, submission, signer)
             seq = sql.execute(
                 "INSERT INTO submission (event_id, epcis_event_id, is_correction, participant, signer, kind,"
                 " line_count, custody_event, signature, witness, commitment, counterparty, reference,"
@@ -111,14 +111,21 @@ class Outbox:
                                     remedy="Commit to your own content with a fresh secret.",
                                     pointer="/event/commitment")
 
-    def _check_label(self, sql: sqlite3.Connection, submission: SignedSubmission) -> None:
-        """The same label again is only right for the same content, signed anew because it never got in."""
+    def _check_label(self, sql: sqlite3.Connection, submission: SignedSubmission, signer: bytes) -> None:
+        """The same label again is only right for the same content, signed anew because it never got in.
+
+        A label is the poster's own: another's use of the same eventID reserves nothing. Whose a submission is
+        the key tells, and the participant once the ledger has confirmed it.
+        """
         others = sql.execute(
-            "SELECT commitment, status, outcome FROM submission WHERE epcis_event_id=? AND is_correction=?",
+            "SELECT commitment, signer, participant, status, outcome FROM submission"
+            " WHERE epcis_event_id=? AND is_correction=?",
             (submission.epcis_event_id, submission.is_correction)).fetchall()
         for other in others:
-            if _by_nobody_known(other):
-                continue  # nobody known signed it: it must not reserve a label
+            confirmed = other["status"] in ("recorded", "pending", "refused")
+            own = other["signer"] == signer or (confirmed and other["participant"] == submission.participant)
+            if not own or _by_nobody_known(other):
+                continue  # nor does what nobody known signed
             same = other["commitment"] == submission.custody_event.commitment
             if not (same and may_be_renewed(other["status"], other["outcome"])):
                 raise ConflictError(
@@ -131,11 +138,22 @@ class Outbox:
         row = self._store.row("SELECT * FROM submission WHERE event_id=?", identifier)
         return None if row is None else self._status(row)
 
-    def status_by_label(self, epcis_event_id: str, is_correction: bool) -> EventStatus | None:
-        """Status of the latest event under an EPCIS label, or None."""
+    def status_by_label(
+        self, epcis_event_id: str, is_correction: bool, participant: int | None = None,
+    ) -> EventStatus | None:
+        """Status of the event under an EPCIS label, or None.
+
+        Where several participants use the label: that of `participant`, else what is recorded before what is
+        not and that before what the ledger did not take, then who used it first. Of one the latest.
+        """
         row = self._store.row(
-            "SELECT * FROM submission WHERE epcis_event_id=? AND is_correction=? ORDER BY seq DESC LIMIT 1",
-            epcis_event_id, is_correction)
+            "SELECT s.* FROM submission s WHERE s.epcis_event_id=? AND s.is_correction=? ORDER BY"
+            " s.participant IS NOT ?,"
+            " CASE WHEN s.status IN ('recorded', 'pending') THEN 0"
+            "  WHEN s.status='not_taken' THEN 2 ELSE 1 END,"
+            " (SELECT min(f.seq) FROM submission f WHERE f.epcis_event_id=s.epcis_event_id"
+            "  AND f.is_correction=s.is_correction AND f.participant=s.participant), s.seq DESC LIMIT 1",
+            epcis_event_id, is_correction, participant)
         return None if row is None else self._status(row)
 
     def stored(self, identifier: bytes) -> StoredEvent | None:

@@ -26,6 +26,7 @@ from tests.indexer.story import (
     Entry,
     Story,
     box_unit,
+    draws,
     full_story,
     grant,
     lot_line,
@@ -354,6 +355,37 @@ def test_event_id__second_content_under_it__first_keeps_it(story: Story) -> None
     assert ("C2",) not in fetch(engine, "SELECT code FROM count_entry")
 
 
+def test_event_id__used_by_another_first__neither_loses_its_content(story: Story) -> None:
+    squat = story.document(2, Kind.OBSERVE, "theirs", epcList=[BOX], **{"cl:consignment": "BL-1"})
+    squat["eventID"] = "https://mill.example/twice"
+    story.add(2, story.signed(2, squat), Outcome.RECORDED)
+    document = story.document(4, Kind.COUNT, "twice", epcList=[], **{"cl:book": "mill-book", "cl:counts": [
+        {"at": "2026-12-31", "stock": "material", "code": "C1", "lot": "", "quantity": 1, "uom": "MTR"}]})
+    document["eventID"] = squat["eventID"]
+    story.add(4, story.signed(4, document), Outcome.RECORDED)
+    engine = indexed(story)
+    assert [statuses(engine)[k] for k in ("23 OBSERVE", "24 COUNT")] == ["open", "open"]
+    assert ("C1",) in fetch(engine, "SELECT code FROM count_entry")
+
+
+def test_event_id__of_a_sealed_event_used_by_another__what_refers_to_it_stays_open(story: Story) -> None:
+    offer = entry_of(story, Kind.OFFER)
+    squat = story.document(3, Kind.OBSERVE, "theirs", epcList=[BOX], **{"cl:consignment": "BL-1"})
+    squat["eventID"] = "https://carrier.example/offer"
+    story.add(3, story.signed(3, squat), Outcome.RECORDED)
+    story.payloads.hidden |= {commitment_of(offer), commitment_of(story.entries[-1])}
+    engine = open_engine("sqlite://")
+    indexer = make_indexer(story, story.chain(), engine)
+    indexer.run_once()
+    story.payloads.hidden.remove(commitment_of(story.entries[-1]))
+    indexer.run_once()
+    assert [statuses(engine)[k] for k in ("5 OFFER", "6 ACCEPT", "23 OBSERVE")] == ["withheld", "open", "open"]
+    story.payloads.hidden.clear()
+    indexer.run_once()
+    assert statuses(engine)["5 OFFER"] == "open"
+    assert dump(engine) == dump(indexed(story))
+
+
 def test_event_id__first_content_read_later__takes_it_back(story: Story) -> None:
     first, _ = clash(story)
     story.payloads.hidden.add(commitment_of(first))
@@ -398,6 +430,37 @@ def test_material__claimed_by_another_than_its_enterprise__not_taken(story: Stor
     engine = indexed(story, enterprise_keys={})
     assert statuses(engine)["23 OBSERVE"] == "open"
     assert fetch(engine, "SELECT code FROM material WHERE material=?", "0x" + fabric.hex()) == [("FAB",)]
+
+
+@pytest.mark.parametrize(("poster", "kind", "outcome", "said"), [
+    (2, Kind.RECEIVE_FACTORY, Outcome.RECORDED, ""),
+    (4, Kind.OBSERVE, Outcome.RECORDED, ""),
+    (4, Kind.RECEIVE_FACTORY, Outcome.ROLE_MISSING, ""),
+    (4, Kind.RECEIVE_FACTORY, Outcome.RECORDED, "said later"),
+])
+def test_material__described_by_who_has_no_say__bare(
+        story: Story, poster: int, kind: Kind, outcome: Outcome, said: str) -> None:
+    lines = lot_line("L9", code="NEW")
+    lines[0]["material"] = {**lines[0]["material"], "description": "said later", "hs": "12345678"}
+    document = story.document(poster, kind, "says", quantityList=lot_list("L9", 1), **{
+        "cl:book": "mill-book", "cl:lines": lines,
+        **({"bizTransactionList": draws("D1", "1")} if kind is Kind.RECEIVE_FACTORY else {})})
+    document["eventTime"] = "1999-01-01T00:00:00Z"
+    story.add(poster, story.signed(poster, document), outcome)
+    engine = indexed(story)
+    assert statuses(engine)[f"23 {kind.name}"] == "open"
+    assert fetch(engine, "SELECT description, checked FROM material WHERE code='NEW'") == [(said, 1)]
+
+
+def test_material__two_descriptions__the_earlier_on_the_ledger_not_by_stated_time(story: Story) -> None:
+    for place, stated in (("first", "2026-05-05T00:00:00Z"), ("second", "1999-01-01T00:00:00Z")):
+        lines = lot_line(f"L-{place}", code="NEW")
+        lines[0]["material"] = {**lines[0]["material"], "description": place}
+        document = story.document(4, Kind.RECEIVE_FACTORY, place, quantityList=lot_list(f"L-{place}", 1), **{
+            "cl:book": "mill-book", "cl:lines": lines, "bizTransactionList": draws("D1", "1")})
+        document["eventTime"] = stated
+        story.add(4, story.signed(4, document), Outcome.RECORDED)
+    assert fetch(indexed(story), "SELECT description FROM material WHERE code='NEW'") == [("first",)]
 
 
 # grants and readers

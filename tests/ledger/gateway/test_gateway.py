@@ -74,6 +74,28 @@ def test_submit__same_label_other_content__conflict_and_first_stands(box: Bench)
     assert box.gateway.flush() == []
 
 
+def test_submit__label_used_by_another_before__no_conflict_and_each_finds_its_own(box: Bench) -> None:
+    squat = submission(custody(nonce=0), BELA, label="urn:x", content={"type": "Squat"})
+    box.gateway.submit(replace(squat, participant=1))  # says that it is the victim
+    mine = submission(custody(nonce=0), label="urn:x")
+    box.gateway.submit(mine)
+    assert settled_labels(box.gateway.flush()) == [("urn:x", "recorded")] * 2
+    assert box.gateway.status("urn:x", participant=1).event_id == mine.event_id(SEPARATOR)
+    assert box.gateway.resolve_event("urn:x", 1) == mine.event_id(SEPARATOR)
+    for number in (None, 2, 3):
+        assert box.gateway.resolve_event("urn:x", number) == squat.event_id(SEPARATOR)
+    with pytest.raises(ConflictError):  # each may use it once
+        box.gateway.submit(submission(custody(nonce=5), label="urn:x", content={"type": "Other"}))
+
+
+def test_status__label_refused_to_another_first__the_recorded_one_is_meant(box: Bench) -> None:
+    box.chain.judge = lambda _e, participant: Outcome.HELD if participant == 2 else Outcome.RECORDED
+    for nonce, signer in ((0, BELA), (1, ANNA)):
+        box.gateway.submit(submission(custody(nonce=nonce), signer, label="urn:x", content={"type": str(nonce)}))
+        box.gateway.flush()
+    assert box.gateway.status("urn:x").label == "recorded"
+
+
 def test_submit__commitment_of_another_signer__conflict_and_payload_stays(box: Bench) -> None:
     mine = submission(custody(nonce=0), label="urn:x")
     box.gateway.submit(mine)
