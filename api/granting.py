@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from api.views.books import OFFSET
 from indexer.lookups import HOLDER, unit_for
-from indexer.models import Event, EventLine, Lot
+from indexer.models import Event, EventLine, Lot, Payload
 from ledger.errors import NotFoundError
 from ledger.gateway.handover_grants import grant_payloads
 from ledger.keys.grants import Scope
@@ -64,7 +64,10 @@ def grant_to(
         else:
             naming = select(EventLine.event_id).where(col(EventLine.unit).in_(ids))
             about = col(Event.event_id).in_(naming) | col(Event.reference).in_(ids)
-        query = select(Event.commitment).where(about).order_by(col(Event.seq))
+        # Content that is not this event's own (a copied commitment) is not this scope's to give.
+        foreign = select(Payload.event_id).where(Payload.status == "mismatch")
+        query = select(Event.commitment).where(about, col(Event.event_id).not_in(foreign))
+        query = query.order_by(col(Event.seq))
         if from_ms is not None:
             query = query.where(col(Event.occurred_at_ms) >= from_ms)
         if to_ms is not None:
@@ -84,6 +87,7 @@ def grant_to(
         reason=reason,
         now_s=now_s,
         until_s=until_s,
+        submitters=lambda number: home.directory.participant(number).id,
     )
     opened = sum(len(grant.entries) for grant in grants)
     home.settle_outbox()

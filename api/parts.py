@@ -147,6 +147,7 @@ class Parts:
                 customs=self.posting.customs,
                 reading_key=self.posting.readers.reading_key,
                 clock=self.clock,
+                submitters=lambda number: self.directory.participant(number).id,
             )
         )
         return gateway

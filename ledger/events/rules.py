@@ -27,7 +27,7 @@ QUANTITY_MAX = Decimal(10) ** 18
 
 # Characters that make two different events hash alike (standards section 5.5), and all whitespace.
 _GAP = re.compile(r"[={}\s\x00-\x1f\x7f-\x9f]")
-# A tuple, not a set: what an event states as its kind may be anything, and a list cannot be looked up in a set.
+# A tuple, not a set: what an event states as its kind may be anything, and a list is in no set.
 _NO_OBJECT_NEEDED = ("APPROVE", "DENY", "CANCEL", "DECLARE", "COUNT", "OBSERVE")
 """Kinds of the customs profile whose event may be about another event or a paper rather than goods."""
 _EXCLUSIVE = {
