@@ -104,7 +104,7 @@ def test_show__unit_event_and_lot__timeline_with_the_refusal(folder: Path) -> No
     lot = as_json("show", "garment/COT-1", home=folder)
     assert lot["lot"]["balances"]["raw"] == str(Decimal(world.EXACT) - 60)
     code, out, _ = command("show", world.BOX, home=folder)
-    assert code == 0 and "HELD by Customs Ltd" in out and "It is under a hold." in out
+    assert code == 0 and "HELD by Customs Ltd" in out and "is under hold by an authority" in " ".join(out.split())
     code, out, _ = command("show", unit["timeline"][4]["eventId"], home=folder)
     assert code == 0 and "refused: HELD" in out
 

@@ -95,7 +95,7 @@ def test_unit_page__held_container__do_not_release_and_the_refusal_with_its_reas
 ) -> None:
     text = sign_in("terminal").get(f"/view/unit/{world.BOX}").text
     assert "Do not release." in text and "Customs Ltd" in text
-    assert "refused: HELD" in text and "It is under a hold." in text and "must lift it first" in text
+    assert "refused: HELD" in text and "is under hold by an authority" in text and "Ask the authority that set the hold" in text
     assert "SEAL-1" in text and "Terminal Ltd" in text
 
 
