@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import event as note_event
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -499,4 +500,4 @@ class LedgerMachine(RuleBasedStateMachine):
 assert Role.CUSTOMS in ORGS[CUSTOMS][0]
 LedgerMachine.TestCase.settings = settings(
     max_examples=150 if DEEP else 10, stateful_step_count=60 if DEEP else 40)
-TestLedgerMachine = LedgerMachine.TestCase
+TestLedgerMachine = pytest.mark.timeout(1800)(LedgerMachine.TestCase)  # 9,000 deep steps on a slow machine
