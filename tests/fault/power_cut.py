@@ -85,7 +85,9 @@ class Disk(apsw.VFS):
                 continue
             if call.kind == "delete":
                 image = files.pop(call.name, None)
-                if image is not None and not call.offset:
+                if call.offset:
+                    doomed.clear()
+                elif image is not None:
                     doomed[call.name] = image
                 continue
             if call.kind == "create":
@@ -98,7 +100,9 @@ class Disk(apsw.VFS):
                     _apply(image.synced, waiting)
                 image.pending.clear()
                 if not image.certain and call.name.endswith(("-wal", "-journal")):
-                    # SQLite syncs the directory with the first sync of a log it made: names are safe from here
+                    # SQLite syncs the directory with the first sync of a log it made: what it names, and no
+                    # longer names, is certain from here
+                    doomed.clear()
                     for other in files.values():
                         other.certain = True
                 image.certain = True
