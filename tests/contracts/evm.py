@@ -1,6 +1,8 @@
 """The contracts on py-evm's VM state directly: no transactions, no blocks, so a call takes a millisecond.
 
-The clock is a number that tests set. `snapshot` and `revert` undo everything.
+The clock is a number that tests set. `snapshot` and `revert` undo everything. What changes state is written down in
+`sent`, so that another engine can be given the same (`tests/contracts/second_engine.py`): the contracts stand at the
+addresses at which the same account deploys them on any chain.
 """
 
 from __future__ import annotations
@@ -8,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import rlp
+from coincurve import PrivateKey
 from eth.chains.base import MiningChain
 from eth.db.atomic import AtomicDB
 from eth.vm.forks.cancun import CancunVM
@@ -21,11 +25,19 @@ from ledger.events.model import ABI_SIGNED_EVENT, CustodyEvent
 
 CHAIN_ID = 7_041
 GAS = 60_000_000
-AUTHORITY = b"\xa1" * 20
-GATEWAY = b"\xb2" * 20
+AUTHORITY_KEY = PrivateKey(keccak(b"test authority"))
+GATEWAY_KEY = PrivateKey(keccak(b"test gateway"))
 ROLE_REGISTRAR = 1
 ROLE_GATEWAY = 2
 START_S = 1_790_000_000
+
+
+def address_of(key: PrivateKey) -> bytes:
+    return keccak(key.public_key.format(compressed=False)[1:])[-20:]
+
+
+AUTHORITY = address_of(AUTHORITY_KEY)
+GATEWAY = address_of(GATEWAY_KEY)
 
 
 class Reverted(Exception):  # noqa: N818
@@ -36,12 +48,28 @@ class Reverted(Exception):  # noqa: N818
         self.data = data
 
 
+RawLog = tuple[bytes, tuple[bytes, ...], bytes]
+"""Address, topics, data."""
+
+
 @dataclass(frozen=True)
 class Log:
     """A log with its name and its decoded values, by the names in the ABI."""
 
     name: str
     values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One thing that changed the state: a creation if `to` is empty. Logs as the engine gave them."""
+
+    at_s: int
+    sender: bytes
+    to: bytes
+    data: bytes
+    output: bytes
+    logs: tuple[RawLog, ...]
 
 
 def selector(signature: str) -> bytes:
@@ -82,7 +110,9 @@ class Evm:
         self._state = self._chain.get_vm().state
         self.now_s = START_S
         self.gas_used = 0
-        self._nonce = 0
+        self.sent: list[Sent] = []
+        self.written: set[tuple[bytes, int]] = set()  # slots that were written since somebody emptied this
+        self._note_writes()
         self._events = {
             keccak(signature_of(item).encode()): item
             for name in ("CustodyLedger", "Participants") for item in load(name).abi if item["type"] == "event"
@@ -100,6 +130,20 @@ class Evm:
         self.grant(ROLE_GATEWAY, GATEWAY)
         self.settle()
 
+    def _note_writes(self) -> None:
+        """Keep the address and slot of every SSTORE, also of those undone later."""
+        write = self._state.set_storage
+
+        def noting(address: bytes, slot: int, value: int) -> None:
+            self.written.add((address, slot))
+            write(address, slot, value)
+
+        self._state.set_storage = noting
+
+    def storage(self, address: bytes, slot: int) -> int:
+        """The word in a slot now."""
+        return int(self._state.get_storage(address, slot))
+
     def settle(self) -> None:
         """Take all that was done as done, as if blocks ago; snapshots from before are void."""
         self._state.lock_changes()
@@ -111,11 +155,12 @@ class Evm:
         self.call(self.manager, "grantRole(uint64,address,uint32)", role, account, 0)
 
     def snapshot(self) -> Any:
-        return self._state.snapshot(), self.now_s
+        return self._state.snapshot(), self.now_s, len(self.sent)
 
     def revert(self, mark: Any) -> None:
         self._state.revert(mark[0])
         self.now_s = mark[1]
+        del self.sent[mark[2]:]
 
     def _run(self, message: Message, *, create: bool = False) -> Any:
         state = self._state
@@ -129,21 +174,23 @@ class Evm:
         return computation
 
     def _create(self, code: bytes) -> bytes:
-        self._nonce += 1
-        address = keccak(b"contract" + self._nonce.to_bytes(4, "big"))[-20:]
+        address = keccak(rlp.encode([AUTHORITY, len(self.sent)]))[-20:]  # the rule of CREATE
         self._run(Message(gas=GAS, to=b"", sender=AUTHORITY, value=0, data=b"", code=code,
                           create_address=address), create=True)
+        self.sent.append(Sent(self.now_s, AUTHORITY, b"", code, b"", ()))
         return address
 
     def send(self, to: bytes, data: bytes, sender: bytes) -> tuple[bytes, list[Log]]:
         """A call that may change state."""
-        computation = self._run(Message(
+        computation = self._message(to, data, sender)
+        raw = tuple((address, tuple(topic.to_bytes(32, "big") for topic in topics), bytes(blob))
+                    for address, topics, blob in computation.get_log_entries())
+        self.sent.append(Sent(self.now_s, sender, to, data, bytes(computation.output), raw))
+        return bytes(computation.output), [self._log(x) for x in raw if x[0] in (self.ledger, self.participants)]
+
+    def _message(self, to: bytes, data: bytes, sender: bytes) -> Any:
+        return self._run(Message(
             gas=GAS, to=to, sender=sender, value=0, data=data, code=self._state.get_code(to)))
-        logs = [
-            self._log(topics, blob) for address, topics, blob in computation.get_log_entries()
-            if address in (self.ledger, self.participants)
-        ]
-        return bytes(computation.output), logs
 
     def call(self, to: bytes, signature: str, *args: Any, sender: bytes = AUTHORITY) -> list[Log]:
         """A call by signature; its logs."""
@@ -151,8 +198,8 @@ class Evm:
 
     def view(self, to: bytes, signature: str, returns: str, *args: Any) -> Any:
         """What a view function answers, decoded as the one type `returns`."""
-        output, _ = self.send(to, call_data(signature, *args), AUTHORITY)
-        return decode([returns], output)[0]
+        computation = self._message(to, call_data(signature, *args), AUTHORITY)
+        return decode([returns], bytes(computation.output))[0]
 
     def record(
         self, batch: list[tuple[CustodyEvent, bytes, bytes]], sender: bytes = GATEWAY,
@@ -166,8 +213,8 @@ class Evm:
         output, logs = self.send(self.ledger, data, sender)
         return list(decode(["uint16[]"], output)[0]), logs
 
-    def _log(self, topics: Any, blob: bytes) -> Log:
-        raw = [topic.to_bytes(32, "big") for topic in topics]
+    def _log(self, entry: RawLog) -> Log:
+        _, raw, blob = entry
         item = self._events[raw[0]]
         values: dict[str, Any] = {}
         places = iter(raw[1:])

@@ -16,7 +16,7 @@ from eth_hash.auto import keccak
 
 from ledger.events.model import ABI_EVENT, ZERO32, CustodyEvent, Line, domain_separator, event_id
 from ledger.vocabulary import Balance, BookOption, Kind, LineRole, Outcome, Role, Step
-from tests.contracts.evm import CHAIN_ID, Evm, Log
+from tests.contracts.evm import CHAIN_ID, Evm, Log, address_of
 from tests.contracts.oracle import (
     NO_HOLD,
     NO_OPTION,
@@ -65,10 +65,6 @@ def ln(
 
 def key_of(number: int) -> PrivateKey:
     return PrivateKey(keccak(b"test key %d" % number))
-
-
-def address_of(key: PrivateKey) -> bytes:
-    return keccak(key.public_key.format(compressed=False)[1:])[-20:]
 
 
 def sign(key: PrivateKey, digest: bytes) -> bytes:
@@ -149,9 +145,9 @@ class World:
         self.evm = Evm()
         self.separator = domain_separator(CHAIN_ID, self.evm.ledger)
         self.oracle = Oracle(self.separator)
-        self.oracle.now = self.evm.now_s
         self.mirror = Mirror()
         self.next_nonce = 0
+        self.tick_s = 0  # passes before each thing done: other chains give no two blocks the same time
         self.last_logs: list[Log] = []
         self.last_id = b""
         self.provoked: set[Outcome] = set()
@@ -167,6 +163,7 @@ class World:
     # ---- the authority, on both sides
 
     def _register(self, signature: str, *args: Any) -> list[Log]:
+        self.pass_time(self.tick_s)
         return self.evm.call(self.evm.participants, signature, *args)
 
     def admit(self, number: int, roles: Role, hold_bit: int = NO_HOLD) -> None:
@@ -241,6 +238,7 @@ class World:
 
         `pending` and `corrected` (event, key of its signer) make the witness; a raw `witness` shows nothing.
         """
+        self.pass_time(self.tick_s)
         identifier = event_id(event, self.separator)
         shown: tuple[CustodyEvent, bytes | None] | None = None
         if pending is not None:
