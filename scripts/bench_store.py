@@ -49,6 +49,7 @@ class Block:
     row: BlockRow
     transactions: list[TransactionRow]
     meta: dict[str, str] | None
+    logs: list[tuple[int, bytes]] | None
     made_s: float
 
 
@@ -74,13 +75,15 @@ class Sqlite:
         self.close = self._store.close
 
     def commit(self, block: Block) -> None:
-        self._store.commit_block(block.nodes, block.row, block.transactions, block.meta)
+        self._store.commit_block(block.nodes, block.row, block.transactions, block.meta, block.logs)
 
 
 def _pairs(block: Block) -> list[tuple[bytes, bytes | None]]:
     """A block as a key-value store keeps it: nodes, header by number, transaction and receipt by hash."""
     pairs: list[tuple[bytes, bytes | None]] = sorted(block.nodes.items())
     pairs.append((b"b" + block.row.number.to_bytes(8, "big"), block.row.hash + block.row.rlp))
+    pairs += [(b"l" + term.to_bytes(8, "big", signed=True) + block.row.number.to_bytes(8, "big"), packed)
+              for term, packed in block.logs or ()]
     for tx in block.transactions:
         pairs += [(b"t" + tx.hash, tx.raw), (b"r" + tx.hash, tx.receipt)]
     return pairs
@@ -181,7 +184,7 @@ def record(folder: Path, count: int, slots: int) -> list[Block]:
                 from rlp import encode
 
                 contract = to_checksum_address(keccak(encode([bytes.fromhex(account.address[2:]), b""]))[12:])
-            blocks += [Block(*(tuple(h) + (None,) * (4 - len(h))), made_s=spent) for h in held]
+            blocks += [Block(*(tuple(h) + (None,) * (5 - len(h))), made_s=spent) for h in held]
             held.clear()
         chain.close()
     finally:

@@ -30,7 +30,7 @@ _APPENDED = (
     ("requestsHash", 32),                                                    # Prague
 )
 
-_PARENT, _STATE_ROOT, _RECEIPTS_ROOT, _NUMBER, _TIMESTAMP = 0, 3, 5, 8, 11
+_PARENT, _STATE_ROOT, _TRANSACTIONS_ROOT, _RECEIPTS_ROOT, _NUMBER, _TIMESTAMP = 0, 3, 4, 5, 8, 11
 HEADER_BYTES_MAX = 2_048  # a Prague header has about 650; more is not a header
 
 
@@ -53,6 +53,39 @@ def state_root(encoded: bytes) -> bytes:
         TrustError: not a canonical RLP header.
     """
     return _fields(encoded)[_STATE_ROOT]
+
+
+def transactions_root(encoded: bytes) -> bytes:
+    """The 32-byte root of the transactions trie in a header's RLP encoding.
+
+    Raises:
+        TrustError: not a canonical RLP header.
+    """
+    return _fields(encoded)[_TRANSACTIONS_ROOT]
+
+
+def receipts_root(encoded: bytes) -> bytes:
+    """The 32-byte root of the receipts trie in a header's RLP encoding.
+
+    Raises:
+        TrustError: not a canonical RLP header.
+    """
+    return _fields(encoded)[_RECEIPTS_ROOT]
+
+
+def header_to_json(encoded: bytes) -> dict[str, Any]:
+    """The fields of a header, and its hash, as JSON-RPC names and writes them.
+
+    Raises:
+        TrustError: not a canonical RLP header, or one with fields unknown to this version.
+    """
+    fields = _fields(encoded)
+    names = [*_FIELDS, *_APPENDED]
+    if len(fields) > len(names):
+        raise TrustError(f"the block header has {len(fields)} fields; {len(names)} are known.")
+    return {"hash": "0x" + keccak(encoded).hex()} | {
+        name: hex(_number(value)) if length == 0 else "0x" + value.hex()
+        for (name, length), value in zip(names, fields, strict=False)}
 
 
 def header_from_json(block: Mapping[str, Any]) -> Header:

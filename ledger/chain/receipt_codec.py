@@ -69,6 +69,65 @@ def decode_receipt(encoded: bytes, first_log_index: int = 0) -> DecodedReceipt:
         bloom=bloom, logs=logs)
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptOutline:
+    """A receipt without its logs' content. `spans`: where in the encoding each log begins and ends."""
+
+    type: int
+    status: int
+    cumulative_gas: int
+    bloom: bytes
+    spans: tuple[tuple[int, int], ...]
+
+
+def outline_receipt(encoded: bytes) -> ReceiptOutline:
+    """Find the logs of a receipt without reading them: a batch has hundreds and one may be wanted.
+
+    Only for an encoding that was checked against the receipts root: it is taken to be well formed.
+    """
+    kind = encoded[0] if encoded[0] <= _TYPED_MAX else 0
+    at, _ = _payload(encoded, 1 if encoded[0] <= _TYPED_MAX else 0)
+    fields = []
+    for _ in range(3):
+        begin, end = _payload(encoded, at)
+        fields.append(encoded[begin:end])
+        at = end
+    at, last = _payload(encoded, at)
+    spans = []
+    while at < last:
+        _, end = _payload(encoded, at)
+        spans.append((at, end))
+        at = end
+    status, gas, bloom = fields
+    return ReceiptOutline(kind, len(status), int.from_bytes(gas, "big"), bloom, tuple(spans))
+
+
+def decode_log(encoded: bytes, index: int) -> Log:
+    """Read one log, cut out of its receipt; `index` is its number within the block.
+
+    Raises:
+        TrustError: not a canonical log.
+    """
+    try:
+        address, topics, data = rlp.decode(encoded)
+        return _log(address, topics, data, index)
+    except (RLPException, ValueError, TypeError) as fault:
+        raise TrustError(f"the log cannot be read: {fault}.") from fault
+
+
+def _payload(data: bytes, at: int) -> tuple[int, int]:
+    """Begin and end of the content of the RLP item at a place."""
+    first = data[at]
+    if first < 0x80:
+        return at, at + 1
+    if first < 0xB8:
+        return at + 1, at + first - 0x7F
+    if first < 0xC0 or first >= 0xF8:
+        begin = at + 1 + first - (0xB7 if first < 0xC0 else 0xF7)
+        return begin, begin + int.from_bytes(data[at + 1:begin], "big")
+    return at + 1, at + first - 0xBF
+
+
 def _log(address: bytes, topics: Sequence[bytes], data: bytes, index: int) -> Log:
     if not (isinstance(address, bytes) and len(address) == 20 and isinstance(data, bytes)):
         raise ValueError("a log has a 20-byte address and data")

@@ -12,38 +12,30 @@ from pathlib import Path
 from typing import Any
 
 import rlp
-from eth.constants import BLANK_ROOT_HASH, CREATE_CONTRACT_ADDRESS
-from eth.exceptions import PyEVMError, Revert, VMError
-from eth.vm.chain_context import ChainContext
-from eth.vm.forks.cancun.blocks import CancunBlockHeader
-from eth.vm.spoof import SpoofTransaction
+from eth.constants import BLANK_ROOT_HASH
 from eth_hash.auto import keccak
-from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
-from rlp.exceptions import RLPException
-from trie import HexaryTrie
 
 from ledger.chain.client import Header, Receipt, StorageProof
-from ledger.chain.embedded.store import BlockRow, NodeSpace, Store, TransactionRow
-from ledger.chain.embedded.vm import FORK, LedgerChainDB, LedgerVM, chain_class
-from ledger.chain.header import decode_header, state_root
-from ledger.chain.receipt_codec import decode_receipt
-from ledger.chain.reverts import RevertedError
+from ledger.chain.embedded.log_index import LogFilter, index_rows
+from ledger.chain.embedded.nodes import NodeSpace
+from ledger.chain.embedded.records import Block, FoundLog, Records
+from ledger.chain.embedded.state import UNREADABLE, ZERO_ADDRESS, AccountProof, States, decode_transaction
+from ledger.chain.embedded.store import BlockRow, Store, TransactionRow, damaged
+from ledger.chain.embedded.vm import FORK, LedgerVM, chain_class
+from ledger.chain.header import decode_header
 from ledger.errors import (
     ConflictError,
     InputError,
     InvariantError,
     NotFoundError,
     UnavailableError,
-    invariant,
 )
-from ledger.proofs.tries import proof_nodes
 
 DEFAULT_CHAIN_ID = 20_263_001
 BLOCK_GAS_LIMIT = 60_000_000  # a batch of 200 of the dearest events is 38 Mgas
 TRANSACTION_BYTES_MAX = 1_048_576
 _EXTRA_DATA = b"CargoLedger"
-_ZERO_ADDRESS = bytes(20)
 
 
 class EmbeddedChain:
@@ -66,14 +58,15 @@ class EmbeddedChain:
             UnavailableError: another process has it open for writing; the message names its process id.
             InputError: not a ledger, or one with other genesis parameters.
         """
-        self._clock = clock
         self._chain_id = chain_id
         self._store = Store(Path(path), read_only=read_only)
+        self._records = Records(self._store)
         self._write_lock = threading.Lock()
         self._broken: str | None = None
         self._closed = False
         self._cache: dict[bytes, bytes] = {}
         self._space = NodeSpace(self._store.node, self._cache)
+        self._states = States(self._store, self._cache, chain_id, clock)
         try:
             self._open_chain({
                 "chain_id": str(chain_id), "fork": FORK, "gas_limit": str(BLOCK_GAS_LIMIT),
@@ -83,16 +76,16 @@ class EmbeddedChain:
             raise
 
     def _open_chain(self, parameters: dict[str, str]) -> None:
-        head = self._store.head()
+        head = self._records.head()
         engine = chain_class(self._chain_id)
         if head is None:
             if self._store.read_only:
                 raise InputError(f"the ledger {self._store.path} has no blocks yet.")
             header = LedgerVM.create_genesis_header(
                 gas_limit=BLOCK_GAS_LIMIT, timestamp=int(parameters["genesis_timestamp_s"]),
-                extra_data=_EXTRA_DATA, coinbase=_ZERO_ADDRESS, state_root=BLANK_ROOT_HASH, difficulty=0)
+                extra_data=_EXTRA_DATA, coinbase=ZERO_ADDRESS, state_root=BLANK_ROOT_HASH, difficulty=0)
             self._engine = engine.from_genesis_header(self._space.atomic(), header)
-            self._commit(header, [], parameters)
+            self._commit(header, [], [], parameters)
             return
         for name, wanted in parameters.items():
             found = self._store.meta(name)
@@ -102,8 +95,8 @@ class EmbeddedChain:
                     remedy="Use the settings it was made with, or another file.")
         self._engine = engine(self._space.atomic())
         known = self._engine.get_canonical_head()
-        invariant(known.hash == head.hash or self._store.read_only,
-                  f"the ledger {self._store.path} is damaged: its head and its state disagree")
+        if known.hash != head.hash and not self._store.read_only:
+            raise damaged(self._store.path, "its head and its state disagree")
 
     # what every client needs
 
@@ -118,42 +111,31 @@ class EmbeddedChain:
     def header(self, number: int) -> Header | None:
         """Header of a block, or None."""
         self._check_open()
-        row = self._store.block(number) if number >= 0 else None
+        row = self._records.header_row(number)
         return decode_header(row.rlp) if row else None
 
     def receipts(self, number: int) -> list[Receipt]:
         """Receipts of a block in order; none for a block that does not exist."""
-        self._check_open()
-        row = self._store.block(number) if number >= 0 else None
-        if row is None:
-            return []
-        found: list[Receipt] = []
-        log_count = 0
-        for transaction in self._store.transactions(number):
-            receipt = _receipt(transaction, row.hash, log_count)
-            log_count += len(receipt.logs)
-            found.append(receipt)
-        return found
+        block = self.block(number)
+        return [block.receipt(position) for position in range(len(block.transactions))] if block else []
 
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         """Receipt of a mined transaction, or None."""
-        self._check_open()
-        row = self._store.transaction(tx_hash)
-        return next((r for r in self.receipts(row.block) if r.tx_hash == tx_hash), None) if row else None
+        found = self.transaction(tx_hash)
+        return found[0].receipt(found[1]) if found else None
 
     def transaction_input(self, tx_hash: bytes) -> bytes | None:
         """Call data of a mined transaction, or None."""
-        self._check_open()
-        row = self._store.transaction(tx_hash)
-        return bytes(LedgerVM.get_transaction_builder().decode(row.raw).data) if row else None
+        found = self.transaction(tx_hash)
+        return bytes(decode_transaction(found[0].transactions[found[1]].raw).data) if found else None
 
     def transaction_count(self, address: bytes) -> int:
         """Next nonce of an account."""
-        return int(self._state().get_nonce(address))
+        return int(self.state().get_nonce(address))
 
     def code(self, address: bytes) -> bytes:
         """Runtime code of an account."""
-        return bytes(self._state().get_code(address))
+        return bytes(self.state().get_code(address))
 
     def gas_price(self) -> int:
         """Gas is free here."""
@@ -165,10 +147,7 @@ class EmbeddedChain:
         Raises:
             RevertedError: the contract refuses.
         """
-        computation = self._execute(to, data, sender or _ZERO_ADDRESS)
-        if computation.is_error:
-            raise _reverted(computation)
-        return bytes(computation.output)
+        return bytes(self.execute(to, data, sender or ZERO_ADDRESS).output)
 
     def estimate_gas(self, to: bytes, data: bytes, sender: bytes) -> int:
         """Gas limit with which the transaction would pass now, about a tenth above what it uses.
@@ -176,10 +155,8 @@ class EmbeddedChain:
         Raises:
             RevertedError: the contract refuses.
         """
-        computation = self._execute(to, data, sender)
-        if computation.is_error:
-            raise _reverted(computation)
-        used = BLOCK_GAS_LIMIT - computation.get_gas_remaining()  # before refunds, which come only at the end
+        # before refunds, which come only at the end
+        used = BLOCK_GAS_LIMIT - self.execute(to, data, sender).get_gas_remaining()
         return min(int(used) * 11 // 10 + 5_000, BLOCK_GAS_LIMIT)
 
     def storage_proof(self, address: bytes, slot: bytes, number: int) -> StorageProof:
@@ -188,16 +165,64 @@ class EmbeddedChain:
         Raises:
             NotFoundError: there is no such block.
         """
+        proof = self.account_proof(address, [slot], number)
+        return StorageProof(number, proof.nodes, proof.slots[0][1])
+
+    # what only an engine in process can tell, for its own JSON-RPC
+
+    def block(self, number: int) -> Block | None:
+        """A block with transactions and receipts, checked against its header, or None."""
         self._check_open()
-        block = self._store.block(number)
-        if block is None:
-            raise NotFoundError(f"there is no block {number}.")
-        space = NodeSpace(self._store.node, self._cache)
-        accounts = HexaryTrie(space, state_root(block.rlp))
-        account = accounts.get(keccak(address))
-        root = rlp.decode(account)[2] if account else BLANK_ROOT_HASH
-        slot_nodes = [] if root == BLANK_ROOT_HASH else proof_nodes(HexaryTrie(space, root), keccak(slot))
-        return StorageProof(number, tuple(proof_nodes(accounts, keccak(address))), tuple(slot_nodes))
+        return self._records.block(number)
+
+    def block_of_hash(self, block_hash: bytes) -> Block | None:
+        """The block of that hash, or None."""
+        self._check_open()
+        return self._records.block_of_hash(block_hash)
+
+    def transaction(self, tx_hash: bytes) -> tuple[Block, int] | None:
+        """The block of a mined transaction and its position there, or None."""
+        self._check_open()
+        return self._records.transaction(tx_hash)
+
+    def logs(self, wanted: LogFilter, first: int, last: int, maximum: int) -> list[FoundLog]:
+        """Logs of blocks first to last that match, found by index: the cost grows with the answer.
+
+        Raises:
+            TooManyLogsError: more than `maximum`.
+        """
+        self._check_open()
+        return self._records.logs(wanted, first, last, maximum)
+
+    def state(self, number: int | None = None) -> Any:
+        """The engine's state after a block, for reading; None is the latest, as the next block would see it.
+
+        Raises:
+            NotFoundError: there is no such block.
+        """
+        return self._states.after(self._row(number), as_next=number is None)
+
+    def execute(
+        self, to: bytes, data: bytes, sender: bytes, *, number: int | None = None, gas: int = BLOCK_GAS_LIMIT,
+        value: int = 0,
+    ) -> Any:
+        """Run a call that changes nothing; the engine's computation. `number` as for `state`.
+
+        Raises:
+            NotFoundError: there is no such block.
+            RevertedError: the contract refuses.
+            InputError: it cannot be a transaction.
+        """
+        return self._states.execute(
+            self._row(number), to, data, sender, gas=gas, value=value, as_next=number is None)
+
+    def account_proof(self, address: bytes, slots: list[bytes], number: int) -> AccountProof:
+        """An account and slots of its storage in the state after a block, with their proofs.
+
+        Raises:
+            NotFoundError: there is no such block.
+        """
+        return self._states.prove(self._row(number), address, slots)
 
     def close(self) -> None:
         """Close the file and let another process have it."""
@@ -226,12 +251,13 @@ class EmbeddedChain:
                 return tx_hash
             transaction = self._decode(raw)
             try:
-                self._mine(transaction, raw, tx_hash)
+                with self._states.reading():
+                    self._mine(transaction, raw, tx_hash)
             except ValidationError as fault:
                 self._space.discard()
                 raise InputError(f"the ledger does not take the transaction: {fault}.") from fault
-            except InvariantError:
-                self._broken = "the disk refused a block"
+            except InvariantError as fault:
+                self._broken = f"it stopped at a fault ({fault.message.rstrip('.')})"
                 raise
             except BaseException:
                 self._space.discard()
@@ -241,17 +267,16 @@ class EmbeddedChain:
     def _decode(self, raw: bytes) -> Any:
         if len(raw) > TRANSACTION_BYTES_MAX:
             raise InputError(f"a transaction has at most {TRANSACTION_BYTES_MAX} bytes, this one {len(raw)}.")
+        transaction = decode_transaction(raw)
         try:
-            transaction = LedgerVM.get_transaction_builder().decode(raw)
             if bytes(transaction.encode()) != raw:
                 raise InputError("the transaction is not in its canonical encoding.")
             sender, chain_id = transaction.sender, transaction.chain_id
-        except (RLPException, ValidationError, BadSignature, PyEVMError, ValueError, TypeError,
-                IndexError) as fault:
+        except UNREADABLE as fault:
             raise InputError(f"the transaction cannot be read: {fault}.") from fault
         if chain_id != self._chain_id:
             raise InputError(f"the transaction is for chain {chain_id}, this is chain {self._chain_id}.")
-        expected = self._state().get_nonce(sender)
+        expected = self.state().get_nonce(sender)
         if transaction.nonce != expected:
             raise ConflictError(
                 f"the transaction has nonce {transaction.nonce}, but 0x{sender.hex()} is at {expected}.",
@@ -259,7 +284,7 @@ class EmbeddedChain:
         return transaction
 
     def _mine(self, transaction: Any, raw: bytes, tx_hash: bytes) -> None:
-        header = self._next_header(self._engine.get_canonical_head())
+        header = self._states.next_header(self._engine.get_canonical_head())
         vm = self._engine.get_vm(header)
         filled, receipts, _ = vm.apply_all_transactions([transaction], header)
         block = vm.mine_block(
@@ -267,61 +292,35 @@ class EmbeddedChain:
         self._engine.chaindb.persist_block(block)
         row = TransactionRow(
             tx_hash, block.number, 0, raw, bytes(receipts[0].encode()), block.header.gas_used)
-        self._commit(block.header, [row], None)
+        logs = [(log.address, [topic.to_bytes(32, "big") for topic in log.topics])
+                for receipt in receipts for log in receipt.logs]
+        self._commit(block.header, [row], index_rows(logs), None)
 
-    def _commit(self, header: Any, transactions: list[TransactionRow], meta: dict[str, str] | None) -> None:
+    def _commit(
+        self, header: Any, transactions: list[TransactionRow], logs: list[tuple[int, bytes]],
+        meta: dict[str, str] | None,
+    ) -> None:
         encoded: bytes = rlp.encode(header)
         row = BlockRow(header.block_number, keccak(encoded), encoded)
-        self._store.commit_block(self._space.pending, row, transactions, meta)
+        self._store.commit_block(self._space.pending, row, transactions, meta, logs)
         self._space.committed()
 
     # state
 
-    def _next_header(self, parent: Any) -> Any:
-        return LedgerVM.create_header_from_parent(
-            parent, timestamp=max(parent.timestamp + 1, self._clock()), coinbase=_ZERO_ADDRESS)
-
     def _head(self) -> BlockRow:
         self._check_open()
-        head = self._store.head()
+        head = self._records.head()
         if head is None:
             raise InvariantError(f"the ledger {self._store.path} has lost its blocks.")
         return head
 
-    def _state(self) -> Any:
-        """The state a next transaction would see, read from committed rows only: no lock is needed."""
-        head = self._head()
-        reader = LedgerChainDB(NodeSpace(self._store.node, self._cache).atomic())
-        header = self._next_header(rlp.decode(head.rlp, sedes=CancunBlockHeader))
-        return LedgerVM.build_state(
-            reader.db, header, ChainContext(self._chain_id), LedgerVM.get_prev_hashes(head.hash, reader))
-
-    def _execute(self, to: bytes, data: bytes, sender: bytes) -> Any:
-        state = self._state()
-        unsigned = LedgerVM.create_unsigned_transaction(
-            nonce=state.get_nonce(sender), gas_price=0, gas=BLOCK_GAS_LIMIT, to=to or CREATE_CONTRACT_ADDRESS,
-            value=0, data=data)
-        try:
-            return state.apply_transaction(SpoofTransaction(unsigned, from_=sender))
-        except ValidationError as fault:
-            raise InputError(f"the ledger does not take the call: {fault}.") from fault
+    def _row(self, number: int | None) -> BlockRow:
+        self._check_open()
+        row = self._head() if number is None else self._records.header_row(number)
+        if row is None:
+            raise NotFoundError(f"there is no block {number}.")
+        return row
 
     def _check_open(self) -> None:
         if self._broken is not None:
             raise InvariantError(f"the ledger {self._store.path} is not usable: {self._broken}.")
-
-
-def _receipt(row: TransactionRow, block_hash: bytes, first_log_index: int) -> Receipt:
-    decoded = decode_receipt(row.receipt, first_log_index)
-    return Receipt(
-        tx_hash=row.hash, tx_index=row.position, status=decoded.status, gas_used=row.gas_used,
-        block_number=row.block, block_hash=block_hash, logs=decoded.logs, encoded=row.receipt)
-
-
-def _reverted(computation: Any) -> RevertedError:
-    data = bytes(computation.output)
-    if isinstance(computation.error, Revert):
-        return RevertedError("the contract refuses the call.", data=data)
-    if isinstance(computation.error, VMError):
-        return RevertedError(f"the call fails: {type(computation.error).__name__}.", data=b"")
-    raise InvariantError(f"the engine failed: {computation.error!r}.")

@@ -12,21 +12,26 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from eth.db.atomic import AtomicDB
-from eth.db.backends.base import BaseDB
+from eth_hash.auto import keccak
 
+from ledger.chain.embedded.log_index import index_rows
+from ledger.chain.receipt_codec import decode_receipt
 from ledger.errors import InputError, InvariantError, UnavailableError
 
-FORMAT = "cargoledger-chain-1"
-CACHE_NODES_MAX = 100_000  # about 30 MB; the upper levels of the state trie of millions of units
+FORMAT = "cargoledger-chain-2"
+_FORMAT_WITHOUT_LOG_INDEX = "cargoledger-chain-1"
+HASH_BYTES = 32            # a key of this length is the hash of its value
 _BUSY_TIMEOUT_S = 10.0     # a reader never waits in WAL mode; a writer at most for a checkpoint
 
+_LOG_INDEX = (
+    "CREATE TABLE log_term (term INTEGER NOT NULL, block INTEGER NOT NULL REFERENCES block,"
+    " logs BLOB NOT NULL, PRIMARY KEY (term, block)) WITHOUT ROWID")
 _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE node (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
@@ -35,6 +40,7 @@ _SCHEMA = (
     "hash BLOB NOT NULL UNIQUE, block INTEGER NOT NULL REFERENCES block, position INTEGER NOT NULL, "
     "raw BLOB NOT NULL, receipt BLOB NOT NULL, gas_used INTEGER NOT NULL, "
     "UNIQUE (block, position))",
+    _LOG_INDEX,
 )
 
 
@@ -132,9 +138,28 @@ class Store:
                     sql.execute(statement)
                 sql.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
         found = self.meta("format")
+        if found == _FORMAT_WITHOUT_LOG_INDEX and not self.read_only:
+            self._add_log_index()
+            found = self.meta("format")
         if found != FORMAT:
-            raise InputError(f"{self.path} is not a ledger of format {FORMAT} (found {found}).")
+            raise InputError(
+                f"{self.path} is not a ledger of format {FORMAT} (found {found}).",
+                remedy="Open it once for writing." if found == _FORMAT_WITHOUT_LOG_INDEX else "")
         self._reader.execute("PRAGMA query_only=ON")
+
+    def _add_log_index(self) -> None:
+        """Bring a file of the first release up to this one: index its logs, all or nothing."""
+        with self._transaction() as sql:
+            sql.execute(_LOG_INDEX)
+            blocks = sql.execute("SELECT number FROM block ORDER BY number").fetchall()
+            for (number,) in blocks:
+                receipts = sql.execute(
+                    "SELECT receipt FROM transaction_row WHERE block = ? ORDER BY position", (number,))
+                logs = [log for (receipt,) in receipts.fetchall() for log in decode_receipt(receipt).logs]
+                sql.executemany(
+                    "INSERT INTO log_term VALUES (?, ?, ?)",
+                    [(t, number, p) for t, p in index_rows((log.address, log.topics) for log in logs)])
+            sql.execute("UPDATE meta SET value = ? WHERE name = 'format'", (FORMAT,))
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -146,8 +171,11 @@ class Store:
     # reading
 
     def _fetch(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-        with self._reader_lock:
-            return self._reader.execute(sql, parameters).fetchall()
+        try:
+            with self._reader_lock:
+                return self._reader.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as fault:
+            raise damaged(self.path, str(fault)) from fault
 
     def meta(self, name: str) -> str | None:
         """A named parameter of the file, or None."""
@@ -155,9 +183,18 @@ class Store:
         return rows[0][0] if rows else None
 
     def node(self, key: bytes) -> bytes | None:
-        """A committed value of the engine's key-value space."""
+        """A committed value of the engine's key-value space.
+
+        Raises:
+            InvariantError: a value named by its hash has another: the file is damaged.
+        """
         rows = self._fetch("SELECT value FROM node WHERE key = ?", (key,))
-        return rows[0][0] if rows else None
+        if not rows:
+            return None
+        value: bytes = rows[0][0]
+        if len(key) == HASH_BYTES and keccak(value) != key:
+            raise damaged(self.path, f"state node 0x{key.hex()} has other content")
+        return value
 
     def head(self) -> BlockRow | None:
         """The latest block, or None before the genesis block."""
@@ -168,6 +205,11 @@ class Store:
         """The block of that number, or None."""
         rows = self._fetch("SELECT number, hash, rlp FROM block WHERE number = ?", (number,))
         return BlockRow(*rows[0]) if rows else None
+
+    def block_number(self, block_hash: bytes) -> int | None:
+        """Number of the block with that hash, or None."""
+        rows = self._fetch("SELECT number FROM block WHERE hash = ?", (block_hash,))
+        return rows[0][0] if rows else None
 
     def transactions(self, number: int) -> list[TransactionRow]:
         """The transactions of a block in order."""
@@ -181,6 +223,12 @@ class Store:
             "SELECT hash, block, position, raw, receipt, gas_used FROM transaction_row WHERE hash = ?",
             (tx_hash,))
         return TransactionRow(*rows[0]) if rows else None
+
+    def postings(self, term: int, first: int, last: int, limit: int) -> list[tuple[int, bytes]]:
+        """Rows of the log index: (block, packed log numbers) of a term in blocks first to last."""
+        return self._fetch(
+            "SELECT block, logs FROM log_term WHERE term = ? AND block BETWEEN ? AND ?"
+            " ORDER BY block LIMIT ?", (term, first, last, limit))
 
     # writing
 
@@ -200,7 +248,7 @@ class Store:
 
     def commit_block(
         self, nodes: dict[bytes, bytes | None], block: BlockRow, transactions: list[TransactionRow],
-        meta: dict[str, str] | None = None,
+        meta: dict[str, str] | None = None, logs: list[tuple[int, bytes]] | None = None,
     ) -> None:
         """Write a block with everything that belongs to it, in one SQL transaction.
 
@@ -209,6 +257,7 @@ class Store:
             block: the header.
             transactions: with receipts.
             meta: parameters to store with the genesis block.
+            logs: rows of the log index, as `log_index.index_rows` gives them.
 
         Raises:
             InvariantError: the disk refuses; the process must stop.
@@ -222,67 +271,16 @@ class Store:
             sql.executemany(
                 "INSERT INTO transaction_row VALUES (?, ?, ?, ?, ?, ?)",
                 [(t.hash, t.block, t.position, t.raw, t.receipt, t.gas_used) for t in transactions])
+            sql.executemany(
+                "INSERT INTO log_term VALUES (?, ?, ?)", [(t, block.number, p) for t, p in logs or ()])
             sql.executemany("INSERT INTO meta VALUES (?, ?)", list((meta or {}).items()))
 
 
-class NodeSpace(BaseDB):  # type: ignore[misc]  # py-evm ships no types we follow
-    """The engine's key-value space: committed nodes, and over them what the block being made has written."""
-
-    def __init__(self, read: Callable[[bytes], bytes | None], cache: dict[bytes, bytes]) -> None:
-        """Read committed nodes by `read`; `cache` may be shared, it only takes what never changes."""
-        self._read = read
-        self._cache = cache
-        self.pending: dict[bytes, bytes | None] = {}
-
-    def __getitem__(self, key: bytes) -> bytes:
-        if key in self.pending:
-            value = self.pending[key]
-        else:
-            value = self._cache.get(key)
-            if value is None:
-                value = self._read(key)
-                if value is not None:
-                    self._remember(key, value)
-        if value is None:
-            raise KeyError(key)
-        return value
-
-    def __setitem__(self, key: bytes, value: bytes) -> None:
-        self.pending[key] = value
-
-    def __delitem__(self, key: bytes) -> None:
-        self[key]  # a KeyError where there is nothing, as a dict does
-        self.pending[key] = None
-
-    def _exists(self, key: bytes) -> bool:
-        try:
-            self[key]
-        except KeyError:
-            return False
-        return True
-
-    def _remember(self, key: bytes, value: bytes) -> None:
-        if len(key) != 32:  # a hash names its content for ever; other keys are pointers that move
-            return
-        if len(self._cache) >= CACHE_NODES_MAX:
-            for old in list(self._cache)[:CACHE_NODES_MAX // 10]:
-                self._cache.pop(old, None)
-        self._cache[key] = value
-
-    def committed(self) -> None:
-        """The pending writes are on disk: keep them as cached values."""
-        for key, value in self.pending.items():
-            if value is not None:
-                self._remember(key, value)
-        self.pending = {}
-
-    def discard(self) -> None:
-        """Forget the pending writes."""
-        self.pending = {}
-
-    def atomic(self) -> Any:
-        """The same space as py-evm wants it, with nested batches in memory."""
-        return AtomicDB(self)
+def damaged(path: Path, what: str) -> InvariantError:
+    """The error for a ledger file whose content cannot be what was written."""
+    return InvariantError(
+        f"the ledger {path} is damaged: {what}.",
+        remedy="Stop, keep the file, restore a copy; `cargoledger ledger check` names everything damaged.")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.embedded import EmbeddedChain
-from ledger.chain.embedded.store import NodeSpace, Store
+from ledger.chain.embedded.nodes import NodeSpace
+from ledger.chain.embedded.store import Store
 from ledger.errors import InputError, InvariantError, NotFoundError, UnavailableError
 from ledger.proofs.tries import ordered_trie_root
 from tests.chain_fixtures import CHAIN_ID, NOW_S, ROOT, AccountSigner, Clock
