@@ -14,8 +14,12 @@ from indexer.source import CheckedBlock
 from ledger.chain.codec import Contracts, decode_logs
 from ledger.chain.facts import (
     BookSet,
+    DeviceAdded,
+    DeviceCalibrated,
+    DeviceRevoked,
     EventNotTaken,
     EventOutcome,
+    FacilityRolesSet,
     FacilitySet,
     Fact,
     LineChanged,
@@ -25,12 +29,14 @@ from ledger.chain.facts import (
     LotCreated,
     OpeningClosed,
     ParticipantAdmitted,
+    ParticipantRecovered,
     ParticipantReinstated,
     ParticipantSuspended,
     PendingEnded,
     ReadingKeyChanged,
     RolesChanged,
     SignerAdded,
+    SignerLimited,
     SignerRevoked,
     UnitChanged,
 )
@@ -39,7 +45,8 @@ from ledger.errors import TrustError
 Change = UnitChanged | LotCreated | LotChanged | LoadedChanged | LineDeclared | LineChanged | PendingEnded
 Registry = (
     ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated | ReadingKeyChanged
-    | SignerAdded | SignerRevoked | FacilitySet | BookSet | OpeningClosed
+    | SignerAdded | SignerLimited | SignerRevoked | ParticipantRecovered | FacilityRolesSet | DeviceAdded
+    | DeviceCalibrated | DeviceRevoked | FacilitySet | BookSet | OpeningClosed
 )
 
 

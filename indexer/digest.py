@@ -5,7 +5,8 @@ blocks (after a crash, at other load, on another engine). So it leaves out exact
 packing:
 
 - where an event was recorded: block number, block hash, transaction hash, index of its log, `recorded_at_s`,
-  and `revoked_at_s` of a signer (that it is revoked counts, at which block time does not);
+  `revoked_at_s` of a signer or device (that it is revoked counts, at which block time does not), and when a
+  calibration was stated;
 - `seq` as a number: events that have nothing to do with each other may be recorded in another order. The
   order of the events of one unit counts, and so does the order of its states;
 - a `NONCE_USED` for an event that has its outcome (a repeat after a lost reply), and how often something not
@@ -34,6 +35,8 @@ from indexer.models import (
     TABLES,
     Block,
     Cursor,
+    Device,
+    DeviceCalibration,
     Event,
     EventLine,
     Evidence,
@@ -50,6 +53,8 @@ EXCLUDED: Mapping[str, frozenset[str]] = {
     table_of(Event).name: frozenset(
         {"seq", "block_number", "block_hash", "tx_hash", "log_index", "recorded_at_s"}),
     table_of(Signer).name: frozenset({"revoked_at_s"}),
+    table_of(Device).name: frozenset({"revoked_at_s"}),
+    table_of(DeviceCalibration).name: frozenset({"stated_at_s"}),
     table_of(NotTaken).name: frozenset({"block_number", "log_index"}),
     table_of(UnitState).name: frozenset({"seq"}),
     table_of(Grant).name: frozenset({"grant_id", "issued_at_s"}),
@@ -118,7 +123,7 @@ def _packed(connection: Connection, table: Table) -> Iterator[list[Any]]:
     else:
         for row in _ordered(connection, table):
             values = [row[name] for name in names]
-            if table.name == table_of(Signer).name:
+            if "revoked_at_s" in EXCLUDED[table.name]:
                 values.append(row["revoked_at_s"] is not None)
             yield values
 

@@ -22,10 +22,10 @@ from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
 from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload
 from indexer.opening import Opener, PayloadSource
 from indexer.payloads import Lens
-from indexer.project import hexed, last_seq, project_block
+from indexer.project import last_seq, project_block
 from indexer.reconcile import Case, Link, reconcile
 from indexer.source import CheckedBlock, PinnedLedger, Source
-from indexer.store import Rows, table_of
+from indexer.store import Rows, hexed, table_of
 from ledger.chain.client import ChainClient
 from ledger.directory import Directory
 from ledger.errors import UnavailableError

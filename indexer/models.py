@@ -1,7 +1,8 @@
 """The tables of the index (SQLModel). The ER picture and meanings: docs/reference/index.md.
 
 Three groups. *Chain facts*, rebuilt from logs alone: Block, Event, EventLine, NotTaken, Unit, UnitState, Lot,
-LotLoaded, LineState, Head and the registry (Participant, Signer, Facility, Book). *Opened payloads*, present
+LotLoaded, LineState, Head and the registry (Participant, Signer, Facility,
+FacilityRole, Book, Device). *Opened payloads*, present
 only where a reading key opens them and the commitment matches: Payload, PayloadReader, Grant, UnitName,
 Material, DeclarationLine, Norm, CountEntry. *Position and alarm*: Cursor, Evidence. Ids and hashes are
 0x-prefixed lower-case hex, `ZERO_ID` where the ledger has zero; quantities are whole micro-units
@@ -219,6 +220,8 @@ class Participant(IndexTable, table=True):
     hold_bit: int
     suspended: bool
     reading_key: str
+    key_epoch: int = 0
+    """How often its keys were recovered; signers of earlier epochs are revoked."""
 
 
 class Signer(IndexTable, table=True):
@@ -229,6 +232,35 @@ class Signer(IndexTable, table=True):
     valid_from_s: int = _u64()
     valid_until_s: int = _u64()
     revoked_at_s: int | None = Field(default=None, sa_type=BigInteger)
+    """Block time of its revocation, by name or by a recovery of its participant."""
+    facility: int = Field(default=0, sa_type=BigInteger)
+    """The one place at which it may act; 0 for anywhere."""
+
+
+class Device(IndexTable, table=True):
+    """A measuring device's Ed25519 key, its window and calibration. Index and verifier judge its readings.
+    """
+
+    public_key: str = Field(primary_key=True)
+    participant: int = _number(index=True)
+    facility: int = _number()
+    """Where it stands; 0 for one that is carried about."""
+    valid_from_s: int = _u64()
+    valid_until_s: int = _u64()
+    calibrated_until_s: int = _u64()
+    """As stated last; `DeviceCalibration` has what was stated before."""
+    revoked_at_s: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DeviceCalibration(IndexTable, table=True):
+    """Every statement of until when a device's calibration holds, and the block time from which it counts.
+    """
+
+    public_key: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    """From 0, in the ledger's order."""
+    stated_at_s: int = _number()
+    calibrated_until_s: int = _u64()
 
 
 class Facility(IndexTable, table=True):
@@ -237,6 +269,14 @@ class Facility(IndexTable, table=True):
     number: int = _number(primary_key=True)
     operator: int = _number()
     supervised: bool
+
+
+class FacilityRole(IndexTable, table=True):
+    """Roles that a participant has at one place, beside those that it has everywhere; 0 where they ended."""
+
+    participant: int = _number(primary_key=True)
+    facility: int = _number(primary_key=True)
+    roles: int
 
 
 class Book(IndexTable, table=True):
@@ -413,7 +453,7 @@ class Evidence(IndexTable, table=True):
 
 MODELS: tuple[type[IndexTable], ...] = (
     Cursor, Block, Event, EventLine, NotTaken, Unit, UnitState, Lot, LotLoaded, LineState, Head,
-    Participant, Signer, Facility, Book,
+    Participant, Signer, Facility, FacilityRole, Book, Device, DeviceCalibration,
     Payload, PayloadReader, Grant, UnitName, Material, DeclarationLine, Norm, CountEntry, Evidence,
 )
 """Every table of the index; a table comes after those that it refers to."""

@@ -12,38 +12,30 @@ from itertools import pairwise
 
 from sqlalchemy import func, select
 
-from indexer.decode import Change, Happening, Registry, Taken, Untaken
+from indexer.decode import Change, Happening, Taken, Untaken
 from indexer.faults import LogFormatError
 from indexer.models import (
     WITHHELD,
     ZERO_ID,
     Block,
-    Book,
     Event,
     EventLine,
-    Facility,
     Head,
     LineState,
     Lot,
     LotLoaded,
     NotTaken,
-    Participant,
     Payload,
-    Signer,
     Unit,
     UnitState,
 )
+from indexer.registry import register
 from indexer.source import CheckedBlock
-from indexer.store import Rows, table_of
+from indexer.store import Rows, hexed, table_of
 from ledger.chain import facts
 from ledger.events.model import ZERO32, fold_head
 from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind, Outcome
-
-
-def hexed(data: bytes) -> str:
-    """0x and lower-case hex, as ids and hashes stand in the tables."""
-    return "0x" + data.hex()
 
 
 def last_seq(rows: Rows) -> int:
@@ -82,7 +74,7 @@ def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happenin
                 "block_number": header.number, "log_index": fact.log_index, "event_id": hexed(fact.event_id),
                 "code": int(fact.code), "code_name": fact.code.name})
         else:
-            _register(rows, happening.fact, header.timestamp)
+            register(rows, happening.fact, header.timestamp)
     return seq
 
 
@@ -249,37 +241,6 @@ def _link(rows: Rows, fact: facts.EventOutcome) -> None:
     column = "approved_by" if fact.event.kind is Kind.APPROVE else "voided_by"
     if target is not None and target[column] is None:
         rows.change(Event, reference, **{column: hexed(fact.event_id)})
-
-
-def _register(rows: Rows, fact: Registry, now_s: int) -> None:
-    """One change of the register of participants."""
-    if isinstance(fact, facts.ParticipantAdmitted):
-        rows.put(Participant, {
-            "number": fact.participant, "roles": fact.roles, "hold_bit": fact.hold_bit, "suspended": False,
-            "reading_key": hexed(fact.reading_key)})
-    elif isinstance(fact, facts.RolesChanged):
-        rows.change(Participant, fact.participant, roles=fact.roles)
-    elif isinstance(fact, facts.ParticipantSuspended | facts.ParticipantReinstated):
-        suspended = isinstance(fact, facts.ParticipantSuspended)
-        rows.change(Participant, fact.participant, suspended=suspended)
-    elif isinstance(fact, facts.ReadingKeyChanged):
-        rows.change(Participant, fact.participant, reading_key=hexed(fact.reading_key))
-    elif isinstance(fact, facts.SignerAdded):
-        rows.put(Signer, {
-            "address": hexed(fact.signer), "participant": fact.participant, "valid_from_s": fact.valid_from_s,
-            "valid_until_s": fact.valid_until_s, "revoked_at_s": None})
-    elif isinstance(fact, facts.SignerRevoked):
-        rows.change(Signer, hexed(fact.signer), revoked_at_s=now_s)
-    elif isinstance(fact, facts.FacilitySet):
-        rows.put(Facility,
-                 {"number": fact.facility, "operator": fact.operator, "supervised": fact.supervised})
-    elif isinstance(fact, facts.BookSet):
-        before = rows.get(Book, fact.book)
-        rows.put(Book, {
-            "number": fact.book, "owner": fact.owner, "regime": fact.regime, "options": fact.options,
-            "opening_open": before["opening_open"] if before else True})
-    else:
-        rows.change(Book, fact.book, opening_open=False)
 
 
 def _unhex(text: str) -> bytes:

@@ -25,6 +25,11 @@ def table_of(model: type[SQLModel]) -> Table:
     return cast(Table, model.__table__)  # type: ignore[attr-defined]
 
 
+def hexed(data: bytes) -> str:
+    """0x and lower-case hex, as ids and hashes stand in the tables."""
+    return "0x" + data.hex()
+
+
 class Rows:
     """Reads and changes rows by primary key within one transaction.
 
@@ -60,6 +65,16 @@ class Rows:
         if key not in seen:
             self.prefetch(model, [key])
         return seen[key]
+
+    def matching(self, model: type[SQLModel], **match: Any) -> list[Row]:
+        """The rows whose columns have these values (None: is empty), by primary key. Do not change them.
+
+        Pending changes are written first.
+        """
+        self.flush()
+        table = table_of(model)
+        query = select(table).where(*(table.c[name] == value for name, value in match.items()))
+        return [dict(row) for row in self.connection.execute(query.order_by(*table.primary_key)).mappings()]
 
     def put(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
         """Write a whole row, new or in place of the one with its key."""

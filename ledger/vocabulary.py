@@ -98,6 +98,8 @@ class Role(IntFlag):
     CUSTOMS = 32
     AUDITOR = 64
     AGENCY = 128
+    LOCAL = 256
+    """Admitted without a role of its own: it has roles at single facilities only."""
 
 
 class Thing(IntEnum):

@@ -216,7 +216,7 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
 
     /// @dev Judged at block time; when it happened may lie in the past without limit.
     function _checkSignerAndTime(Signer memory key, CustodyEvent memory e) private view returns (uint256) {
-        if (key.revoked) return Outcomes.SIGNER_REVOKED;
+        if (key.revokedAt != 0) return Outcomes.SIGNER_REVOKED;
         if (block.timestamp < key.validFrom) return Outcomes.SIGNER_NOT_YET_VALID;
         if (block.timestamp > key.validUntil) return Outcomes.SIGNER_EXPIRED;
         if (block.timestamp > e.deadline) return Outcomes.DEADLINE_PASSED;

@@ -6,12 +6,14 @@ pragma solidity 0.8.37;
 /// @param holdBit Which hold it may set on things and lines, 0 to 15; 255 none.
 /// @param suspended Whether all its acts are refused at present.
 /// @param supervisedCount How many supervised facilities it operates.
+/// @param keyEpoch How often its keys were recovered; keys of earlier epochs are revoked.
 /// @param readingKey X25519 public key to which payloads for it are sealed.
 struct Participant {
     uint16 roles;
     uint8 holdBit;
     bool suspended;
     uint32 supervisedCount;
+    uint8 keyEpoch;
     bytes32 readingKey;
 }
 
@@ -19,12 +21,32 @@ struct Participant {
 /// @param participant Number of the participant; 0 means unknown.
 /// @param validFrom First second (since 1970 UTC) at which it may sign.
 /// @param validUntil Last second at which it may sign.
-/// @param revoked Whether it was revoked, for good.
+/// @param revokedAt Block time at which it was revoked, for good; 0 if it was not.
+/// @param facility The one place at which it may act; 0 for a key that may act anywhere.
+/// @param epoch The participant's key epoch in which it was added.
 struct Signer {
     uint32 participant;
     uint64 validFrom;
     uint64 validUntil;
-    bool revoked;
+    uint64 revokedAt;
+    uint24 facility;
+    uint8 epoch;
+}
+
+/// @notice A measuring device's Ed25519 key. The ledger cannot check its signatures; index and verifiers do.
+/// @param participant Whose device it is; 0 means unknown.
+/// @param facility Where it stands; 0 for a device that is carried about.
+/// @param validFrom First second at which its readings count.
+/// @param validUntil Last second at which its readings count.
+/// @param calibratedUntil Last second up to which its calibration holds.
+/// @param revokedAt Block time at which it was revoked, for good; 0 if it was not.
+struct Device {
+    uint32 participant;
+    uint32 facility;
+    uint64 validFrom;
+    uint64 validUntil;
+    uint64 calibratedUntil;
+    uint64 revokedAt;
 }
 
 /// @notice A place.
@@ -56,8 +78,19 @@ interface IParticipants {
 
     /// @notice A key, or all zero if unknown.
     /// @param signer Address of the key.
-    /// @return The key's standing.
+    /// @return The key's standing; a key that a recovery ended shows when.
     function signerOf(address signer) external view returns (Signer memory);
+
+    /// @notice A measuring device, or all zero if unknown.
+    /// @param publicKey Its Ed25519 public key.
+    /// @return The device's standing.
+    function deviceOf(bytes32 publicKey) external view returns (Device memory);
+
+    /// @notice Roles that an organisation has at one place only, beside those that it has everywhere.
+    /// @param participant Its number.
+    /// @param facility Number of the place.
+    /// @return Bit mask of roles; 0 if none.
+    function facilityRolesOf(uint32 participant, uint32 facility) external view returns (uint16);
 
     /// @notice A place, or all zero if unknown.
     /// @param facility Its number.

@@ -3,25 +3,26 @@ pragma solidity 0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
-import {Book, Facility, IParticipants, Participant, Signer} from "./IParticipants.sol";
+import {Book, Facility, IParticipants, Participant} from "./IParticipants.sol";
+import {Keys} from "./Keys.sol";
+import {Roles} from "./Vocabulary.sol";
 
-/// @title The register of participants, signers, facilities and books
+/// @title The register of participants, facilities and books; keys are in Keys
 /// @notice Who may do what on the custody ledger. Only the authority changes it, through an AccessManager.
 /// @dev Every changing function is restricted by the AccessManager and emits what it changed, so that the
 ///      register can be rebuilt from its events. Nothing is ever deleted: organisations are suspended, keys
 ///      revoked. A call that would change nothing reverts, so no event is ever empty. Numbers of
 ///      participants, facilities and books lie in 1 .. 2^24-1, since the ledger packs them into 24 bits.
-contract Participants is AccessManaged, IParticipants {
-    uint16 private constant ALL_ROLES = 255;
+contract Participants is Keys {
+    uint16 private constant ALL_ROLES = 511;
     uint8 private constant NO_HOLD_BIT = 255;
     uint8 private constant HOLD_BIT_MAX = 15;
     uint32 private constant NUMBER_MAX = 2 ** 24 - 1;
 
-    mapping(uint32 participant => Participant) private _participants;
-    mapping(address signer => Signer) private _signers;
     mapping(uint32 facility => Facility) private _facilities;
     mapping(uint32 book => Book) private _books;
     mapping(uint8 holdBit => uint32 participant) private _holdBitHolder;
+    mapping(uint32 participant => mapping(uint32 facility => uint16 roles)) private _facilityRoles;
 
     /// @notice An organisation was admitted.
     /// @param participant Its number.
@@ -43,24 +44,11 @@ contract Participants is AccessManaged, IParticipants {
     /// @param participant Its number.
     event ParticipantReinstated(uint32 indexed participant);
 
-    /// @notice An organisation has a new reading key; older payloads stay sealed to the older key.
+    /// @notice Roles of an organisation at one place, beside those that it has everywhere.
     /// @param participant Its number.
-    /// @param readingKey The new X25519 public key.
-    event ReadingKeyChanged(uint32 indexed participant, bytes32 readingKey);
-
-    /// @notice A key may sign for an organisation.
-    /// @param signer Address of the key.
-    /// @param participant Number of the organisation.
-    /// @param validFrom First second at which it may sign.
-    /// @param validUntil Last second at which it may sign.
-    event SignerAdded(
-        address indexed signer, uint32 indexed participant, uint64 validFrom, uint64 validUntil
-    );
-
-    /// @notice A key may never sign again; what was recorded under it stays valid.
-    /// @param signer Address of the key.
-    /// @param participant Number of the organisation.
-    event SignerRevoked(address indexed signer, uint32 indexed participant);
+    /// @param facility Number of the place.
+    /// @param roles Bit mask of all roles it has there from now on; 0 for none.
+    event FacilityRolesSet(uint32 indexed participant, uint32 indexed facility, uint16 roles);
 
     /// @notice A place was set up or changed.
     /// @param facility Its number.
@@ -100,10 +88,6 @@ contract Participants is AccessManaged, IParticipants {
     /// @param participant Its number.
     error ParticipantsAlreadyAdmitted(uint32 participant);
 
-    /// @notice No organisation was admitted under this number.
-    /// @param participant What was given.
-    error ParticipantsUnknown(uint32 participant);
-
     /// @notice The organisation is already suspended.
     /// @param participant Its number.
     error ParticipantsAlreadySuspended(uint32 participant);
@@ -111,31 +95,6 @@ contract Participants is AccessManaged, IParticipants {
     /// @notice The organisation is not suspended.
     /// @param participant Its number.
     error ParticipantsNotSuspended(uint32 participant);
-
-    /// @notice The call would change nothing.
-    /// @param number Participant, facility or book that already stands so.
-    error ParticipantsUnchanged(uint32 number);
-
-    /// @notice The zero address cannot sign.
-    error ParticipantsSignerZero();
-
-    /// @notice The key already belongs to an organisation; a key is never re-used or moved.
-    /// @param signer Address of the key.
-    /// @param participant Whose it is.
-    error ParticipantsSignerExists(address signer, uint32 participant);
-
-    /// @notice The key is not known.
-    /// @param signer Address of the key.
-    error ParticipantsSignerUnknown(address signer);
-
-    /// @notice The key is already revoked.
-    /// @param signer Address of the key.
-    error ParticipantsSignerAlreadyRevoked(address signer);
-
-    /// @notice The key's window ends before it begins.
-    /// @param validFrom First second.
-    /// @param validUntil Last second.
-    error ParticipantsWindowEmpty(uint64 validFrom, uint64 validUntil);
 
     /// @notice A book keeps its owner.
     /// @param book Its number.
@@ -172,7 +131,7 @@ contract Participants is AccessManaged, IParticipants {
             _holdBitHolder[holdBit] = participant;
         }
         _participants[participant] = Participant({
-            roles: roles, holdBit: holdBit, suspended: false, supervisedCount: 0, readingKey: readingKey
+            roles: roles, holdBit: holdBit, suspended: false, supervisedCount: 0, keyEpoch: 0, readingKey: readingKey
         });
         emit ParticipantAdmitted(participant, roles, holdBit, readingKey);
     }
@@ -187,6 +146,21 @@ contract Participants is AccessManaged, IParticipants {
         if (stored.roles == roles) revert ParticipantsUnchanged(participant);
         stored.roles = roles;
         emit RolesChanged(participant, roles);
+    }
+
+    /// @notice Give an organisation roles at one place, beside those that it has everywhere. One that shall have
+    ///         no other roles is admitted with the role LOCAL.
+    /// @dev Reverts if the organisation or the place is unknown, a role unknown or LOCAL, or it has exactly these.
+    /// @param participant Its number.
+    /// @param facility Number of the place.
+    /// @param roles Bit mask of all roles it has there from now on; 0 for none.
+    function setFacilityRoles(uint32 participant, uint32 facility, uint16 roles) external restricted {
+        _known(participant);
+        _checkFacility(facility);
+        if (roles > ALL_ROLES || roles & Roles.LOCAL != 0) revert ParticipantsRolesInvalid(roles);
+        if (_facilityRoles[participant][facility] == roles) revert ParticipantsUnchanged(participant);
+        _facilityRoles[participant][facility] = roles;
+        emit FacilityRolesSet(participant, facility, roles);
     }
 
     /// @notice Suspend an organisation: its acts are refused until it is reinstated.
@@ -207,49 +181,6 @@ contract Participants is AccessManaged, IParticipants {
         if (!stored.suspended) revert ParticipantsNotSuspended(participant);
         stored.suspended = false;
         emit ParticipantReinstated(participant);
-    }
-
-    /// @notice Give an organisation a new reading key.
-    /// @dev Reverts if it is unknown or has this key.
-    /// @param participant Its number.
-    /// @param readingKey The new X25519 public key.
-    function setReadingKey(uint32 participant, bytes32 readingKey) external restricted {
-        Participant storage stored = _known(participant);
-        if (stored.readingKey == readingKey) revert ParticipantsUnchanged(participant);
-        stored.readingKey = readingKey;
-        emit ReadingKeyChanged(participant, readingKey);
-    }
-
-    /// @notice Let a key sign for an organisation during a window.
-    /// @dev Reverts if the organisation is unknown, the key is zero or known, or the window is empty.
-    /// @param signer Address of the key.
-    /// @param participant Number of the organisation.
-    /// @param validFrom First second (since 1970 UTC) at which it may sign.
-    /// @param validUntil Last second at which it may sign.
-    function addSigner(address signer, uint32 participant, uint64 validFrom, uint64 validUntil)
-        external
-        restricted
-    {
-        _known(participant);
-        if (signer == address(0)) revert ParticipantsSignerZero();
-        uint32 known = _signers[signer].participant;
-        if (known != 0) revert ParticipantsSignerExists(signer, known);
-        if (validUntil < validFrom) revert ParticipantsWindowEmpty(validFrom, validUntil);
-        _signers[signer] =
-            Signer({participant: participant, validFrom: validFrom, validUntil: validUntil, revoked: false});
-        emit SignerAdded(signer, participant, validFrom, validUntil);
-    }
-
-    /// @notice Revoke a key for good.
-    /// @dev Reverts if the key is unknown or revoked. Recorded events stay valid; events signed with it and
-    ///      not yet recorded are refused.
-    /// @param signer Address of the key.
-    function revokeSigner(address signer) external restricted {
-        Signer storage stored = _signers[signer];
-        if (stored.participant == 0) revert ParticipantsSignerUnknown(signer);
-        if (stored.revoked) revert ParticipantsSignerAlreadyRevoked(signer);
-        stored.revoked = true;
-        emit SignerRevoked(signer, stored.participant);
     }
 
     /// @notice Set up or change a place.
@@ -309,8 +240,8 @@ contract Participants is AccessManaged, IParticipants {
     }
 
     /// @inheritdoc IParticipants
-    function signerOf(address signer) external view returns (Signer memory) {
-        return _signers[signer];
+    function facilityRolesOf(uint32 participant, uint32 facility) external view returns (uint16) {
+        return _facilityRoles[participant][facility];
     }
 
     /// @inheritdoc IParticipants
@@ -323,9 +254,8 @@ contract Participants is AccessManaged, IParticipants {
         return _books[book];
     }
 
-    function _known(uint32 participant) private view returns (Participant storage stored) {
-        stored = _participants[participant];
-        if (stored.roles == 0) revert ParticipantsUnknown(participant);
+    function _checkFacility(uint32 facility) internal view override {
+        if (_facilities[facility].operator == 0) revert ParticipantsFacilityUnknown(facility);
     }
 
     function _checkNumber(uint32 number) private pure {

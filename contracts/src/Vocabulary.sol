@@ -67,6 +67,7 @@ library Roles {
     uint16 internal constant CUSTOMS = 32;
     uint16 internal constant AUDITOR = 64;
     uint16 internal constant AGENCY = 128;
+    uint16 internal constant LOCAL = 256; // roles only at single facilities
 }
 
 /// @title What a unit is

@@ -77,21 +77,28 @@ class Authority:
 
     def add_signer(
         self, signer: bytes, participant: int, *, valid_from_s: int = 0, valid_until_s: int = FOREVER_S,
+        facility: int = 0,
     ) -> Receipt | None:
         """Let a key sign for an organisation between two block times, both included.
+
+        Args:
+            facility: the one place at which it may act; 0 for anywhere.
 
         Raises:
             ConflictError: the key is known with another participant or window, or revoked.
         """
         known = self._view.signer(signer)
         if known is not None:
-            found = (known.participant, known.valid_from_s, known.valid_until_s)
-            if known.revoked or found != (participant, valid_from_s, valid_until_s):
+            found = (known.participant, known.valid_from_s, known.valid_until_s, known.facility)
+            if known.revoked or found != (participant, valid_from_s, valid_until_s, facility):
                 raise ConflictError(
                     f"the key 0x{signer.hex()} is already known"
-                    f"{' and revoked' if known.revoked else ' with another participant or window'}.",
+                    f"{' and revoked' if known.revoked else ' with another participant, window or place'}.",
                     remedy="Make a new key: a key is never used again or moved.")
             return None
+        if facility:
+            return self._register("addSignerAt(address,uint32,uint64,uint64,uint32)", signer, participant,
+                                  valid_from_s, valid_until_s, facility)
         return self._register(
             "addSigner(address,uint32,uint64,uint64)", signer, participant, valid_from_s, valid_until_s)
 
@@ -101,6 +108,54 @@ class Authority:
         if known is not None and known.revoked:
             return None
         return self._register("revokeSigner(address)", signer)
+
+    def set_facility_roles(self, participant: int, facility: int, roles: Role) -> Receipt | None:
+        """Give an organisation roles at one place: all that it has there from now on, none to end them."""
+        self._participant(participant)
+        if self._view.facility_roles(participant, facility) == roles:
+            return None
+        return self._register("setFacilityRoles(uint32,uint32,uint16)", participant, facility, int(roles))
+
+    def add_device(
+        self, public_key: bytes, participant: int, *, facility: int = 0, valid_from_s: int = 0,
+        valid_until_s: int = FOREVER_S, calibrated_until_s: int = 0,
+    ) -> Receipt | None:
+        """Register a measuring device by its Ed25519 public key.
+
+        Args:
+            facility: where it stands; 0 for one that is carried about.
+            calibrated_until_s: last second up to which its calibration holds; 0 for none yet.
+
+        Raises:
+            ConflictError: the key is known with another participant, place or window, or revoked.
+        """
+        known = self._view.device(public_key)
+        if known is not None:
+            found = (known.participant, known.facility, known.valid_from_s, known.valid_until_s)
+            revoked = known.revoked_at_s is not None
+            if revoked or found != (participant, facility, valid_from_s, valid_until_s):
+                raise ConflictError(
+                    f"the device 0x{public_key.hex()} is already known"
+                    f"{' and revoked' if revoked else ' with another participant, place or window'}.",
+                    remedy="Give the device a new key: a key is never used again or moved.")
+            return None
+        return self._register(
+            "addDevice(bytes32,uint32,uint32,uint64,uint64,uint64)", public_key, participant, facility,
+            valid_from_s, valid_until_s, calibrated_until_s)
+
+    def set_calibration(self, public_key: bytes, calibrated_until_s: int) -> Receipt | None:
+        """State until when a device's calibration holds."""
+        known = self._view.device(public_key)
+        if known is not None and (known.calibrated_until_s, known.revoked_at_s) == (calibrated_until_s, None):
+            return None
+        return self._register("setCalibration(bytes32,uint64)", public_key, calibrated_until_s)
+
+    def revoke_device(self, public_key: bytes) -> Receipt | None:
+        """Revoke a device for good; its readings in recorded events stay as good as they were."""
+        known = self._view.device(public_key)
+        if known is not None and known.revoked_at_s is not None:
+            return None
+        return self._register("revokeDevice(bytes32)", public_key)
 
     def set_facility(self, facility: int, operator: int, *, supervised: bool) -> Receipt | None:
         """Set up or change a place."""

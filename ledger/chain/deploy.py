@@ -26,7 +26,11 @@ ROLE_GATEWAY = 2
 
 REGISTRAR_FUNCTIONS = (
     "admit(uint32,uint16,uint8,bytes32)", "setRoles(uint32,uint16)", "suspend(uint32)", "reinstate(uint32)",
-    "setReadingKey(uint32,bytes32)", "addSigner(address,uint32,uint64,uint64)", "revokeSigner(address)",
+    "setReadingKey(uint32,bytes32)", "addSigner(address,uint32,uint64,uint64)",
+    "addSignerAt(address,uint32,uint64,uint64,uint32)", "revokeSigner(address)",
+    "setFacilityRoles(uint32,uint32,uint16)", "addDevice(bytes32,uint32,uint32,uint64,uint64,uint64)",
+    "setCalibration(bytes32,uint64)", "revokeDevice(bytes32)",
+    "recover(uint32,address,uint64,uint64,bytes32)",
     "setFacility(uint32,uint32,bool)", "setBook(uint32,uint32,uint8,uint8)", "closeOpening(uint32)",
 )
 

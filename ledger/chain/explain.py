@@ -30,6 +30,14 @@ SENTENCES: dict[str, str] = {
     "ParticipantsSignerUnknown(address)": "the key {0} is not known.",
     "ParticipantsSignerAlreadyRevoked(address)": "the key {0} is already revoked.",
     "ParticipantsWindowEmpty(uint64,uint64)": "the key's time ends ({1}) before it begins ({0}).",
+    "ParticipantsFacilityUnknown(uint32)": "there is no place {0}.",
+    "ParticipantsRecoveriesExhausted(uint32)": "participant {0} was recovered 255 times already.",
+    "ParticipantsDeviceZero()": "zero is no public key of a device.",
+    "ParticipantsDeviceExists(bytes32,uint32)":
+        "the device {0} already belongs to participant {1}; its key is never used again.",
+    "ParticipantsDeviceUnknown(bytes32)": "the device {0} is not known.",
+    "ParticipantsDeviceAlreadyRevoked(bytes32)": "the device {0} is revoked.",
+    "ParticipantsDeviceUnchanged(bytes32)": "the calibration of device {0} already ends then.",
     "ParticipantsBookOwnerFixed(uint32,uint32)": "book {0} belongs to participant {1} and keeps its owner.",
     "ParticipantsBookUnknown(uint32)": "there is no book {0}.",
     "ParticipantsOpeningAlreadyClosed(uint32)": "the opening of book {0} is already closed.",
@@ -67,4 +75,4 @@ def explain(data: bytes) -> str:
         values: tuple[Any, ...] = decode(types.split(","), data[4:]) if types else ()
     except DecodingError:
         return f"the contract refuses: {signature}."
-    return SENTENCES[signature].format(*values)
+    return SENTENCES[signature].format(*("0x" + v.hex() if isinstance(v, bytes) else v for v in values))

@@ -290,11 +290,70 @@ class SignerAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class SignerLimited:
+    """The key just added may act at one place only."""
+
+    log_index: int
+    signer: bytes
+    facility: int
+
+
+@dataclass(frozen=True, slots=True)
 class SignerRevoked:
     """A key may never sign again."""
 
     log_index: int
     signer: bytes
+    participant: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRecovered:
+    """All signers that a participant had are revoked; a SignerAdded follows."""
+
+    log_index: int
+    participant: int
+    key_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacilityRolesSet:
+    """All roles that a participant has at one place from now on, beside those that it has everywhere."""
+
+    log_index: int
+    participant: int
+    facility: int
+    roles: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAdded:
+    """A measuring device's Ed25519 key; `facility` 0 for one that is carried about."""
+
+    log_index: int
+    public_key: bytes
+    participant: int
+    facility: int
+    valid_from_s: int
+    valid_until_s: int
+    calibrated_until_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCalibrated:
+    """Last second up to which a device's calibration holds from now on."""
+
+    log_index: int
+    public_key: bytes
+    calibrated_until_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRevoked:
+    """A device's readings count no longer; those recorded before still do."""
+
+    log_index: int
+    public_key: bytes
     participant: int
 
 
@@ -330,6 +389,7 @@ class OpeningClosed:
 Fact = (
     EventOutcome | EventNotTaken | UnitChanged | LotCreated | LotChanged | LoadedChanged | LineDeclared
     | LineChanged | PendingEnded | ParticipantAdmitted | RolesChanged | ParticipantSuspended
-    | ParticipantReinstated | ReadingKeyChanged | SignerAdded | SignerRevoked | FacilitySet | BookSet
-    | OpeningClosed
+    | ParticipantReinstated | ReadingKeyChanged | SignerAdded | SignerLimited | SignerRevoked
+    | ParticipantRecovered | FacilityRolesSet | DeviceAdded | DeviceCalibrated | DeviceRevoked | FacilitySet
+    | BookSet | OpeningClosed
 )

@@ -36,17 +36,51 @@ class ParticipantView:
     hold_bit: int
     suspended: bool
     supervised_count: int
+    key_epoch: int
+    """How often its keys were recovered."""
     reading_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SignerView:
-    """A key and the seconds, both included, between which it may sign."""
+    """A key and the seconds, both included, between which it may sign.
+
+    Attributes:
+        revoked_at_s: block time of its revocation, by name or by a recovery of its participant; None if none.
+        facility: the one place at which it may act; 0 for anywhere.
+        epoch: the participant's key epoch in which it was added.
+    """
 
     participant: int
     valid_from_s: int
     valid_until_s: int
-    revoked: bool
+    revoked_at_s: int | None = None
+    facility: int = 0
+    epoch: int = 0
+
+    @property
+    def revoked(self) -> bool:
+        """Whether it may never sign again."""
+        return self.revoked_at_s is not None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A measuring device's Ed25519 key, the seconds in which its readings count, and its calibration.
+
+    Attributes:
+        participant: whose device it is.
+        facility: where it stands; 0 for one that is carried about.
+        calibrated_until_s: last second up to which its calibration holds.
+        revoked_at_s: block time of its revocation; None if none.
+    """
+
+    participant: int
+    facility: int
+    valid_from_s: int
+    valid_until_s: int
+    calibrated_until_s: int
+    revoked_at_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +148,29 @@ class View:
 
     def participant(self, number: int) -> ParticipantView | None:
         """An organisation by number."""
-        roles, hold_bit, suspended, supervised, key = self._ask(
-            self._contracts.participants, "participantOf(uint32)", "(uint16,uint8,bool,uint32,bytes32)",
+        roles, hold_bit, suspended, supervised, epoch, key = self._ask(
+            self._contracts.participants, "participantOf(uint32)", "(uint16,uint8,bool,uint32,uint8,bytes32)",
             number)
-        return ParticipantView(Role(roles), hold_bit, suspended, supervised, key) if roles else None
+        return ParticipantView(Role(roles), hold_bit, suspended, supervised, epoch, key) if roles else None
 
     def signer(self, address: bytes) -> SignerView | None:
         """A key by its address."""
-        found = SignerView(*self._ask(
-            self._contracts.participants, "signerOf(address)", "(uint32,uint64,uint64,bool)", address))
-        return found if found.participant else None
+        holder, first, last, revoked_at, facility, epoch = self._ask(
+            self._contracts.participants, "signerOf(address)", "(uint32,uint64,uint64,uint64,uint24,uint8)",
+            address)
+        return SignerView(holder, first, last, revoked_at or None, facility, epoch) if holder else None
+
+    def device(self, public_key: bytes) -> DeviceView | None:
+        """A measuring device by its Ed25519 public key (32 bytes)."""
+        holder, facility, first, last, calibrated, revoked_at = self._ask(
+            self._contracts.participants, "deviceOf(bytes32)", "(uint32,uint32,uint64,uint64,uint64,uint64)",
+            public_key)
+        return DeviceView(holder, facility, first, last, calibrated, revoked_at or None) if holder else None
+
+    def facility_roles(self, participant: int, facility: int) -> Role:
+        """Roles that an organisation has at one place, beside those that it has everywhere."""
+        return Role(self._ask(
+            self._contracts.participants, "facilityRolesOf(uint32,uint32)", "uint16", participant, facility))
 
     def facility(self, number: int) -> FacilityView | None:
         """A place by number."""

@@ -17,7 +17,16 @@ ADMIT = "admit(uint32,uint16,uint8,bytes32)"
 ADD_SIGNER = "addSigner(address,uint32,uint64,uint64)"
 SET_FACILITY = "setFacility(uint32,uint32,bool)"
 SET_BOOK = "setBook(uint32,uint32,uint8,uint8)"
-PARTICIPANT = "(uint16,uint8,bool,uint32,bytes32)"
+PARTICIPANT = "(uint16,uint8,bool,uint32,uint8,bytes32)"
+SIGNER = "(uint32,uint64,uint64,uint64,uint24,uint8)"
+ADD_SIGNER_AT = "addSignerAt(address,uint32,uint64,uint64,uint32)"
+FACILITY_ROLES = "setFacilityRoles(uint32,uint32,uint16)"
+ADD_DEVICE = "addDevice(bytes32,uint32,uint32,uint64,uint64,uint64)"
+CALIBRATE = "setCalibration(bytes32,uint64)"
+REVOKE_DEVICE = "revokeDevice(bytes32)"
+RECOVER = "recover(uint32,address,uint64,uint64,bytes32)"
+SCALE = b"\x5c" * 32
+OTHER_KEY = b"\x33" * 20
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +37,7 @@ def _evm() -> Evm:
     evm.call(evm.participants, ADD_SIGNER, KEY, 1, 5, 10)
     evm.call(evm.participants, SET_FACILITY, 7, 1, True)
     evm.call(evm.participants, SET_BOOK, 9, 1, 31, 4)
+    evm.call(evm.participants, ADD_DEVICE, SCALE, 1, 7, 5, 50, 20)
     evm.settle()
     return evm
 
@@ -48,7 +58,7 @@ REFUSALS: list[tuple[str, Callable[[Evm], Any], str, list[Any]]] = [
     ("number beyond 24 bits", lambda e: call(e, ADMIT, 2**24, 1, 255, READING_KEY),
      "ParticipantsNumberOutOfRange(uint32)", [2**24]),
     ("no role", lambda e: call(e, ADMIT, 5, 0, 255, READING_KEY), "ParticipantsRolesInvalid(uint16)", [0]),
-    ("unknown role", lambda e: call(e, ADMIT, 5, 256, 255, READING_KEY), "ParticipantsRolesInvalid(uint16)", [256]),
+    ("unknown role", lambda e: call(e, ADMIT, 5, 512, 255, READING_KEY), "ParticipantsRolesInvalid(uint16)", [512]),
     ("admitted twice", lambda e: call(e, ADMIT, 1, 1, 255, READING_KEY), "ParticipantsAlreadyAdmitted(uint32)", [1]),
     ("hold bit 16", lambda e: call(e, ADMIT, 5, 1, 16, READING_KEY), "ParticipantsHoldBitOutOfRange(uint8)", [16]),
     ("hold bit of another", lambda e: call(e, ADMIT, 5, 1, 3, READING_KEY), "ParticipantsHoldBitTaken(uint8,uint32)",
@@ -74,6 +84,42 @@ REFUSALS: list[tuple[str, Callable[[Evm], Any], str, list[Any]]] = [
      "ParticipantsSignerUnknown(address)", [b"\x33" * 20]),
     ("revoked twice", lambda e: (call(e, "revokeSigner(address)", KEY), call(e, "revokeSigner(address)", KEY)),
      "ParticipantsSignerAlreadyRevoked(address)", [KEY]),
+    ("signer at a place that is not", lambda e: call(e, ADD_SIGNER_AT, OTHER_KEY, 1, 0, 9, 8),
+     "ParticipantsFacilityUnknown(uint32)", [8]),
+    ("signer at no place", lambda e: call(e, ADD_SIGNER_AT, OTHER_KEY, 1, 0, 9, 0), "ParticipantsFacilityUnknown(uint32)",
+     [0]),
+    ("roles of nobody at a place", lambda e: call(e, FACILITY_ROLES, 5, 7, 32), "ParticipantsUnknown(uint32)", [5]),
+    ("roles at a place that is not", lambda e: call(e, FACILITY_ROLES, 1, 8, 32), "ParticipantsFacilityUnknown(uint32)",
+     [8]),
+    ("LOCAL at a place", lambda e: call(e, FACILITY_ROLES, 1, 7, 256), "ParticipantsRolesInvalid(uint16)", [256]),
+    ("unknown role at a place", lambda e: call(e, FACILITY_ROLES, 1, 7, 512), "ParticipantsRolesInvalid(uint16)", [512]),
+    ("same roles at a place", lambda e: call(e, FACILITY_ROLES, 1, 7, 0), "ParticipantsUnchanged(uint32)", [1]),
+    ("nobody recovered", lambda e: call(e, RECOVER, 5, OTHER_KEY, 0, 9, READING_KEY), "ParticipantsUnknown(uint32)", [5]),
+    ("recovered to a lost key", lambda e: call(e, RECOVER, 1, KEY, 0, 9, READING_KEY),
+     "ParticipantsSignerExists(address,uint32)", [KEY, 1]),
+    ("recovered to no key", lambda e: call(e, RECOVER, 1, bytes(20), 0, 9, READING_KEY), "ParticipantsSignerZero()", []),
+    ("recovered to an empty window", lambda e: call(e, RECOVER, 1, OTHER_KEY, 9, 8, READING_KEY),
+     "ParticipantsWindowEmpty(uint64,uint64)", [9, 8]),
+    ("recovered 256 times", lambda e: [call(e, RECOVER, 1, bytes([9, i]) * 10, 0, 9, READING_KEY) for i in range(256)],
+     "ParticipantsRecoveriesExhausted(uint32)", [1]),
+    ("signer revoked after a recovery did", lambda e: (
+        call(e, RECOVER, 1, OTHER_KEY, 0, 9, READING_KEY), call(e, "revokeSigner(address)", KEY)),
+     "ParticipantsSignerAlreadyRevoked(address)", [KEY]),
+    ("device of nobody", lambda e: call(e, ADD_DEVICE, b"\x01" * 32, 5, 7, 0, 9, 9), "ParticipantsUnknown(uint32)", [5]),
+    ("device zero", lambda e: call(e, ADD_DEVICE, bytes(32), 1, 7, 0, 9, 9), "ParticipantsDeviceZero()", []),
+    ("device moved to another", lambda e: call(e, ADD_DEVICE, SCALE, 2, 7, 0, 9, 9),
+     "ParticipantsDeviceExists(bytes32,uint32)", [SCALE, 1]),
+    ("device at a place that is not", lambda e: call(e, ADD_DEVICE, b"\x01" * 32, 1, 8, 0, 9, 9),
+     "ParticipantsFacilityUnknown(uint32)", [8]),
+    ("device with an empty window", lambda e: call(e, ADD_DEVICE, b"\x01" * 32, 1, 7, 9, 8, 9),
+     "ParticipantsWindowEmpty(uint64,uint64)", [9, 8]),
+    ("unknown device calibrated", lambda e: call(e, CALIBRATE, b"\x01" * 32, 9), "ParticipantsDeviceUnknown(bytes32)",
+     [b"\x01" * 32]),
+    ("same calibration", lambda e: call(e, CALIBRATE, SCALE, 20), "ParticipantsDeviceUnchanged(bytes32)", [SCALE]),
+    ("revoked device calibrated", lambda e: (call(e, REVOKE_DEVICE, SCALE), call(e, CALIBRATE, SCALE, 30)),
+     "ParticipantsDeviceAlreadyRevoked(bytes32)", [SCALE]),
+    ("revoked device added again", lambda e: (call(e, REVOKE_DEVICE, SCALE), call(e, ADD_DEVICE, SCALE, 1, 7, 0, 9, 9)),
+     "ParticipantsDeviceExists(bytes32,uint32)", [SCALE, 1]),
     ("facility zero", lambda e: call(e, SET_FACILITY, 0, 1, True), "ParticipantsNumberOutOfRange(uint32)", [0]),
     ("facility of nobody", lambda e: call(e, SET_FACILITY, 8, 5, True), "ParticipantsUnknown(uint32)", [5]),
     ("same facility", lambda e: call(e, SET_FACILITY, 7, 1, True), "ParticipantsUnchanged(uint32)", [7]),
@@ -149,6 +195,12 @@ def test_register__each_change__has_one_event_with_its_content(evm: Evm) -> None
         ((ADD_SIGNER, b"\x44" * 20, 5, 1, 2), "SignerAdded",
          {"signer": "0x" + "44" * 20, "participant": 5, "validFrom": 1, "validUntil": 2}),
         (("revokeSigner(address)", b"\x44" * 20), "SignerRevoked", {"signer": "0x" + "44" * 20, "participant": 5}),
+        ((FACILITY_ROLES, 5, 7, 32), "FacilityRolesSet", {"participant": 5, "facility": 7, "roles": 32}),
+        ((ADD_DEVICE, b"\x01" * 32, 5, 0, 1, 2, 3), "DeviceAdded",
+         {"publicKey": b"\x01" * 32, "participant": 5, "facility": 0, "validFrom": 1, "validUntil": 2,
+          "calibratedUntil": 3}),
+        ((CALIBRATE, b"\x01" * 32, 9), "DeviceCalibrated", {"publicKey": b"\x01" * 32, "calibratedUntil": 9}),
+        ((REVOKE_DEVICE, b"\x01" * 32), "DeviceRevoked", {"publicKey": b"\x01" * 32, "participant": 5}),
         ((SET_FACILITY, 8, 5, True), "FacilitySet", {"facility": 8, "operator": 5, "supervised": True}),
         ((SET_BOOK, 8, 5, 21, 15), "BookSet", {"book": 8, "owner": 5, "regime": 21, "options": 15}),
         (("closeOpening(uint32)", 8), "OpeningClosed", {"book": 8}),
@@ -157,4 +209,54 @@ def test_register__each_change__has_one_event_with_its_content(evm: Evm) -> None
         logs = call(evm, signature, *args)
         assert [(x.name, x.values) for x in logs] == [(name, values)]
     own = {x["name"] for x in load("Participants").abi if x["type"] == "event"} - {"AuthorityUpdated"}
-    assert own == {name for _, name, _ in acts}
+    assert own == {name for _, name, _ in acts} | {"SignerLimited", "ParticipantRecovered"}  # come with others, below
+
+
+def signer(evm: Evm, key: bytes) -> Any:
+    return evm.view(evm.participants, "signerOf(address)", SIGNER, key)
+
+
+def test_register__key_for_one_place__says_so(evm: Evm) -> None:
+    logs = call(evm, ADD_SIGNER_AT, OTHER_KEY, 2, 5, 9, 7)
+    assert [(x.name, x.values) for x in logs] == [
+        ("SignerAdded", {"signer": "0x" + OTHER_KEY.hex(), "participant": 2, "validFrom": 5, "validUntil": 9}),
+        ("SignerLimited", {"signer": "0x" + OTHER_KEY.hex(), "facility": 7})]
+    assert signer(evm, OTHER_KEY) == (2, 5, 9, 0, 7, 0)
+
+
+def test_register__key_revoked__shows_the_block_time(evm: Evm) -> None:
+    assert signer(evm, KEY) == (1, 5, 10, 0, 0, 0)
+    call(evm, "revokeSigner(address)", KEY)
+    evm.now_s += 50
+    assert signer(evm, KEY) == (1, 5, 10, evm.now_s - 50, 0, 0)
+
+
+def test_register__recovery__ends_all_keys_of_that_participant_at_once_and_no_others(evm: Evm) -> None:
+    second, others, early = b"\x66" * 20, b"\x67" * 20, b"\x68" * 20
+    call(evm, ADD_SIGNER, second, 1, 0, 99)
+    call(evm, ADD_SIGNER, others, 2, 0, 99)
+    call(evm, ADD_SIGNER, early, 1, 0, 99)
+    call(evm, "revokeSigner(address)", early)
+    first = evm.now_s
+    evm.now_s += 100
+    logs = call(evm, RECOVER, 1, OTHER_KEY, 3, 77, b"\x99" * 32)
+    assert [x.name for x in logs] == ["ParticipantRecovered", "SignerAdded", "ReadingKeyChanged"]
+    assert logs[0].values == {"participant": 1, "keyEpoch": 1}
+    evm.now_s += 100
+    again = b"\x69" * 20
+    assert [x.name for x in call(evm, RECOVER, 1, again, 0, 88, b"\x99" * 32)] == ["ParticipantRecovered", "SignerAdded"]
+    assert [signer(evm, key)[3] for key in (KEY, second, early, OTHER_KEY, again, others)] == [
+        first + 100, first + 100, first, first + 200, 0, 0]
+    assert evm.view(evm.participants, "participantOf(uint32)", PARTICIPANT, 1)[4:] == (2, b"\x99" * 32)
+    assert evm.view(evm.participants, "deviceOf(bytes32)", "(uint32,uint32,uint64,uint64,uint64,uint64)", SCALE) == (
+        1, 7, 5, 50, 20, 0), "a recovery leaves devices as they are"
+
+
+def test_register__device__shows_calibration_and_revocation(evm: Evm) -> None:
+    def device() -> Any:
+        return evm.view(evm.participants, "deviceOf(bytes32)", "(uint32,uint32,uint64,uint64,uint64,uint64)", SCALE)
+
+    assert device() == (1, 7, 5, 50, 20, 0)
+    call(evm, CALIBRATE, SCALE, 10)
+    call(evm, REVOKE_DEVICE, SCALE)
+    assert device() == (1, 7, 5, 50, 10, evm.now_s)

@@ -98,6 +98,9 @@ def log(address: bytes, signature: str, indexed: Sequence[Any], types: Sequence[
     return address, tuple(topics), encode(list(types), list(values))
 
 
+SCALE = b"\x5c" * 32
+
+
 def unit_word(thing: Thing, status: UnitStatus = UnitStatus.NONE, *, custodian: int = 0, facility: int = 0, holds: int = 0,
               eligible: bool = False, offeree: int = 0, expiry: int = 0, offer: bytes = ZERO32) -> int:
     return (int(thing) | int(status) << 2 | eligible << 5 | holds << 8 | custodian << 24 | facility << 48 | offeree << 72
@@ -393,6 +396,17 @@ def _full_story() -> Story:
         log(PARTICIPANTS, "ParticipantSuspended(uint32)", [2], [], []),
         log(PARTICIPANTS, "SignerRevoked(address,uint32)", [signer(3).address, 3], [], []),
         log(PARTICIPANTS, "RolesChanged(uint32,uint16)", [4], ["uint16"], [int(Role.PROCESSOR | Role.WAREHOUSE)])]))
+    story.entries.append(Entry([
+        log(PARTICIPANTS, "FacilityRolesSet(uint32,uint32,uint16)", [2, 1], ["uint16"], [int(Role.CUSTOMS)]),
+        log(PARTICIPANTS, "FacilityRolesSet(uint32,uint32,uint16)", [2, 1], ["uint16"], [int(Role.AGENCY)]),
+        log(PARTICIPANTS, "DeviceAdded(bytes32,uint32,uint32,uint64,uint64,uint64)", [SCALE, 3],
+            ["uint32", "uint64", "uint64", "uint64"], [1, 5, 2**64 - 1, 70]),
+        log(PARTICIPANTS, "DeviceCalibrated(bytes32,uint64)", [SCALE], ["uint64"], [60]),
+        log(PARTICIPANTS, "DeviceRevoked(bytes32,uint32)", [SCALE, 3], [], []),
+        log(PARTICIPANTS, "ParticipantRecovered(uint32,uint8)", [3], ["uint8"], [1]),
+        log(PARTICIPANTS, "ParticipantRecovered(uint32,uint8)", [4], ["uint8"], [1]),
+        log(PARTICIPANTS, "SignerAdded(address,uint32,uint64,uint64)", [b"\x44" * 20, 4], ["uint64", "uint64"], [9, 99]),
+        log(PARTICIPANTS, "SignerLimited(address,uint32)", [b"\x44" * 20, 2], [], [])]))
     story.payloads.given.append(grant(story, 2, 3, [e.event.commitment for e in story.entries
                                                     if e.event is not None and e.event.kind is Kind.ARRIVE],
                                       reference=accept))

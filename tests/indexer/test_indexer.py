@@ -29,7 +29,7 @@ from indexer.faults import (
 from ledger.chain.client import Header, Log
 from ledger.errors import CannotVerifyError, TrustError, UnavailableError
 from ledger.events.model import ZERO32, fold_head
-from ledger.vocabulary import Outcome
+from ledger.vocabulary import Outcome, Role
 from tests.indexer.fake_chain import FakeChain, make_block, retold
 from tests.indexer.helpers import dump, fetch, indexed, make_indexer, statuses
 from tests.indexer.story import (
@@ -42,6 +42,7 @@ from tests.indexer.story import (
     line_unit,
     lot_unit,
     pending_ended,
+    signer,
     unit_changed,
 )
 
@@ -86,7 +87,7 @@ def test_run__progress_callback__told_of_each_group(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(indexer_module, "BLOCKS_MAX", 10)
     told = []
     make_indexer(STORY, STORY.chain()).run_once(told.append)
-    assert [p.block_number for p in told] == [9, 19, 29, 30, 30]
+    assert [p.block_number for p in told] == [9, 19, 29, 31, 31]
     assert (told[-1].events, told[-1].payloads_open, told[-1].payloads_waiting) == (22, 21, 1)
 
 
@@ -260,7 +261,17 @@ def test_rows__register__as_last_said() -> None:
     engine = indexed(STORY)
     assert fetch(engine, "SELECT number, roles, hold_bit, suspended FROM participant") == [
         (1, 32, 0, 0), (2, 1, 255, 1), (3, 2, 255, 0), (4, 20, 255, 0)]
-    assert fetch(engine, "SELECT participant FROM signer WHERE revoked_at_s IS NOT NULL") == [(3,)]
+    (last,), (before,) = fetch(engine, "SELECT timestamp FROM block ORDER BY number DESC LIMIT 2")
+    assert fetch(engine, "SELECT number, key_epoch FROM participant WHERE key_epoch > 0") == [(3, 1), (4, 1)]
+    first, again, other, new = (f"0x{x.hex()}" for x in (signer(3).address, signer(4).address, signer(1).address, b"\x44" * 20))
+    revoked = dict(fetch(engine, "SELECT address, revoked_at_s FROM signer"))
+    assert (revoked[first], revoked[again], revoked[other], revoked[new]) == (before, last, None, None)
+    assert fetch(engine, "SELECT facility, valid_from_s, valid_until_s FROM signer WHERE address=?", new) == [(2, 9, 99)]
+    assert fetch(engine, "SELECT participant, facility, roles FROM facility_role") == [(2, 1, int(Role.AGENCY))]
+    assert fetch(engine, "SELECT participant, facility, valid_from_s, calibrated_until_s, revoked_at_s FROM device") == [
+        (3, 1, 5, 60, last)]
+    assert fetch(engine, "SELECT position, stated_at_s, calibrated_until_s FROM device_calibration") == [
+        (0, last, 70), (1, last, 60)]
     assert fetch(engine, "SELECT owner, opening_open FROM book") == [(4, 0)]
 
 
@@ -381,7 +392,7 @@ def test_node__behind_our_head__nothing_happens() -> None:
     indexer = make_indexer(STORY, chain, engine)
     indexer.run_once()
     chain.head = 4
-    assert indexer.run_once().block_number == 30
+    assert indexer.run_once().block_number == 31
 
 
 def test_node__other_chain_id__named() -> None:

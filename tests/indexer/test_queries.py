@@ -205,5 +205,5 @@ def test_pending__denied_and_approved__not_listed() -> None:
 def test_position_and_states__said(session: Session) -> None:
     here = position(session)
     assert here is not None
-    assert here.block_number == 30
+    assert here.block_number == 31
     assert payload_states(session) == {"open": 21, "withheld": 1}

@@ -16,7 +16,7 @@ from ledger.chain.client import ChainClient
 from ledger.chain.deploy import REGISTRAR_FUNCTIONS, Deployment, deploy
 from ledger.chain.explain import SENTENCES, explain
 from ledger.chain.tx import Sender
-from ledger.chain.views import BookView, FacilityView, ParticipantView, SignerView, View
+from ledger.chain.views import BookView, DeviceView, FacilityView, ParticipantView, SignerView, View
 from ledger.errors import CannotVerifyError, ConflictError, InputError, NotFoundError, TrustError
 from ledger.events.model import domain_separator
 from ledger.vocabulary import BookOption, Role
@@ -24,6 +24,7 @@ from tests.chain_fixtures import CHAIN_ID, AccountSigner
 from tests.ledger.chain.ledger_fixtures import AUTHORITY, CARRIER, CUSTOMS, GATEWAY, YARD, network
 
 STRANGER = AccountSigner(999)
+SCALE = b"\x5c" * 32
 
 
 class Killed(BaseException):
@@ -116,8 +117,8 @@ def test_authority__sets_up_a_network__and_running_it_again_changes_nothing(engi
     assert network(engine).deployment == made.deployment
     assert engine.head_number() == head
     view = View(engine, made.deployment)
-    assert view.participant(CUSTOMS) == ParticipantView(Role.CUSTOMS, 0, False, 0, b"\x02" * 32)
-    assert view.participant(YARD) == ParticipantView(Role.YARD, NO_HOLD, False, 1, b"\x03" * 32)
+    assert view.participant(CUSTOMS) == ParticipantView(Role.CUSTOMS, 0, False, 0, 0, b"\x02" * 32)
+    assert view.participant(YARD) == ParticipantView(Role.YARD, NO_HOLD, False, 1, 0, b"\x03" * 32)
     assert view.participant(77) is None
     assert view.facility(1) == FacilityView(YARD, True)
     assert view.facility(2) is None
@@ -134,6 +135,12 @@ def test_authority__every_act__is_logged_and_idempotent(engine: ChainClient) -> 
         (lambda a: a.set_reading_key(CARRIER, b"\x09" * 32), facts.ReadingKeyChanged(0, CARRIER, b"\x09" * 32)),
         (lambda a: a.add_signer(key, CARRIER, valid_from_s=5), facts.SignerAdded(0, key, CARRIER, 5, FOREVER_S)),
         (lambda a: a.revoke_signer(key), facts.SignerRevoked(0, key, CARRIER)),
+        (lambda a: a.add_device(SCALE, CARRIER, facility=1, calibrated_until_s=7),
+         facts.DeviceAdded(0, SCALE, CARRIER, 1, 0, FOREVER_S, 7)),
+        (lambda a: a.set_calibration(SCALE, 9), facts.DeviceCalibrated(0, SCALE, 9)),
+        (lambda a: a.revoke_device(SCALE), facts.DeviceRevoked(0, SCALE, CARRIER)),
+        (lambda a: a.set_facility_roles(CARRIER, 1, Role.CUSTOMS),
+         facts.FacilityRolesSet(0, CARRIER, 1, int(Role.CUSTOMS))),
         (lambda a: a.set_facility(9, CARRIER, supervised=False), facts.FacilitySet(0, 9, CARRIER, False)),
         (lambda a: a.set_book(4, CARRIER, regime=2, options=BookOption.STRICT_NORMS),
          facts.BookSet(0, 4, CARRIER, 2, 1)),
@@ -144,7 +151,13 @@ def test_authority__every_act__is_logged_and_idempotent(engine: ChainClient) -> 
         assert receipt is not None
         assert codec.decode_logs(receipt, made.deployment) == [expected]
         assert act(made.authority) is None
-    assert view.signer(key) == SignerView(CARRIER, 5, FOREVER_S, True)
+    signer, device = view.signer(key), view.device(SCALE)
+    assert signer is not None and signer.revoked_at_s is not None
+    assert signer == SignerView(CARRIER, 5, FOREVER_S, signer.revoked_at_s, 0, 0)
+    assert device is not None and device.revoked_at_s is not None
+    assert device == DeviceView(CARRIER, 1, 0, FOREVER_S, 9, device.revoked_at_s)
+    assert view.device(bytes(32)) is None
+    assert (view.facility_roles(CARRIER, 1), view.facility_roles(YARD, 1)) == (Role.CUSTOMS, Role(0))
     assert view.book(4) == BookView(CARRIER, 2, 1, False)
     for role in (made.authority.grant_gateway, made.authority.revoke_gateway):
         assert role(key) is not None
@@ -158,6 +171,14 @@ def test_authority__what_stands_otherwise__is_a_conflict(engine: ChainClient) ->
     made.authority.add_signer(STRANGER.address, CARRIER)
     with pytest.raises(ConflictError):
         made.authority.add_signer(STRANGER.address, YARD)
+    with pytest.raises(ConflictError, match="place"):
+        made.authority.add_signer(STRANGER.address, CARRIER, facility=1)
+    made.authority.add_device(SCALE, CARRIER)
+    with pytest.raises(ConflictError, match="window"):
+        made.authority.add_device(SCALE, CARRIER, valid_from_s=1)
+    made.authority.revoke_device(SCALE)
+    with pytest.raises(ConflictError, match="revoked"):
+        made.authority.add_device(SCALE, CARRIER)
     made.authority.revoke_signer(STRANGER.address)
     with pytest.raises(ConflictError, match="revoked"):
         made.authority.add_signer(STRANGER.address, CARRIER)
