@@ -32,6 +32,7 @@ from ledger.vocabulary import BookOption, Regime, Role
 
 if TYPE_CHECKING:
     from api.posting import PostResult, Settling
+    from ledger.keys.signers import AskSecret, Signer
 
 __all__ = ["SERVER_FILE", "Clock", "Home"]
 
@@ -60,6 +61,7 @@ class Home(Parts):
         seed: bytes | None = None,
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
+        ask_secret: AskSecret | None = None,
     ) -> Home:
         """Make a home and its ledger, or go on with one that was begun.
 
@@ -71,6 +73,7 @@ class Home(Parts):
             seed: every key follows from it. For demonstrations only: whoever knows it knows all keys.
             clock: seconds since 1970 UTC; the machine's if None.
             environment: variables that overrule the settings file; None for none.
+            ask_secret: asks a person for the password of a keystore; None where nobody is there.
 
         Raises:
             ConflictError: the home exists with another name or engine.
@@ -89,7 +92,7 @@ class Home(Parts):
                 )
         else:
             write_settings(_with_chain_id(Settings(home=path, name=name, chain=chain), clock))
-        home = cls(Settings.load(path, environment), seed=seed, clock=clock)
+        home = cls(Settings.load(path, environment), seed=seed, clock=clock, ask_secret=ask_secret)
         try:
             home.keyring.make_network()
             home._deploy()
@@ -109,6 +112,7 @@ class Home(Parts):
         seed: bytes | None = None,
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
+        ask_secret: AskSecret | None = None,
     ) -> Home:
         """Open a home that `create` made; arguments as there.
 
@@ -126,7 +130,7 @@ class Home(Parts):
                 f"the making of {path} was interrupted.",
                 remedy=f"Go on with it: cargoledger init --home {path}",
             )
-        return cls(settings, seed=seed, clock=clock)
+        return cls(settings, seed=seed, clock=clock, ask_secret=ask_secret)
 
     # the network
 
@@ -179,20 +183,72 @@ class Home(Parts):
         return entry
 
     def add_signer(
-        self, participant_id: str, *, valid_from_s: int = 0, valid_until_s: int = FOREVER_S
+        self,
+        participant_id: str,
+        *,
+        valid_from_s: int = 0,
+        valid_until_s: int = FOREVER_S,
+        password: str | None = None,
     ) -> tuple[str, Path]:
-        """Make one more signing key for a participant and register it.
+        """Make one more signing key for a participant and register it; with a password it is a keystore.
 
         Returns:
             Its address (0x) and its key file.
         """
         entry = self.directory.participant(participant_id)
         with self._lock:
-            signer, path = self.keyring.add_signer(entry.id)
+            signer, path = self.keyring.add_signer(entry.id, password=password)
             self.authority.add_signer(
                 signer.address, entry.number, valid_from_s=valid_from_s, valid_until_s=valid_until_s
             )
         return "0x" + signer.address.hex(), path
+
+    def import_signer(
+        self, participant_id: str, source: Path, password: str, *, valid_from_s: int, valid_until_s: int
+    ) -> tuple[str, Path]:
+        """Take over a key from another tool's keystore and register it; answers as `add_signer`."""
+        from ledger.keys.signers.keystore import import_keystore
+
+        entry = self.directory.participant(participant_id)
+        with self._lock:
+            path = self.keyring.free_path(entry.id, "json")
+            signer = import_keystore(source, password, path)
+            self.authority.add_signer(
+                signer.address, entry.number, valid_from_s=valid_from_s, valid_until_s=valid_until_s
+            )
+        return "0x" + signer.address.hex(), path
+
+    def use_signer(self, participant_id: str, uri: str) -> Signer:
+        """Sign a participant's events with another signer from now on.
+
+        Raises:
+            InputError: the ledger does not know its address as a signer of this participant, or revoked it.
+        """
+        entry = self.directory.participant(participant_id)
+        signer = self.keyring.open(uri)
+        known = self.registered(signer.address)
+        if known["participant"] != entry.number or known["revoked"]:
+            raise InputError(
+                f"the ledger does not take 0x{signer.address.hex()} for a signer of {entry.id}.",
+                remedy="Have the authority register it first.",
+            )
+        self.keyring.use(entry.id, uri)
+        self._keys_changed()
+        return signer
+
+    def registered(self, address: bytes) -> dict[str, Any]:
+        """What the ledger knows of a signer's address; participant None where it knows none."""
+        from ledger.chain.views import View
+
+        known = View(self.chain, self.deployment).signer(address)
+        if known is None:
+            return {"participant": None, "validFrom": None, "validUntil": None, "revoked": False}
+        return {
+            "participant": known.participant,
+            "validFrom": known.valid_from_s,
+            "validUntil": known.valid_until_s,
+            "revoked": known.revoked,
+        }
 
     def add_facility(
         self, facility_id: str, *, name: str, uri: str, operator: str, supervised: bool

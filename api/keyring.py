@@ -5,6 +5,7 @@
     keys/gateway/signer.key          sends batches
     keys/operator/checkpoint.key     signs checkpoints (Ed25519)
     keys/PARTICIPANT/signer.key      signs the participant's events (delegated to this home, revocable)
+    keys/PARTICIPANT/signer.uri      names another signer to use instead: keystore:, remote: or file:
     keys/PARTICIPANT/reading.key     opens payloads sealed to the participant
     keys/PARTICIPANT/enterprise.key  behind the material ids of a participant that keeps books
 
@@ -33,11 +34,11 @@ from ledger.keys.reading import (
     new_reading_key,
     new_shared_secret,
 )
-from ledger.keys.secret_files import path_of, read_key
+from ledger.keys.secret_files import create_file, path_of, read_key
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
-    from ledger.keys.signers import Signer
+    from ledger.keys.signers import AskSecret, Signer
 
 RESERVED = frozenset({"authority", "gateway", "operator", "network"})
 ID_CHARS_MAX = 63
@@ -52,32 +53,37 @@ class Keyring:
         seed: see the module; None makes random keys.
     """
 
-    def __init__(self, settings: Settings, seed: bytes | None = None) -> None:
+    def __init__(
+        self, settings: Settings, seed: bytes | None = None, ask_secret: AskSecret | None = None
+    ) -> None:
         self._settings = settings
         self.seed = seed
+        self.ask_secret = ask_secret
+        """Asks a person for the password of a keystore; None where nobody is there."""
 
     def make_network(self) -> None:
         """Make the keys of the home itself, those that are missing."""
         s = self._settings
-        self._ensure(s.authority_signer, _signer, _new_signer)
-        self._ensure(s.gateway_signer, _signer, _new_signer)
+        self._ensure(s.authority_signer, self.open, _new_signer)
+        self._ensure(s.gateway_signer, self.open, _new_signer)
         self._ensure(s.operator_key, load_checkpoint_key, new_checkpoint_key)
         self._ensure(s.network_secret, load_shared_secret, new_shared_secret)
 
     def make_participant(self, participant_id: str, *, keeps_books: bool) -> None:
         """Make the keys of a participant, those that are missing."""
-        self._ensure(self._uri(participant_id, "signer.key"), _signer, _new_signer)
+        if not self._named(participant_id).is_file():
+            self._ensure(self._uri(participant_id, "signer.key"), self.open, _new_signer)
         self._ensure(self._uri(participant_id, "reading.key"), load_reading_key, new_reading_key)
         if keeps_books:
             self._ensure(self._uri(participant_id, "enterprise.key"), load_shared_secret, new_shared_secret)
 
     def authority(self) -> Signer:
         """The signer that admits participants."""
-        return _signer(self._settings.key_uri(self._settings.authority_signer))
+        return self.open(self._settings.authority_signer)
 
     def gateway(self) -> Signer:
         """The signer that sends batches."""
-        return _signer(self._settings.key_uri(self._settings.gateway_signer))
+        return self.open(self._settings.gateway_signer)
 
     def checkpoint(self) -> CheckpointKey:
         """The operator's key."""
@@ -99,13 +105,33 @@ class Keyring:
         Raises:
             NotFoundError: this home holds none.
         """
-        try:
-            return _signer(self._settings.key_uri(self._uri(participant_id, "signer.key")))
-        except NotFoundError as fault:
+        if not self.holds(participant_id):
             raise NotFoundError(
                 f"this home holds no signing key of {participant_id!r}.",
                 remedy="Post from the home of that participant, or send events signed there.",
-            ) from fault
+            )
+        return self.open(self.signer_uri(participant_id))
+
+    def signer_uri(self, participant_id: str) -> str:
+        """The URI of the signer that this home uses for a participant."""
+        named = self._named(participant_id)
+        if named.is_file():
+            return named.read_text("utf-8").strip()
+        return self._uri(participant_id, "signer.key")
+
+    def use(self, participant_id: str, uri: str) -> None:
+        """Use another signer for a participant from now on; it must open."""
+        self.open(uri)
+        named = self._named(participant_id)
+        create_file(temporary := named.with_suffix(".new"), uri + "\n")
+        temporary.replace(named)
+
+    def open(self, uri: str) -> Signer:
+        """The signer that a URI names; relative paths start at the home."""
+        # signing brings elliptic curves along, which take a second to load; who only asks needs none
+        from ledger.keys.signers import load_signer
+
+        return load_signer(uri, self.ask_secret, base=self._settings.home.absolute())
 
     def reading_key(self, participant_id: str) -> ReadingKey:
         """The key that opens what is sealed to a participant.
@@ -128,29 +154,39 @@ class Keyring:
 
     def holds(self, participant_id: str) -> bool:
         """Whether this home may sign for a participant."""
-        return (self._folder / participant_id / "signer.key").is_file()
+        return self._named(participant_id).is_file() or (
+            self._folder / participant_id / "signer.key"
+        ).is_file()
 
-    def add_signer(self, participant_id: str, path: Path | None = None) -> tuple[Signer, Path]:
-        """Make one more signing key for a participant; the file must not exist.
+    def add_signer(self, participant_id: str, *, password: str | None = None) -> tuple[Signer, Path]:
+        """Make one more signing key for a participant, beside the first one under the next free number.
 
         Args:
             participant_id: whose key it will be.
-            path: where to put it; None puts it beside the first one under the next free number.
+            password: makes a keystore; None a plain 0600 file.
         """
+        path = self.free_path(participant_id, "key" if password is None else "json")
+        seed = self._derived(f"{participant_id}/{path.name}") if password is None else None
+        return _new_signer(path, seed=seed, password=password), path
+
+    def free_path(self, participant_id: str, suffix: str) -> Path:
+        """Where one more signing key of a participant can be put."""
         number = 2
-        while path is None:
-            free = self._folder / participant_id / f"signer-{number}.key"
-            path = None if free.exists() else free
+        while (free := self._folder / participant_id / f"signer-{number}.{suffix}").exists():
             number += 1
-        return _new_signer(path, seed=self._derived(f"{participant_id}/{path.name}")), path
+        return free
 
     def listed(self) -> list[tuple[str, str, Path]]:
         """(owner, what it is, file) of every key of this home; the keys themselves stay closed."""
         found = []
-        for path in sorted(self._folder.rglob("*.key")):
+        for path in sorted([*self._folder.rglob("*.key"), *self._folder.rglob("signer-*.json")]):
             owner = path.parent.name if path.parent != self._folder else "network"
             found.append((owner, path.stem, path))
         return found
+
+    def _named(self, participant_id: str) -> Path:
+        check_id(participant_id)
+        return self._folder / participant_id / "signer.uri"
 
     @property
     def _folder(self) -> Path:
@@ -170,6 +206,8 @@ class Keyring:
         try:
             return load(where)
         except NotFoundError:
+            if not where.startswith("file:"):  # only plain files are made by themselves
+                raise
             path = path_of(where)
             label = (
                 path.relative_to(self._settings.home.absolute()).as_posix()
@@ -205,13 +243,6 @@ def check_id(participant_id: str) -> None:
         raise InputError(
             f"{participant_id!r} is reserved for the home's own keys.", remedy="Choose another id."
         )
-
-
-def _signer(uri: str) -> Signer:
-    # signing brings elliptic curves along, which take a second to load; who only asks does not need them
-    from ledger.keys.signers import load_signer
-
-    return load_signer(uri)
 
 
 def _new_signer(path: Path, **more: Any) -> Signer:

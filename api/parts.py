@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ledger.gateway.poster import Poster
     from ledger.gateway.store import Store
     from ledger.gateway.tokens import TokenRegistry
-    from ledger.keys.signers import Signer
+    from ledger.keys.signers import AskSecret, Signer
     from ledger.proofs.verify import TrustRoot
 
 SERVER_FILE = "server.json"
@@ -51,13 +51,20 @@ Clock = Callable[[], int]
 class Parts:
     """What `Home` is made of. Use `Home`."""
 
-    def __init__(self, settings: Settings, *, seed: bytes | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        seed: bytes | None = None,
+        clock: Clock | None = None,
+        ask_secret: AskSecret | None = None,
+    ) -> None:
         """Use `Home.create` or `Home.open`."""
         self.path = settings.home
         self.settings = settings
         self.clock: Clock = clock or wall_clock
         self.directory = Directory.load(settings.path(settings.directory))
-        self.keyring = Keyring(settings, seed)
+        self.keyring = Keyring(settings, seed, ask_secret)
         self.fault: CargoLedgerError | None = None
         """What keeps a running server from working, if anything does."""
         self._lock = threading.RLock()

@@ -130,7 +130,6 @@ FLOAT_OR_PLAIN_JSON = (
     "ledger/gateway/poster.py",      # stored submissions: decimal strings
     "ledger/gateway/payloads.py",    # ciphertexts and grants: hex strings
     "ledger/gateway/outbox.py",      # stored signed events: decimal strings
-    "ledger/keys/keystore_signer.py",  # key files
     "tracer/finding.py",             # the JSON Schema of a finding
     "api/proving.py", "api/home.py",  # addresses, hashes, ports
     "api/http/jobs.py",              # lists of event ids

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import asking, network, posting, serving
+from api.cli import asking, keys, network, posting, serving
 from api.cli.shell import run
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     """,
 )
 network.add_to(app)
+keys.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
 serving.add_to(app)

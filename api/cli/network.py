@@ -1,4 +1,4 @@
-"""Commands that set up a home and its network: init, participant, facility, book, key, token."""
+"""Commands that set up a home and its network: init, participant, facility, book, token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 participant_app = typer.Typer(no_args_is_help=True, help="Admit participants and list them.")
 facility_app = typer.Typer(no_args_is_help=True, help="Register places.")
 book_app = typer.Typer(no_args_is_help=True, help="Open books: the accounts that are settled together.")
-key_app = typer.Typer(no_args_is_help=True, help="Make and list signing keys.")
 token_app = typer.Typer(no_args_is_help=True, help="Issue tokens for the HTTP server and the web page.")
 
 ROLES = ", ".join(role.name.lower() for role in Role if role.name)
@@ -32,7 +31,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(participant_app, name="participant")
     app.add_typer(facility_app, name="facility")
     app.add_typer(book_app, name="book")
-    app.add_typer(key_app, name="key")
     app.add_typer(token_app, name="token")
 
 
@@ -209,52 +207,6 @@ def book_add(
         "options": [o.name for o in BookOption if o in entry.options],
     }
     emit(document, as_json, lambda: f"{entry.name} is book {entry.number} ({entry.id}).")
-
-
-@key_app.command("new")
-def key_new(
-    participant: Annotated[str, typer.Option("--as", help="Participant that the key will sign for.")],
-    days: Annotated[int, typer.Option(min=1, help="Days for which it may sign, from now.")] = 365,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make another signing key for a participant and register it on the ledger.
-
-    Example: cargoledger key new --as terminal --days 90
-    """
-    with opened(home) as opened_home:
-        now = opened_home.clock()
-        address, path = opened_home.add_signer(
-            participant, valid_from_s=now, valid_until_s=now + days * DAY_S
-        )
-        document = {
-            "participant": participant,
-            "address": address,
-            "file": str(path),
-            "validFrom": now,
-            "validUntil": now + days * DAY_S,
-        }
-    emit(document, as_json, lambda: f"{address} signs for {participant} for {days} days.\nKey file: {path}")
-
-
-@key_app.command("list")
-def key_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """List the key files of this home, never their content.
-
-    Example: cargoledger key list
-    """
-    from api.cli.render import table
-
-    with opened(home) as opened_home:
-        rows = [
-            {"owner": owner, "key": what, "file": str(path)}
-            for owner, what, path in opened_home.keyring.listed()
-        ]
-    emit(
-        {"keys": rows},
-        as_json,
-        lambda: table("Keys", ("owner", "key", "file"), [(r["owner"], r["key"], r["file"]) for r in rows]),
-    )
 
 
 @token_app.command("new")

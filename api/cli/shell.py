@@ -60,8 +60,23 @@ def opened(option: Path | None) -> Iterator[Home]:
     """
     from api.home import Home
 
-    with Home.open(home_path(option), environment=os.environ) as home:
+    with Home.open(home_path(option), environment=os.environ, ask_secret=ask_secret) as home:
         yield home
+
+
+def ask_secret(prompt: str) -> str:
+    """Ask the person at the terminal, without showing what is typed.
+
+    Raises:
+        InputError: there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise InputError(
+            "a password is needed and nobody is there to ask.",
+            remedy="Run this from a terminal, or name a 0600 file that holds it: --password-file PATH, or "
+            "#passwordFile=PATH after the URI of the signer.",
+        )
+    return str(typer.prompt(prompt.removesuffix(": "), hide_input=True, err=True))
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -12,6 +12,7 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
+from ledger.digest import Digest
 from ledger.errors import InputError
 from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import QUANTITY_MICRO_MAX, Balance, Kind, LineRole, Step
@@ -210,9 +211,9 @@ def domain_separator(chain_id: int, contract: bytes) -> bytes:
         ["bytes32", "bytes32", "uint256", "address"], [_NAME_HASH, _VERSION_HASH, chain_id, contract]))
 
 
-def event_id(event: CustodyEvent, separator: bytes) -> bytes:
+def event_id(event: CustodyEvent, separator: bytes) -> Digest:
     """The ledger's id of an event: its EIP-712 digest under the ledger's domain."""
-    return keccak(b"\x19\x01" + separator + event.struct_hash())
+    return Digest.of(b"\x19\x01" + separator + event.struct_hash())
 
 
 def fold_head(head: bytes, identifier: bytes, outcome: int) -> bytes:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import rfc8785
-from eth_hash.auto import keccak
 
+from ledger.digest import Digest
 from ledger.errors import InputError, TooLargeError, TrustError
 from ledger.events.model import ZERO32, unhex32
 from ledger.keys import wire
@@ -221,6 +221,6 @@ def open_grant(grant: Grant, key: ReadingKey) -> dict[bytes, bytes]:
     return content_keys
 
 
-def personal_digest(message: bytes) -> bytes:
+def personal_digest(message: bytes) -> Digest:
     """32-byte digest of a personal message. Source: EIP-191, version 0x45."""
-    return keccak(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)
+    return Digest.of(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)

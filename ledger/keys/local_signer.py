@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from coincurve import PrivateKey
+from coincurve.utils import GROUP_ORDER_INT
 from eth_account import Account
 from eth_hash.auto import keccak
 
 from ledger.errors import InputError
+
+
+def random_key() -> bytes:
+    """32 random bytes that are a key of secp256k1."""
+    key = os.urandom(32)
+    while not 0 < int.from_bytes(key, "big") < GROUP_ORDER_INT:  # chance of one in 2**128
+        key = os.urandom(32)
+    return key
 
 
 class LocalSigner:

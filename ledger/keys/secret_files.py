@@ -2,6 +2,7 @@
 
 The label (`secp256k1:`, `x25519:`, `ed25519:`, `hmac:`) keeps a key of one purpose from being used for
 another. A file that group or others may read is refused: a key that was readable must be taken for known.
+So is one in a folder where others may write: they could put their own key in its place.
 """
 
 from __future__ import annotations
@@ -45,23 +46,15 @@ def create_file(path: Path, text: str) -> None:
         ConflictError: the file exists; it is not touched.
         InputError: the folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.new")
+    temporary = _temporary(path)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _make_folder(path.parent)
         try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(temporary, text)
             os.link(temporary, path)  # unlike rename, link refuses to replace a key that is there
         finally:
-            temporary.unlink()
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
     except FileExistsError as fault:
         raise ConflictError(f"{path} exists; a key file is never overwritten.",
                             remedy="Move it away, or choose another name.") from fault
@@ -69,12 +62,58 @@ def create_file(path: Path, text: str) -> None:
         raise InputError(f"{path} cannot be written: {fault.strerror}.") from fault
 
 
-def read_file(path: Path) -> str:
+def replace_file(path: Path, text: str) -> None:
+    """Give a key file new content (the same key under another password). A crash leaves the old or the new.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    temporary = _temporary(path)
+    try:
+        try:
+            _write(temporary, text)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as fault:
+        raise InputError(f"{path} cannot be written: {fault.strerror}.") from fault
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.urandom(6).hex()}.new")
+
+
+def _write(path: Path, text: str) -> None:
+    """A new file on disk that nobody else could open at any moment."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_folder(path: Path) -> None:
+    if not path.is_dir():
+        _make_folder(path.parent)  # mkdir's own `parents` would make them as open as the umask lets it
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_file(path: Path, encoding: str = "ascii") -> str:
     """Text of a key file.
 
     Raises:
         NotFoundError: there is no such file.
-        InputError: readable by others, not a regular file, too large, or not text.
+        InputError: readable by others, in a folder where others write, not a regular file, too large, or not
+        text.
     """
     try:
         with path.open("rb") as file:
@@ -85,6 +124,11 @@ def read_file(path: Path) -> str:
                 raise InputError(
                     f"{path} has mode {stat.S_IMODE(status.st_mode):04o}: others may read this key.",
                     remedy=f"If nobody did, run chmod 600 {path}; else replace the key.")
+            folder = path.parent.stat().st_mode
+            if folder & 0o022 and not folder & stat.S_ISVTX:
+                raise InputError(
+                    f"others may replace {path}: its folder has mode {stat.S_IMODE(folder):04o}.",
+                    remedy=f"Run chmod go-w {path.parent}, and make sure that the key is yours.")
             data = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError as fault:
         raise NotFoundError(f"there is no key file {path}.") from fault
@@ -93,7 +137,7 @@ def read_file(path: Path) -> str:
     if len(data) > FILE_BYTES_MAX:
         raise InputError(f"{path} is too large for a key file.")
     try:
-        return data.decode("ascii")
+        return data.decode(encoding)
     except UnicodeDecodeError as fault:
         raise InputError(f"{path} is not a key file.") from fault
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from ledger.errors import InputError, TooLargeError
 from ledger.events.faults import InvalidEventError
 from ledger.events.strict_json import dump_json, parse_json
 from ledger.limits import DEFAULT_LIMITS
+
+ROOT = Path(__file__).resolve().parents[3]
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 NUMBERS = st.one_of(st.integers(-10**30, 10**30),
@@ -129,3 +133,27 @@ def test_parse__other_recursion_limit_of_the_process__same_fault(limit: int) -> 
     finally:
         sys.setrecursionlimit(before)
     assert [str(f) for f in caught.value.faults] == ["(whole): the document nests deeper than 64 levels. Flatten it."]
+
+HOSTILE = r"""
+import sys
+from ledger.errors import InputError
+from ledger.events.strict_json import parse_json
+sys.setrecursionlimit(1_000_000)  # libraries raise it (py_ecc to 100,000), and then nothing stops the parser's own recursion
+for text in (b"[" * 4_000_000, b'{"a":' * 700_000, b"[" * 100_000 + b"]" * 100_000, b'["' + b"[" * 90 + rb'\\",' + b"[" * 100_000):
+    try:
+        parse_json(text)
+    except InputError as fault:
+        print(fault.faults[0].message)
+print(len(parse_json(b'["' + b"[" * 500_000 + rb'\\\""]')[0]), parse_json(b"[" * 64 + b"]" * 64) is not None)
+"""
+
+
+def test_parse__nested_so_deep_that_the_parser_of_python_would_crash__refused() -> None:
+    done = subprocess.run([sys.executable, "-c", HOSTILE], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-300:]  # a crash of the process would show here
+    assert done.stdout.splitlines() == ["the document nests deeper than 64 levels."] * 4 + ["500002 True"]
+
+
+def test_parse__string_of_quotes_that_never_ends__refused_in_one_pass() -> None:
+    with pytest.raises(InvalidEventError, match="Unterminated"):
+        parse_json(b"[" + b"[]," * 70 + b'"' + rb"\"" * 1_500_000)  # tried from each quote it would take hours

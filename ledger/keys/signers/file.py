@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from coincurve.utils import GROUP_ORDER_INT
-
 from ledger.errors import InputError
-from ledger.keys.local_signer import LocalSigner
+from ledger.keys.local_signer import LocalSigner, random_key
 from ledger.keys.secret_files import create_key, read_key
 
 LABEL = "secp256k1"
@@ -36,12 +33,9 @@ def new_file_signer(path: Path, *, seed: bytes | None = None) -> LocalSigner:
         ConflictError: the file exists.
         InputError: the seed is not a key of secp256k1.
     """
-    key = os.urandom(32) if seed is None else seed
-    if seed is None:
-        while not 0 < int.from_bytes(key, "big") < GROUP_ORDER_INT:  # chance of one in 2**128
-            key = os.urandom(32)
-    elif len(seed) != 32:
+    if seed is not None and len(seed) != 32:
         raise InputError("a seed has 32 bytes.")
+    key = random_key() if seed is None else seed
     signer = LocalSigner(key)
     create_key(path, LABEL, key)
     return signer

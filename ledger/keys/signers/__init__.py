@@ -1,7 +1,10 @@
-"""Signers by URI: configuration names a key and never holds one. One back end a file.
+"""Signers by URI: configuration names a key and never holds one. Start: `load_signer`; a back end a file.
 
-`file:PATH` is a 0600 file, `keystore:PATH` a password-protected one, `remote:URL` a signing service (only
-its place: refused with a clear error). A back end is added by an entry in `SIGNER_FOR_URI_SCHEME`.
+    file:PATH                           `file`      a 0600 file, in plain
+    keystore:PATH[#passwordFile=PATH]   `keystore`  Web3 Secret Storage v3 (scrypt), unlocked once a process
+    remote:URL#address=0x...            `remote`    a signing service that speaks Web3Signer's eth1 API
+
+A back end is added by an entry in `SIGNER_FOR_URI_SCHEME`. How to run each: docs/signers.md.
 """
 
 from __future__ import annotations
@@ -11,9 +14,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ledger.errors import InputError, TrustError
-from ledger.keys.file_signer import load_file_signer, new_file_signer
-from ledger.keys.keystore_signer import load_keystore_signer, new_keystore_signer
-from ledger.keys.secret_files import path_of
+from ledger.keys.signers.file import load_file_signer, new_file_signer
+from ledger.keys.signers.keystore import load_keystore_uri, new_keystore_signer
+from ledger.keys.signers.remote import load_remote_signer
+from ledger.keys.signers.uri import split_uri
 from ledger.proofs.signature import recover_signer
 
 AskSecret = Callable[[str], str]
@@ -29,7 +33,10 @@ class Signer(Protocol):
         ...
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Sign 32 bytes; returns 65: r, s (low), v (27 or 28)."""
+        """Sign 32 bytes; returns 65: r, s (low), v (27 or 28).
+
+        A signing service hashes for itself: it takes only a `ledger.digest.Digest`, which knows its message.
+        """
         ...
 
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
@@ -38,25 +45,14 @@ class Signer(Protocol):
 
 
 def _file(uri: str, _ask: AskSecret | None, base: Path | None) -> Signer:
-    return load_file_signer(path_of(uri, base))
-
-
-def _keystore(uri: str, ask: AskSecret | None, base: Path | None) -> Signer:
-    if ask is None:
-        raise InputError(f"{uri} needs a password and nobody is there to ask.",
-                         remedy="Run this from a terminal, or use a file: signer.")
-    return load_keystore_signer(path_of(uri, base, "keystore"), ask)
-
-
-def _remote(uri: str, _ask: AskSecret | None, _base: Path | None) -> Signer:
-    raise InputError(f"{uri}: remote signers are not available in this version.",
-                     remedy="Use file:PATH or keystore:PATH.")
+    named = split_uri(uri, base, ())
+    return load_file_signer(named.path)
 
 
 SIGNER_FOR_URI_SCHEME: dict[str, Callable[[str, AskSecret | None, Path | None], Signer]] = {
     "file": _file,
-    "keystore": _keystore,
-    "remote": _remote,
+    "keystore": load_keystore_uri,
+    "remote": load_remote_signer,
 }
 
 
