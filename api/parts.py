@@ -282,7 +282,8 @@ def open_chain(settings: Settings, clock: Clock, *, read_only: bool) -> ChainCli
     if kind == "embedded":
         from ledger.chain.embedded import EmbeddedChain
 
-        return EmbeddedChain(settings.path(place), clock, settings.chain_id, read_only=read_only)
+        return EmbeddedChain(
+            settings.path(place), clock, settings.chain_id, read_only=read_only, loop=settings.evm_loop)
     from ledger.chain.rpc import RpcChain
 
     return RpcChain(settings.chain)

@@ -24,7 +24,8 @@ NOT_SETTINGS = frozenset({
     "CARGOLEDGER_HOME", "CARGOLEDGER_TOKEN",
     "CARGOLEDGER_PYTHON", "CARGOLEDGER_VENV",
     "CARGOLEDGER_ANVIL", "CARGOLEDGER_FORGE", "CARGOLEDGER_NODE_MODULES",
-    "CARGOLEDGER_NO_SKIP", "CARGOLEDGER_TEST_PROFILE", "CARGOLEDGER_TEST_WORKERS",
+    "CARGOLEDGER_NO_SKIP", "CARGOLEDGER_TEST_LOOP", "CARGOLEDGER_TEST_PROFILE",
+    "CARGOLEDGER_TEST_WORKERS",
 })
 """Variables with our prefix that are no settings: of commands, of the scripts, of tools and tests."""
 
@@ -37,6 +38,7 @@ class Settings:
     name: str = "cargoledger"                   # of this ledger: shown, and signed into checkpoints
     chain: str = "embedded:chain.sqlite"        # engine: `embedded:PATH`, or an http(s) JSON-RPC URL
     chain_id: int = 72024                       # an engine with another id is refused
+    evm_loop: str = "fast"                      # runs the embedded engine's opcodes: `fast`, `stock`
     finality: str = "instant"                   # `instant`, or `confirmations=N`
     deployment: str = "deployment.json"         # where the contracts are; written by `deploy`
     directory: str = "directory.json"           # names for the numbers on chain
@@ -109,6 +111,8 @@ class Settings:
         kind, _, count = self.finality.partition("=")
         if self.finality != "instant" and not (kind == "confirmations" and count.isdecimal()):
             raise InputError(f"{PREFIX}FINALITY must be instant or confirmations=N, not {self.finality!r}.")
+        if self.evm_loop not in ("fast", "stock"):
+            raise InputError(f"{PREFIX}EVM_LOOP must be fast or stock, not {self.evm_loop!r}.")
         if "*" in "".join(self.allowed_origins):
             raise InputError(f"{PREFIX}ALLOWED_ORIGINS must not hold a wildcard: calls carry credentials.")
         for name, low, high in (("http_port", 0, 65535), ("chain_id", 1, 2**53),

@@ -2,11 +2,14 @@
 
 The clock is a number that tests set. `snapshot` and `revert` undo everything. What changes state is written down in
 `sent`, so that another engine can be given the same (`tests/contracts/second_engine.py`): the contracts stand at the
-addresses at which the same account deploys them on any chain.
+addresses at which the same account deploys them on any chain. The loop over opcodes is the product's own;
+CARGOLEDGER_TEST_LOOP=stock takes py-evm's, and `both` runs every message on both and compares all that it does.
 """
 
 from __future__ import annotations
 
+import copy
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +17,16 @@ import rlp
 from coincurve import PrivateKey
 from eth.chains.base import MiningChain
 from eth.db.atomic import AtomicDB
-from eth.vm.forks.cancun import CancunVM
 from eth.vm.message import Message
 from eth_abi import decode, encode
 from eth_abi.grammar import parse
 from eth_hash.auto import keccak
 
 from contracts.artifacts import load
+from ledger.chain.embedded.interpreter import FAST, STOCK, loop_class
+from ledger.chain.embedded.vm import vm_class
 from ledger.events.model import ABI_SIGNED_EVENT, CustodyEvent
+from tests.ledger.chain.loops import outline
 
 CHAIN_ID = 7_041
 GAS = 60_000_000
@@ -30,6 +35,8 @@ GATEWAY_KEY = PrivateKey(keccak(b"test gateway"))
 ROLE_REGISTRAR = 1
 ROLE_GATEWAY = 2
 START_S = 1_790_000_000
+BOTH = "both"
+LOOP = os.environ.get("CARGOLEDGER_TEST_LOOP", FAST)
 
 
 def address_of(key: PrivateKey) -> bytes:
@@ -99,13 +106,16 @@ def signature_of(item: dict[str, Any]) -> str:
 class Evm:
     """A fresh chain with the three contracts and the library, and nobody admitted."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: str = LOOP) -> None:
+        """On a loop: `fast`, `stock` or `both`."""
+        self.loop = loop
+        self.compared_count = 0
         genesis = {
             "coinbase": b"\x00" * 20, "difficulty": 0, "extra_data": b"", "gas_limit": GAS, "nonce": b"\x00" * 8,
             "mix_hash": b"\x00" * 32, "timestamp": 0,
         }
         chain_class = MiningChain.configure(
-            __name__="TestChain", vm_configuration=((0, CancunVM),), chain_id=CHAIN_ID)
+            __name__="TestChain", vm_configuration=((0, vm_class(STOCK if loop == STOCK else FAST)),), chain_id=CHAIN_ID)
         self._chain = chain_class.from_genesis(AtomicDB(), genesis, {})
         self._state = self._chain.get_vm().state
         self.now_s = START_S
@@ -165,6 +175,8 @@ class Evm:
     def _run(self, message: Message, *, create: bool = False) -> Any:
         state = self._state
         state.execution_context._timestamp = self.now_s
+        if self.loop == BOTH:
+            self._compare(message, create)
         context = state.get_transaction_context_class()(gas_price=0, origin=message.sender)
         run = state.computation_class.apply_create_message if create else state.computation_class.apply_message
         computation = run(state, message, context)
@@ -172,6 +184,30 @@ class Evm:
         if computation.is_error:
             raise Reverted(bytes(computation.output), type(computation.error).__name__)
         return computation
+
+    def _compare(self, message: Message, create: bool) -> None:
+        """A message on both loops, as it is and once with too little gas: always elsewhere."""
+        fast, used = self._apart(message, create, FAST)
+        assert (fast, used) == self._apart(message, create, STOCK), "the loops differ"
+        self.compared_count += 1
+        short = copy.copy(message)
+        short.gas = used * (7_919 * self.compared_count % 1_000) // 1_000
+        assert self._apart(short, create, FAST) == self._apart(short, create, STOCK), "the loops differ without gas"
+
+    def _apart(self, message: Message, create: bool, loop: str) -> tuple[Any, int]:
+        """What a message does on a loop, its calls included: faults, answers, gas, logs, storage; and its gas. Undone again."""
+        state, known = self._state, self.written
+        mark, self.written, state.computation_class = state.snapshot(), set(), loop_class(loop)
+        try:
+            context = state.get_transaction_context_class()(gas_price=0, origin=message.sender)
+            run = state.computation_class.apply_create_message if create else state.computation_class.apply_message
+            found = run(state, message, context)
+            return (outline(found), state.get_code(found.msg.storage_address),
+                    {place: self.storage(*place) for place in self.written}), found.get_gas_used()
+        finally:
+            state.revert(mark)
+            self.written = known
+            del state.computation_class
 
     def _create(self, code: bytes) -> bytes:
         address = keccak(rlp.encode([AUTHORITY, len(self.sent)]))[-20:]  # the rule of CREATE

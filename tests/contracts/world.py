@@ -16,7 +16,7 @@ from eth_hash.auto import keccak
 
 from ledger.events.model import ABI_EVENT, ZERO32, CustodyEvent, Line, domain_separator, event_id
 from ledger.vocabulary import Balance, BookOption, Kind, LineRole, Outcome, Role, Step
-from tests.contracts.evm import CHAIN_ID, Evm, Log, address_of
+from tests.contracts.evm import CHAIN_ID, LOOP, Evm, Log, address_of
 from tests.contracts.oracle import (
     NO_HOLD,
     NO_OPTION,
@@ -141,8 +141,8 @@ class Mirror:
 class World:
     """Nine organisations, four places, three books, and what tests do with them."""
 
-    def __init__(self) -> None:
-        self.evm = Evm()
+    def __init__(self, loop: str = LOOP) -> None:
+        self.evm = Evm(loop)
         self.separator = domain_separator(CHAIN_ID, self.evm.ledger)
         self.oracle = Oracle(self.separator)
         self.mirror = Mirror()

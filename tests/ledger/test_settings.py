@@ -54,7 +54,7 @@ def test_settings__variable__overrules_the_file(tmp_path: Path) -> None:
     ("CARGOLEDGER_HTTP_PORT", "-1"), ("CARGOLEDGER_HTTP_PORT", "70000"), ("CARGOLEDGER_HTTP_PORT", "٣"),
     ("CARGOLEDGER_ALLOWED_ORIGINS", "https://a,*"), ("CARGOLEDGER_GATEWAY_SIGNER", "deadbeef"),
     ("CARGOLEDGER_CHAIN", "ftp://x"), ("CARGOLEDGER_FINALITY", "soon"), ("CARGOLEDGER_FINALITY", "confirmations=x"),
-    ("CARGOLEDGER_CHAIN_ID", "0"), ("CARGOLEDGER_TX_GAS_MAX", "5"),
+    ("CARGOLEDGER_EVM_LOOP", "slow"), ("CARGOLEDGER_CHAIN_ID", "0"), ("CARGOLEDGER_TX_GAS_MAX", "5"),
 ])
 def test_settings__variable_unknown_or_bad__refused_by_name(tmp_path: Path, variable: str, value: str) -> None:
     with pytest.raises(InputError, match=re.escape(variable)):

@@ -17,12 +17,13 @@ from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
 
 from ledger.chain.client import Header, Receipt, StorageProof
+from ledger.chain.embedded.interpreter import FAST, LOOPS
 from ledger.chain.embedded.log_index import LogFilter, index_rows
 from ledger.chain.embedded.nodes import NodeSpace
 from ledger.chain.embedded.records import Block, FoundLog, Records
 from ledger.chain.embedded.state import UNREADABLE, ZERO_ADDRESS, AccountProof, States, decode_transaction
 from ledger.chain.embedded.store import BlockRow, Store, TransactionRow, damaged
-from ledger.chain.embedded.vm import FORK, LedgerVM, chain_class
+from ledger.chain.embedded.vm import FORK, LedgerVM, chain_class, vm_class
 from ledger.chain.header import decode_header
 from ledger.errors import (
     ConflictError,
@@ -43,7 +44,7 @@ class EmbeddedChain:
 
     def __init__(
         self, path: Path, clock: Callable[[], int], chain_id: int = DEFAULT_CHAIN_ID, *,
-        genesis_timestamp_s: int = 0, read_only: bool = False,
+        genesis_timestamp_s: int = 0, read_only: bool = False, loop: str = FAST,
     ) -> None:
         """Open the ledger file, or make it with its genesis block.
 
@@ -53,11 +54,15 @@ class EmbeddedChain:
             chain_id: part of what participants sign; fixed at genesis.
             genesis_timestamp_s: time of block 0; fixed at genesis.
             read_only: share the file with the process that writes it; nothing can be sent.
+            loop: `fast` (ours) or `stock` (py-evm's): who runs the opcodes. The blocks are the same.
 
         Raises:
             UnavailableError: another process has it open for writing; the message names its process id.
-            InputError: not a ledger, or one with other genesis parameters.
+            InputError: not a ledger, one with other genesis parameters, or an unknown loop.
         """
+        if loop not in LOOPS:
+            raise InputError(f"there is no loop {loop!r}.", remedy=f"Known: {', '.join(LOOPS)}.")
+        self._vm = vm_class(loop)
         self._chain_id = chain_id
         self._store = Store(Path(path), read_only=read_only)
         self._records = Records(self._store)
@@ -66,7 +71,7 @@ class EmbeddedChain:
         self._closed = False
         self._cache: dict[bytes, bytes] = {}
         self._space = NodeSpace(self._store.node, self._cache)
-        self._states = States(self._store, self._cache, chain_id, clock)
+        self._states = States(self._store, self._cache, chain_id, clock, self._vm)
         try:
             self._open_chain({
                 "chain_id": str(chain_id), "fork": FORK, "gas_limit": str(BLOCK_GAS_LIMIT),
@@ -77,7 +82,7 @@ class EmbeddedChain:
 
     def _open_chain(self, parameters: dict[str, str]) -> None:
         head = self._records.head()
-        engine = chain_class(self._chain_id)
+        engine = chain_class(self._chain_id, self._vm)
         if head is None:
             if self._store.read_only:
                 raise InputError(f"the ledger {self._store.path} has no blocks yet.")

@@ -63,9 +63,10 @@ class States:
     """States of the blocks of one store."""
 
     def __init__(
-        self, store: Store, cache: dict[bytes, bytes], chain_id: int, clock: Callable[[], int],
+        self, store: Store, cache: dict[bytes, bytes], chain_id: int, clock: Callable[[], int], vm: Any,
     ) -> None:
-        self._store, self._cache, self._chain_id, self._clock = store, cache, chain_id, clock
+        """Read from a store; calls are run by `vm` (`vm_class`)."""
+        self._store, self._cache, self._chain_id, self._clock, self._vm = store, cache, chain_id, clock, vm
 
     def next_header(self, parent: Any) -> Any:
         """The header that a block made now on `parent` would begin with."""
@@ -80,7 +81,7 @@ class States:
             header, previous = self.next_header(header), row.hash
         else:
             previous = header.parent_hash
-        return LedgerVM.build_state(
+        return self._vm.build_state(
             reader.db, header, ChainContext(self._chain_id), LedgerVM.get_prev_hashes(previous, reader))
 
     def execute(

@@ -16,6 +16,8 @@ from eth.db.chain import ChainDB
 from eth.validation import validate_gas_limit
 from eth.vm.forks.cancun import CancunVM
 
+from ledger.chain.embedded.interpreter import loop_class
+
 FORK = "cancun"
 
 # py_ecc, which py-evm imports, sets Python's recursion limit to 100,000. With that a document of 100,000
@@ -56,10 +58,16 @@ class LedgerChainDB(ChainDB):  # type: ignore[misc]  # as above
         """Store nothing: the nodes of transaction and receipt tries can be rebuilt from the rows."""
 
 
-def chain_class(chain_id: int) -> Any:
-    """The py-evm chain class for a chain id."""
+def vm_class(loop: str) -> Any:
+    """The virtual machine with a loop over opcodes, one of `interpreter.LOOPS`."""
+    state = type("LedgerState", (LedgerVM.get_state_class(),), {"computation_class": loop_class(loop)})
+    return type("LedgerVM", (LedgerVM,), {"_state_class": state})
+
+
+def chain_class(chain_id: int, vm: Any) -> Any:
+    """The py-evm chain class for a chain id and a virtual machine."""
     return type("LedgerChain", (Chain,), {
         "chain_id": chain_id,
         "chaindb_class": LedgerChainDB,
-        "vm_configuration": ((0, LedgerVM),),
+        "vm_configuration": ((0, vm),),
     })
