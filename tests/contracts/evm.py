@@ -120,6 +120,7 @@ class Evm:
         self._state = self._chain.get_vm().state
         self.now_s = START_S
         self.gas_used = 0
+        self.on_paper = False  # then what is sent is only written down, for another engine to run
         self.sent: list[Sent] = []
         self.written: set[tuple[bytes, int]] = set()  # slots that were written since somebody emptied this
         self._note_writes()
@@ -153,6 +154,11 @@ class Evm:
     def storage(self, address: bytes, slot: int) -> int:
         """The word in a slot now."""
         return int(self._state.get_storage(address, slot))
+
+    def put_storage(self, address: bytes, words: dict[int, int]) -> None:
+        """Take over what another engine has stored."""
+        for slot, word in words.items():
+            self._state.set_storage(address, slot, word)
 
     def settle(self) -> None:
         """Take all that was done as done, as if blocks ago; snapshots from before are void."""
@@ -218,11 +224,14 @@ class Evm:
 
     def send(self, to: bytes, data: bytes, sender: bytes) -> tuple[bytes, list[Log]]:
         """A call that may change state."""
+        if self.on_paper:
+            self.sent.append(Sent(self.now_s, sender, to, data, b"", ()))
+            return b"", []
         computation = self._message(to, data, sender)
         raw = tuple((address, tuple(topic.to_bytes(32, "big") for topic in topics), bytes(blob))
                     for address, topics, blob in computation.get_log_entries())
         self.sent.append(Sent(self.now_s, sender, to, data, bytes(computation.output), raw))
-        return bytes(computation.output), [self._log(x) for x in raw if x[0] in (self.ledger, self.participants)]
+        return bytes(computation.output), [self.log(x) for x in raw if x[0] in (self.ledger, self.participants)]
 
     def _message(self, to: bytes, data: bytes, sender: bytes) -> Any:
         return self._run(Message(
@@ -247,9 +256,9 @@ class Evm:
         """As `record`, for events that the Python model would not even build."""
         data = selector(f"record({ABI_SIGNED_EVENT}[])") + encode([f"{ABI_SIGNED_EVENT}[]"], [batch])
         output, logs = self.send(self.ledger, data, sender)
-        return list(decode(["uint16[]"], output)[0]), logs
+        return (list(decode(["uint16[]"], output)[0]) if output else []), logs
 
-    def _log(self, entry: RawLog) -> Log:
+    def log(self, entry: RawLog) -> Log:
         _, raw, blob = entry
         item = self._events[raw[0]]
         values: dict[str, Any] = {}

@@ -1,0 +1,201 @@
+"""Who may do what to which thing in which state: the page is current, and both engines do in every cell what it says.
+
+The things were put into their states by real events, mined by anvil; py-evm takes over what anvil has stored. Of each
+act outcome, logs and every word of storage that changed must be the same on both, and the outcome that of the oracle.
+In the deep profile every cell is run; else of each table one act for each outcome and sort of thing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from ledger.events.model import ABI_SIGNED_EVENT, ZERO32, fold_head
+from ledger.vocabulary import Kind, Outcome
+from tests.contracts.evm import GATEWAY, Evm, RawLog, call_data
+from tests.contracts.second_engine import Anvil, Schedule, raw_log, second_engine
+from tests.contracts.table import render
+from tests.contracts.table.cells import Cell, cells, known_id, paper_scene, witness_of
+from tests.contracts.table.scene import AVAILABLE, POSTERS, Scene
+from tests.contracts.table.texts import TEXTS
+from tests.contracts.world import Mirror, World, key_of, sign
+
+DEEP = os.environ.get("CARGOLEDGER_TEST_PROFILE") == "deep"
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+@dataclass
+class Tried:
+    """The scene, all its cells, and how much was sent before the custodians were suspended."""
+
+    scene: Scene
+    cells: list[Cell]
+    usual: int
+    stand: Mirror
+
+
+@pytest.fixture(scope="module")
+def tried() -> Tried:
+    scene = paper_scene()
+    usual, stand = len(scene.world.evm.sent), Mirror.of(scene.world.oracle)
+    return Tried(scene, list(cells(scene)), usual, stand)
+
+
+class Engines:
+    """anvil with the scene on it, and py-evm with what anvil has stored."""
+
+    def __init__(self, url: str, tried: Tried) -> None:
+        self.evm = Evm()
+        self.anvil = Anvil(url)
+        self.separator = tried.scene.world.separator
+        self.now_s = tried.scene.world.evm.now_s
+        planned = Schedule().of(tried.scene.world.evm.sent)
+        self.logs: list[RawLog] = self._mine(planned[:tried.usual])
+        self._suspensions = planned[tried.usual:]
+        self._take_over()
+        self._marks: tuple[str, object] | None = None
+
+    def _mine(self, planned: Sequence[tuple[int, bytes]]) -> list[RawLog]:
+        receipts = self.anvil.send(planned)
+        assert all(int(x["status"], 16) == 1 for x in receipts)
+        return [raw_log(log) for x in receipts for log in x["logs"]]
+
+    def _take_over(self) -> None:
+        for address, words in self.anvil.storage().items():
+            if address in (self.evm.manager, self.evm.participants, self.evm.ledger):
+                self.evm.put_storage(address, words)
+
+    def suspend(self, yes: bool) -> None:
+        """Whether the custodians are suspended from now on."""
+        if yes and self._marks is None:
+            self._marks = self.anvil.ask([("evm_snapshot", [])])[0], self.evm.snapshot()
+            self._mine(self._suspensions)
+            self._take_over()
+        elif not yes and self._marks is not None:
+            assert self.anvil.ask([("evm_revert", [self._marks[0]])]) == [True]
+            self.evm.revert(self._marks[1])
+            self._marks = None
+
+    def agree(self, batches: Sequence[Sequence[Cell]]) -> None:
+        """Each batch of acts as one call on both engines; nothing remains of it.
+
+        Raises:
+            AssertionError: the engines differ, or do something else than the oracle.
+        """
+        evm = self.evm
+        calls = [call_data(f"record({ABI_SIGNED_EVENT}[])", [
+            (x.event.abi(), sign(key_of(x.key), known_id(x.event, self.separator)), witness_of(x, self.separator))
+            for x in batch]) for batch in batches]
+        traced = self.anvil.trace([(GATEWAY, evm.ledger, x) for x in calls], self.now_s)
+        for batch, call, theirs in zip(batches, calls, traced, strict=True):
+            mark = evm.snapshot()
+            evm.now_s = self.now_s
+            evm.written.clear()
+            output, logs = evm.send(evm.ledger, call, GATEWAY)
+            codes = [Outcome(int.from_bytes(output[i:i + 32], "big")) for i in range(64, len(output), 32)]
+            for cell, code in zip(batch, codes, strict=True):
+                assert code is cell.outcome, f"{cell.name}: the contract says {code.name}, the table {cell.outcome.name}"
+            assert output == theirs.output, batch[0].name
+            assert evm.sent[-1].logs == theirs.logs, batch[0].name
+            assert [x.values.get("outcome", x.values.get("code")) for x in logs
+                    if x.name in ("EventOutcome", "EventNotTaken")] == codes
+            after = {place: evm.storage(*place) for place in evm.written}
+            unit = batch[0].item.unit
+            head = evm.view(evm.ledger, "headOf(bytes32)", "bytes32", unit)
+            evm.revert(mark)
+            changed = {place: word for place, word in after.items() if word != evm.storage(*place)}
+            assert changed == theirs.changed, batch[0].name
+            self._check_head(batch, unit, head)
+
+    def _check_head(self, batch: Sequence[Cell], unit: bytes, head: bytes) -> None:
+        """The head of the thing is folded over the outcomes of all acts that name it."""
+        expected = self.evm.view(self.evm.ledger, "headOf(bytes32)", "bytes32", unit)
+        event = batch[0].event
+        if unit != ZERO32 and (unit in {x.unit for x in event.lines} or head != expected):
+            for cell in batch:
+                if cell.outcome.taken:
+                    expected = fold_head(expected, known_id(event, self.separator), cell.outcome)
+        assert head == expected, batch[0].name
+
+
+@pytest.fixture(scope="module")
+def engines(tried: Tried) -> Iterator[Engines]:
+    with second_engine() as url:
+        yield Engines(url, tried)
+
+
+def chosen(found: Sequence[Cell]) -> list[Cell]:
+    """Of each table one act for each outcome and sort of thing."""
+    return list({(id(x.table), x.item.family, x.outcome): x for x in reversed(found)}.values())
+
+
+def in_batches(found: Sequence[Cell]) -> list[list[Cell]]:
+    """Acts that change nothing, as one batch for each thing; all others alone. No key twice in a batch."""
+    batches: dict[object, dict[int, Cell]] = {}
+    for cell in found:
+        quiet = cell.outcome.refused and cell.table.kind is not Kind.APPROVE  # which ends what is pending when refused
+        key = (id(cell.table), cell.item) if quiet else (cell.name,)
+        batches.setdefault(key, {})[cell.key] = cell
+    return [list(x.values()) for x in batches.values()]
+
+
+# ---- the page
+
+def test_page__is_what_the_rules_say(tried: Tried) -> None:
+    hint = "run python -m tests.contracts.table.render"
+    assert (render.REFERENCE / "kinds.md").read_text("utf-8") == render.document(tried.cells), hint
+    assert (render.REFERENCE / "kinds.json").read_text("utf-8") == render.data(tried.cells), hint
+
+
+def test_table__every_kind__has_words_and_cells(tried: Tried) -> None:
+    assert set(TEXTS) == set(Kind)
+    assert {x.table.kind for x in tried.cells} >= AVAILABLE
+    assert {x.poster for x in tried.cells} == set(POSTERS)
+
+
+def test_table__suspended__can_do_nothing(tried: Tried) -> None:
+    codes = {x.outcome for x in tried.cells if x.poster == "suspended" and x.table.kind in AVAILABLE}
+    assert codes == {Outcome.PARTICIPANT_SUSPENDED}
+
+
+# ---- the engines
+
+@pytest.mark.anvil
+def test_scene__on_anvil__stands_as_the_oracle_has_it(tried: Tried, engines: Engines) -> None:
+    mirror = Mirror()
+    for entry in engines.logs:
+        if entry[0] == engines.evm.ledger:
+            mirror.apply(engines.evm.log(entry))
+    assert mirror == tried.stand
+
+
+@pytest.mark.anvil
+@pytest.mark.parametrize("kind", sorted(AVAILABLE), ids=lambda x: x.name)
+def test_cells__on_py_evm_and_anvil__outcome_logs_and_storage_are_the_same(
+    kind: Kind, tried: Tried, engines: Engines,
+) -> None:
+    found = [x for x in tried.cells if x.table.kind is kind]
+    assert found
+    for suspended in (False, True):
+        engines.suspend(suspended)
+        of_these = [x for x in found if (x.poster == "suspended") is suspended]
+        engines.agree(in_batches(of_these if DEEP else chosen(of_these)))
+
+
+@pytest.mark.deep
+@pytest.mark.anvil
+def test_scene__made_on_py_evm__has_every_word_that_anvil_has(tried: Tried, engines: Engines) -> None:
+    engines.suspend(False)
+    evm = Scene(World()).world.evm
+    compared = 0
+    for address, words in engines.anvil.storage().items():
+        if address in (evm.participants, evm.ledger):
+            compared += len(words)
+            assert {slot: evm.storage(address, slot) for slot in words} == words
+            others = {slot for where, slot in evm.written if where == address} - set(words)
+            assert not any(evm.storage(address, slot) for slot in others)
+    assert compared > 1_000
