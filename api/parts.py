@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +19,9 @@ from sqlmodel import Session
 from api.keyring import Keyring
 from ledger.directory import Directory
 from ledger.errors import CargoLedgerError, InputError, NotFoundError, UnavailableError
+from ledger.events.model import unhex32
 from ledger.events.strict_json import parse_json
+from ledger.limits import DEFAULT_LIMITS
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,16 +36,20 @@ if TYPE_CHECKING:
     from ledger.chain.checkpoints import CheckpointLog
     from ledger.chain.client import ChainClient
     from ledger.chain.deploy import Deployment
+    from ledger.gateway.access_log import AccessLog
     from ledger.gateway.gateway import Gateway
     from ledger.gateway.handover_grants import Holder
+    from ledger.gateway.outbox import Outbox
     from ledger.gateway.payloads import PayloadStore
     from ledger.gateway.poster import Poster
     from ledger.gateway.store import Store
+    from ledger.gateway.submission import EventStatus
     from ledger.gateway.tokens import TokenRegistry
     from ledger.keys.signers import AskSecret, Signer
     from ledger.proofs.verify import TrustRoot
 
 SERVER_FILE = "server.json"
+_ID_LENGTH = 66  # 0x and 64 hex digits
 
 Clock = Callable[[], int]
 """Seconds since 1970 UTC."""
@@ -143,6 +150,13 @@ class Parts:
             tx_gas_max=self.settings.tx_gas_max,
             receipt_wait_s=self.settings.receipt_wait_s,
             reference_wait_s=self.settings.reference_wait_s,
+            confirmations=self.settings.confirmations,
+            batch_wait_s=self.settings.batch_wait_ms / 1000,
+            limits=replace(
+                DEFAULT_LIMITS,
+                outbox_events_max=self.settings.outbox_events_max,
+                late_after_s=self.settings.late_after_s,
+            ),
         )
         gateway.on_settled(
             HandoverGrants(
@@ -158,6 +172,30 @@ class Parts:
             )
         )
         return gateway
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """What became of submitted events; can be asked while another process carries them."""
+        from ledger.gateway.outbox import Outbox
+
+        return Outbox(self._store, late_after_s=self.settings.late_after_s)
+
+    def way_of(self, key: str) -> EventStatus | None:
+        """Where an event is that was submitted here, by the ledger's id or its eventID; None if none was."""
+        if not self.settings.path(self.settings.gateway_store).exists():
+            return None
+        found = None
+        if key.startswith("0x") and len(key) == _ID_LENGTH:
+            with suppress(InputError):
+                found = self.outbox.status(unhex32(key))
+        return found or self.outbox.status_by_label(key, False) or self.outbox.status_by_label(key, True)
+
+    @cached_property
+    def looks(self) -> AccessLog:
+        """Who looked at whose content."""
+        from ledger.gateway.access_log import AccessLog
+
+        return AccessLog(self._store, self.clock)
 
     @cached_property
     def tokens(self) -> TokenRegistry:

@@ -109,12 +109,13 @@ class Posting:
     def naming(self, participant_id: str) -> NamingContext:
         """What names of an event mean when this participant posts it."""
         home = self._home
+        poster = home.directory.participant(participant_id).number
         return NamingContext(
             network_secret=home.keyring.network_secret(),
             directory=home.directory,
             enterprise_keys=home.keyring.enterprise_keys(),
             poster=participant_id,
-            resolve_event=home.gateway.resolve_event,
+            resolve_event=lambda label: home.gateway.resolve_event(label, poster),
         )
 
     def poster(self, participant_id: str) -> Poster:

@@ -7,6 +7,8 @@ Presentation only: the codes are `ledger.vocabulary`'s, the sentences of outcome
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ledger.outcomes_text import explain, remedy
 from ledger.vocabulary import Kind, Outcome, Step
@@ -131,3 +133,14 @@ def grouped(text: object) -> str:
         return plain
     whole, dot, rest = plain.partition(".")
     return f"{whole[:1] if whole.startswith('-') else ''}{abs(int(whole)):,}" + dot + rest
+
+
+def late_words(event: Mapping[str, Any]) -> str:
+    """`, late (3 d)` for an event that was recorded late, else nothing."""
+    seconds = event["lateSeconds"]
+    if not event["late"]:
+        return ""
+    for size, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f", late ({seconds // size} {word})"
+    return f", late ({seconds} s)"

@@ -46,11 +46,13 @@ class Reader:
         participant: number on the ledger; None for whoever holds the index and its reading keys.
         everything: sees every event (customs, and the holder of the index).
         now_s: the time at which the ends of grants are judged.
+        late_after_s: recorded more than this after it occurred, an event counts as late.
     """
 
     participant: int | None
     everything: bool
     now_s: int = 0
+    late_after_s: int = DEFAULT_LIMITS.late_after_s
 
 
 HOLDER = Reader(None, everything=True)
@@ -87,7 +89,7 @@ def event_for(session: Session, key: str, reader: Reader) -> Event:
     _check_length(key)
     unknown = NotFoundError(f"no event {key!r} is known here.")
     try:
-        event = find_event(session, key)
+        event = find_event(session, key, own=reader.participant, readable=readable(reader))
     except ConflictError:
         if reader.everything:
             raise

@@ -137,9 +137,14 @@ def names_of(session: Session, units: Iterable[str]) -> dict[str, UnitName]:
     return found
 
 
-def find_event(session: Session, key: str) -> Event:
+def find_event(
+    session: Session, key: str, *, own: int | None = None, readable: ColumnElement[bool] | None = None,
+) -> Event:
     """An event by its id, the beginning of its id, or its EPCIS eventID (the event itself before its
     corrections).
+
+    Several participants may use one eventID: that of `own` is meant before others, and only what meets
+    `readable` is found, so that nobody's use of an eventID hides another's.
 
     Raises:
         NotFoundError: nothing of that name.
@@ -153,10 +158,13 @@ def find_event(session: Session, key: str) -> Event:
             raise ConflictError(f"several events begin with {key}.", remedy="Write more of the id.")
         if rows:
             return rows[0]
-    better = (col(Payload.is_correction), col(Payload.status) != OPEN, col(Event.outcome), col(Event.seq))
+    theirs = () if own is None else (col(Event.participant) != own,)
+    allowed = () if readable is None else (readable,)
+    better = (*theirs, col(Payload.is_correction), col(Payload.status) != OPEN, col(Event.outcome),
+              col(Event.seq))
     row = session.exec(
         select(Event).join(Payload, col(Payload.event_id) == col(Event.event_id))
-        .where(Payload.epcis_event_id == key).order_by(*better).limit(1)).first()
+        .where(Payload.epcis_event_id == key, *allowed).order_by(*better).limit(1)).first()
     if row is None:
         raise NotFoundError(f"no event {key!r} is known here.")
     return row

@@ -77,6 +77,16 @@ class UnavailableError(CargoLedgerError):
     code = "CL-UNAVAILABLE-001"
 
 
+class FullError(UnavailableError):
+    """We hold as much as we may. Nothing of the request was taken; `retry_after_s` says when to try again."""
+
+    code = "CL-UNAVAILABLE-002"
+
+    def __init__(self, message: str, *, remedy: str = "", retry_after_s: int = 30) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+
 class InvariantError(CargoLedgerError):
     """Our bug, or corrupt storage: stop."""
 

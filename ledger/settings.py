@@ -17,6 +17,7 @@ from typing import Any, get_type_hints
 
 from ledger.errors import InputError
 
+_CONFIRMATIONS_MAX = 10_000  # a day of 8 s blocks
 SETTINGS_FILE = "cargoledger.toml"
 PREFIX = "CARGOLEDGER_"
 
@@ -52,11 +53,19 @@ class Settings:
     index_url: str = "sqlite:///index.sqlite"   # SQLAlchemy URL; a relative SQLite path starts at home
     tx_gas_max: int = 16_000_000                # gas limit of one batch transaction
     receipt_wait_s: int = 30                    # how long one flush waits for a receipt
-    reference_wait_s: int = 0                   # wait for a referenced event never seen here
+    reference_wait_s: int = 86_400              # wait for a referenced event that nobody has seen
+    batch_wait_ms: int = 100                    # events gather that long while several come at a time
+    outbox_events_max: int = 100_000            # events without an outcome; beyond, none is taken
+    late_after_s: int = 86_400                  # recorded later than this after it occurred: late
     event_deadline_s: int = 2_592_000           # how long a signed event may be recorded (30 days)
     http_host: str = "127.0.0.1"                # address the HTTP server listens on
     http_port: int = 8480                       # port of the HTTP server
     allowed_origins: tuple[str, ...] = field(default=())  # other web pages that may call; no wildcard
+
+    @property
+    def confirmations(self) -> int:
+        """Blocks that must stand on a block before it counts; 0 with instant finality."""
+        return int(self.finality.partition("=")[2] or 0)
 
     def path(self, value: str) -> Path:
         """A path of these settings, relative ones taken from `home`."""
@@ -113,11 +122,18 @@ class Settings:
             raise InputError(f"{PREFIX}FINALITY must be instant or confirmations=N, not {self.finality!r}.")
         if self.evm_loop not in ("fast", "stock"):
             raise InputError(f"{PREFIX}EVM_LOOP must be fast or stock, not {self.evm_loop!r}.")
+        if self.confirmations and self.chain.startswith("embedded:"):
+            raise InputError(f"{PREFIX}FINALITY of an embedded ledger is instant: a block that nobody "
+                             "posts after would never be confirmed.")
+        if not 0 <= self.confirmations <= _CONFIRMATIONS_MAX:
+            raise InputError(f"{PREFIX}FINALITY takes at most {_CONFIRMATIONS_MAX} confirmations.")
         if "*" in "".join(self.allowed_origins):
             raise InputError(f"{PREFIX}ALLOWED_ORIGINS must not hold a wildcard: calls carry credentials.")
         for name, low, high in (("http_port", 0, 65535), ("chain_id", 1, 2**53),
                                 ("tx_gas_max", 1_000_000, 2**32), ("receipt_wait_s", 0, 3600),
-                                ("reference_wait_s", 0, 2**31), ("event_deadline_s", 60, 2**31)):
+                                ("reference_wait_s", 0, 2**31), ("event_deadline_s", 60, 2**31),
+                                ("batch_wait_ms", 0, 60_000), ("outbox_events_max", 1, 2**31),
+                                ("late_after_s", 0, 2**31)):
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"{PREFIX}{name.upper()} must lie between {low} and {high}.")
 

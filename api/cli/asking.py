@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,13 +28,14 @@ def show(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a unit with its timeline, or one event with its content.
+    """Show a unit with its timeline, or one event with its content and its way through the outbox.
 
     Example: cargoledger show CSQU3054383
     """
     from api.cli.render import event_panel, unit_panel
     from api.views.events import event_view
     from api.views.units import unit_view
+    from api.views.ways import way_view
     from indexer.lookups import HOLDER
 
     with opened(home) as opened_home, opened_home.session() as session:
@@ -42,9 +44,15 @@ def show(
                 session, opened_home.directory, HOLDER, key, now_s=opened_home.clock(), limit=limit
             )
         except NotFoundError as no_unit:
+            reader = replace(HOLDER, late_after_s=opened_home.settings.late_after_s)
             try:
-                event = event_view(session, opened_home.directory, HOLDER, key)
+                event = event_view(session, opened_home.directory, reader, key)
             except NotFoundError:
+                event = {}
+            way = opened_home.way_of(event.get("eventId", key))
+            if way is not None:
+                event["way"] = way_view(way)
+            if not event:
                 raise NotFoundError(f"nothing called {key!r} is known here.", remedy=no_unit.remedy) from None
             emit(event, as_json, lambda: event_panel(event))
             return

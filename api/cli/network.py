@@ -1,4 +1,4 @@
-"""Commands that set up a home and its network: init, participant, facility, book, token."""
+"""Commands that set up a home and its network: init, participant, facility, book."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 participant_app = typer.Typer(no_args_is_help=True, help="Admit participants and list them.")
 facility_app = typer.Typer(no_args_is_help=True, help="Register places.")
 book_app = typer.Typer(no_args_is_help=True, help="Open books: the accounts that are settled together.")
-token_app = typer.Typer(no_args_is_help=True, help="Issue tokens for the HTTP server and the web page.")
 
 ROLES = ", ".join(role.name.lower() for role in Role if role.name)
 OPTIONS = ", ".join(option.name.lower() for option in BookOption if option.name)
@@ -31,7 +30,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(participant_app, name="participant")
     app.add_typer(facility_app, name="facility")
     app.add_typer(book_app, name="book")
-    app.add_typer(token_app, name="token")
 
 
 def init(
@@ -207,35 +205,6 @@ def book_add(
         "options": [o.name for o in BookOption if o in entry.options],
     }
     emit(document, as_json, lambda: f"{entry.name} is book {entry.number} ({entry.id}).")
-
-
-@token_app.command("new")
-def token_new(
-    *,
-    participant: Annotated[str, typer.Option("--as", help="Participant that the token stands for.")],
-    label: Annotated[str, typer.Option(help="What it is for, to tell tokens apart.")] = "",
-    days: Annotated[int, typer.Option(min=1, max=366, help="Days for which it is valid.")] = 365,
-    read_only: Annotated[bool, typer.Option("--read-only", help="It may ask, not post.")] = False,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Issue a token for the HTTP server and the web page. It is shown once and kept only as a hash.
-
-    Example: cargoledger token new --as terminal --label 'gate 3'
-    """
-    with opened(home) as opened_home:
-        token, expires_at_s = opened_home.issue_token(
-            participant,
-            label=label,
-            valid_s=days * DAY_S,
-            scopes=frozenset({"read"} if read_only else {"read", "capture"}),
-        )
-    document = {"participant": participant, "token": token, "label": label, "expiresAt": expires_at_s}
-    emit(
-        document,
-        as_json,
-        lambda: f"{token}\nIt stands for {participant} for {days} days and is shown only now: keep it safe.",
-    )
 
 
 def _participants(home: Home, only: set[str] | None) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,10 @@ from ledger.errors import InputError, NotFoundError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from ledger.gateway.submission import EventStatus
+
 WAIT_S = 60
+_POLL_S = 0.5
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,7 +41,7 @@ def post(
     token: Annotated[
         str, typer.Option(help=f"Token for --url; better in {TOKEN_VARIABLE}.", show_default=False)
     ] = "",
-    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for outcomes with --url.")] = WAIT_S,
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for outcomes.")] = WAIT_S,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +62,7 @@ def post(
     else:
         if not participant:
             raise InputError("who posts?", remedy="Name the participant: --as ID.")
-        results = _locally(documents, participant, home)
+        results = _locally(documents, participant, home, wait)
     events = [event for result in results for event in result["events"]]
     document = {
         "posted": len(events),
@@ -134,9 +138,11 @@ def _read(name: str) -> bytes:
         raise NotFoundError(f"{name} cannot be read: {fault.strerror}.") from fault
 
 
-def _locally(documents: list[tuple[str, bytes]], participant: str, home: Path | None) -> list[dict[str, Any]]:
+def _locally(
+    documents: list[tuple[str, bytes]], participant: str, home: Path | None, wait_s: int
+) -> list[dict[str, Any]]:
+    from api.views.ways import way_view
     from ledger.events.faults import InvalidEventError
-    from ledger.gateway.submission import EventStatus
 
     results: list[dict[str, Any]] = []
     with opened(home) as opened_home:
@@ -148,13 +154,30 @@ def _locally(documents: list[tuple[str, bytes]], participant: str, home: Path | 
                 fault.message = f"{name}: {fault.message}"
                 raise
         opened_home.settle_outbox()
+        wanted = [item.event_id for _, items in posted for item in items]
+        until = time.monotonic() + wait_s
+        while time.monotonic() < until and any(_comes(opened_home.gateway.status(i)) for i in wanted):
+            time.sleep(_POLL_S)  # a block needs confirmations
+            opened_home.settle_outbox()
         for name, items in posted:
-            events = []
-            for item in items:
-                status: EventStatus = opened_home.gateway.status(item.event_id)
-                events.append({**item.to_json(), "status": status.status, "outcome": status.outcome})
+            ways = [way_view(opened_home.gateway.status(item.event_id)) for item in items]
+            events = [{**item.to_json(), **_way(way)} for item, way in zip(items, ways, strict=True)]
             results.append({"file": name, "events": events})
     return results
+
+
+def _comes(status: EventStatus) -> bool:
+    """Whether an outcome is on its way: sent, its block not final. What waits for others may wait long."""
+    return status.status == "submitted"
+
+
+def _way(way: dict[str, Any]) -> dict[str, Any]:
+    """What a result says of an event's way."""
+    names = ("status", "late", "lateSeconds", "waitingFor", "reference", "block", "transaction", "history")
+    return {
+        **{name: way[name] for name in names},
+        "outcome": way["outcome"]["name"] if way["outcome"] else None,
+    }
 
 
 def _over_http(name: str, body: bytes, url: str, token: str, wait_s: int) -> dict[str, Any]:
@@ -173,9 +196,8 @@ def _over_http(name: str, body: bytes, url: str, token: str, wait_s: int) -> dic
             "eventId": e["eventId"],
             "kind": "",
             "step": "",
-            "status": e["status"],
-            "outcome": e["outcome"]["name"] if e["outcome"] else None,
             "repeated": False,
+            **_way(e),
         }
         for e in job["events"]
     ]

@@ -16,7 +16,7 @@ from rich.tree import Tree
 
 from api.views.forms import tables_of
 from api.views.names import local
-from api.words import balance_words, grouped, kind_words
+from api.words import balance_words, grouped, kind_words, late_words
 
 
 def table(
@@ -77,9 +77,12 @@ def timeline(rows: Iterable[dict[str, Any]], unit: str = "") -> Table:
 
 
 def event_panel(event: dict[str, Any]) -> RenderableType:
-    """An event in full."""
+    """An event in full; one that the index does not have yet by its way alone."""
     from api.jsonio import dumps
 
+    way = [_way(event["way"])] if event.get("way") else []
+    if "outcome" not in event:
+        return Group(*way)
     outcome = event["outcome"]
     facts = [
         ("event", event["eventId"]),
@@ -88,7 +91,7 @@ def event_panel(event: dict[str, Any]) -> RenderableType:
         ("to", _name(event["counterparty"])),
         ("at", _name(event["facility"])),
         ("happened", event["occurredAt"]),
-        ("recorded", event["recordedAt"]),
+        ("recorded", event["recordedAt"] + late_words(event)),
         ("block", f"{event['block']['number']} {event['block']['hash']}"),
         ("signer", event["signer"]),
         ("readers", ", ".join(_name(r) for r in event["readers"])),
@@ -122,7 +125,22 @@ def event_panel(event: dict[str, Any]) -> RenderableType:
             )
         )
     parts.append(Text(dumps(event["epcis"], indent=2) if event["epcis"] else f"content: {event['payload']}"))
-    return Group(*parts)
+    return Group(*parts, *way)
+
+
+def _way(way: dict[str, Any]) -> RenderableType:
+    """An event's way through the outbox: every status it had, when, where and why."""
+    head = f"Way of {way['eventID']}: {way['status']}{late_words(way)}"
+    if way["reference"]:
+        head += f"; answers {way['reference']['eventId'][:14]}… ({way['reference']['status']})"
+    return table(
+        head,
+        ("when", "status", "block", "transaction", "note"),
+        [
+            (step["at"], step["status"], str(step["block"] or ""), step["transaction"] or "", step["note"])
+            for step in way["history"]
+        ],
+    )
 
 
 def lineage_tree(view: dict[str, Any]) -> RenderableType:
@@ -258,6 +276,8 @@ def posted(results: list[dict[str, Any]]) -> RenderableType:
             status = event["status"] + (
                 f": {event['outcome']}" if event["status"] in ("refused", "not_taken") else ""
             )
+            status += f", waits for {event['waitingFor']}" if event["waitingFor"] else ""
+            status += late_words(event)
             result.add_row(
                 escape(document["file"]),
                 escape(str(event["eventID"])),

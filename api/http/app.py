@@ -3,6 +3,7 @@
 GET  /healthz                     how the server is; the one address that needs no credential
 POST /capture, GET /capture/{id}  events in, and what became of them
 GET  /events, /events/{id}        EPCIS events with the ledger's outcome
+GET  /looks                       who looked at the caller's content
 GET  /units/{id}                  a unit, its state and history
 GET  /lots/{id}/trace             lineage with quantities
 GET  /books/{id}/settlement       forms, exemption, findings
@@ -132,6 +133,7 @@ _PROBLEM = {
         "code": {"type": "string", "pattern": "^CL-[A-Z]+-\\d{3}$"},
         "remedy": {"type": "string"},
         "pointer": {"type": "string"},
+        "retryAfter": {"type": "integer", "description": "seconds, as in the header Retry-After"},
         "faults": {"type": "array", "items": {"type": "object"}},
     },
 }

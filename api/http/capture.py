@@ -16,12 +16,11 @@ from starlette.responses import Response
 from api.http.deps import BodyDep, CallerDep, ExactJSON, HomeDep
 from api.http.problems import UnsupportedMediaError
 from api.views.names import iso_s
-from api.words import outcome_words
+from api.views.ways import way_view
 from ledger.errors import InputError, TooLargeError
 from ledger.events.strict_json import parse_json
 from ledger.gateway.submission import SignedSubmission
 from ledger.limits import DEFAULT_LIMITS
-from ledger.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from api.home import Home
@@ -95,7 +94,7 @@ def post_capture(
 def get_capture(
     home: HomeDep, caller: CallerDep, capture_id: Annotated[str, Path(max_length=64)]
 ) -> Response:
-    """State of a capture: every event with its status, and whether all of them are decided."""
+    """State of a capture: every event with its status and history, and whether all of them are decided."""
     return ExactJSON(_job_view(home, capture_id, caller.participant.number))
 
 
@@ -127,7 +126,7 @@ def _post_signed(home: Home, participant: int, body: bytes) -> list[str]:
 
 def _job_view(home: Home, job_id: str, participant: int) -> dict[str, Any]:
     job = home.jobs.get(job_id, participant)
-    events = [_event_view(home, event_id) for event_id in job.event_ids]
+    events = [way_view(home.gateway.status(event_id)) for event_id in job.event_ids]
     running = any(not event["final"] for event in events)
     return {
         "captureID": job.id,
@@ -136,31 +135,4 @@ def _job_view(home: Home, job_id: str, participant: int) -> dict[str, Any]:
         "success": not running
         and not any(event["outcome"] and event["outcome"]["refused"] for event in events),
         "events": events,
-    }
-
-
-def _event_view(home: Home, event_id: str) -> dict[str, Any]:
-    status = home.gateway.status(event_id)
-    outcome = None
-    if status.outcome is not None:
-        code = Outcome[status.outcome] if status.outcome in Outcome.__members__ else None
-        sentence, remedy = (
-            outcome_words(code) if code is not None else ("The transaction failed.", "Tell the operator.")
-        )
-        outcome = {
-            "code": None if code is None else int(code),
-            "name": status.outcome,
-            "refused": code is None or code.refused,
-            "sentence": sentence,
-            "remedy": remedy,
-        }
-    return {
-        "eventId": event_id,
-        "eventID": status.epcis_event_id,
-        "status": status.status,
-        "outcome": outcome,
-        "final": status.final,
-        "waitingFor": "0x" + status.waiting_for.hex() if status.waiting_for else None,
-        "block": status.block_number,
-        "transaction": "0x" + status.tx_hash.hex() if status.tx_hash else None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
@@ -59,7 +60,9 @@ def reader_of(
     session: Annotated[Session, Depends(session_of)],
 ) -> Reader:
     """What the caller may see of the index."""
-    return reader_for(session, caller.participant.number, home_of(request).clock())
+    home = home_of(request)
+    reader = reader_for(session, caller.participant.number, home.clock())
+    return replace(reader, late_after_s=home.settings.late_after_s)
 
 
 def may_read(caller: Annotated[Caller, Depends(caller_of)]) -> None:

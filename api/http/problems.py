@@ -102,6 +102,7 @@ def problem_of(fault: CargoLedgerError) -> dict[str, Any]:
         fault.code,
         fault.message,
         remedy=fault.remedy,
+        retryAfter=getattr(fault, "retry_after_s", None),
         pointer=getattr(fault, "pointer", ""),
         faults=[
             {"detail": f.message, "pointer": getattr(f, "pointer", "")} for f in getattr(fault, "faults", ())
@@ -115,7 +116,7 @@ def answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> Respo
     if body["status"] == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="cargoledger"'
     if body["status"] == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+        headers["Retry-After"] = str(body.get("retryAfter", RETRY_AFTER_S))
     headers["Cache-Control"] = "no-store"
     return Response(dumps(body), body["status"], headers, media_type="application/problem+json")
 

@@ -16,9 +16,11 @@ from api.views.books import Ask, settlement_view
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_view
 from api.views.units import unit_view
+from api.views.ways import look_rows, note_looks
 from indexer.lookups import about, events_page, unit_for
 from indexer.models import Event
 from ledger.errors import InputError
+from ledger.events.model import unhex32
 from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind
 
@@ -39,6 +41,9 @@ def get_events(
     *,
     kind: Annotated[KindName | None, Query(description="kind of the event model")] = None,
     refused: Annotated[bool | None, Query(description="only refused, or only not refused events")] = None,
+    late: Annotated[
+        bool | None, Query(description="only events recorded late, or only those that were not")
+    ] = None,
     unit: Annotated[
         str | None, Query(max_length=300, description="events about this unit: number, EPC or id")
     ] = None,
@@ -61,6 +66,9 @@ def get_events(
         conditions.append(col(Event.kind) == kind)
     if refused is not None:
         conditions.append(col(Event.outcome) >= 100 if refused else col(Event.outcome) < 100)
+    if late is not None:
+        lateness = col(Event.recorded_at_s) - col(Event.occurred_at_ms) / 1000
+        conditions.append(lateness > reader.late_after_s if late else lateness <= reader.late_after_s)
     if unit is not None:
         conditions.append(about(unit_for(session, unit, reader).unit))
     if book is not None:
@@ -71,6 +79,7 @@ def get_events(
         conditions.append(col(Event.occurred_at_ms) < _milliseconds(before, "LT_eventTime"))
     page = events_page(session, reader, conditions, after=_place(next_page), limit=per_page)
     rows = event_rows(session, home.directory, reader, page.events, with_epcis=True)
+    note_looks(home, reader, rows, request.url.path)
     headers = {}
     if page.next_after is not None:
         following = request.url.include_query_params(nextPageToken=str(page.next_after))
@@ -80,17 +89,47 @@ def get_events(
 
 
 @router.get("/events/{event_id:path}", tags=["events"], summary="One event", response_class=ExactJSON)
-def get_event(home: HomeDep, reader: ReaderDep, session: SessionDep, event_id: IdPath) -> Response:
+def get_event(
+    request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, event_id: IdPath
+) -> Response:
     """An event by the ledger's id or EPCIS eventID: what was signed, what the ledger said, its content."""
-    return ExactJSON(event_view(session, home.directory, reader, event_id))
+    view = event_view(session, home.directory, reader, event_id)
+    note_looks(home, reader, [view], request.url.path)
+    return ExactJSON(view)
 
 
 @router.get(
     "/units/{unit_id:path}", tags=["units"], summary="A unit and its history", response_class=ExactJSON
 )
-def get_unit(home: HomeDep, reader: ReaderDep, session: SessionDep, unit_id: IdPath) -> Response:
+def get_unit(
+    request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, unit_id: IdPath
+) -> Response:
     """A container, cargo, lot or declaration line: state now, and every readable event about it."""
-    return ExactJSON(unit_view(session, home.directory, reader, unit_id, now_s=home.clock()))
+    view = unit_view(session, home.directory, reader, unit_id, now_s=home.clock())
+    note_looks(home, reader, view["timeline"], request.url.path)
+    return ExactJSON(view)
+
+
+@router.get("/looks", tags=["events"], summary="Who looked at content", response_class=ExactJSON)
+def get_looks(
+    home: HomeDep,
+    reader: ReaderDep,
+    *,
+    event: Annotated[
+        str | None, Query(max_length=66, description="only at this event, by the ledger's id")
+    ] = None,
+    per_page: Annotated[int, Query(alias="perPage", ge=1, le=DEFAULT_LIMITS.page_rows_max)] = PAGE_ROWS,
+    next_page: Annotated[str | None, Query(alias="nextPageToken", max_length=40)] = None,
+) -> Response:
+    """Who looked at the content of the caller's events, and when; customs sees all looks."""
+    found = home.looks.looks(
+        owner=None if reader.everything else reader.participant,
+        event_id=None if event is None else unhex32(event),
+        after=_place(next_page),
+        limit=per_page,
+    )
+    token = str(found[-1].id) if len(found) == per_page else None
+    return ExactJSON({"looks": look_rows(home, found), "nextPageToken": token})
 
 
 @router.get("/lots/{lot_id:path}/trace", tags=["units"], summary="Lineage of a lot", response_class=ExactJSON)

@@ -61,6 +61,7 @@ class Worker:
         while not self._stop.is_set():
             self._wake.clear()
             try:
+                self._stop.wait(self._home.gateway.due_in_s())
                 self._home.settle_outbox()
                 self._home.fault = None
             except UnavailableError as fault:

@@ -36,9 +36,20 @@ def event_rows(
     names = Names(session, directory, reader, units)
     payloads = _payloads(session, [event.event_id for event in events])
     return [
-        event_row(event, lines[event.event_id], names, payloads.get(event.event_id), with_epcis=with_epcis)
+        {
+            **event_row(
+                event, lines[event.event_id], names, payloads.get(event.event_id), with_epcis=with_epcis
+            ),
+            **lateness(event, reader),
+        }
         for event in events
     ]
+
+
+def lateness(event: Event, reader: Reader) -> dict[str, Any]:
+    """How long after it occurred an event was recorded, and whether that counts as late."""
+    late_s = max(0, event.recorded_at_s - event.occurred_at_ms // 1000)
+    return {"late": late_s > reader.late_after_s, "lateSeconds": late_s}
 
 
 def event_row(

@@ -24,6 +24,7 @@ from api.views.books import Ask, book_view, books_for, findings_about
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_drawing
 from api.views.units import search, unit_view
+from api.views.ways import note_looks
 from api.web.templates import render
 from indexer.lookups import Reader, events_page
 from indexer.models import Event
@@ -142,6 +143,7 @@ def find(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep
 def unit(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, unit_id: str) -> Response:
     """A unit: state, lineage, findings, history with the latest on top."""
     view = unit_view(session, home.directory, reader, unit_id, now_s=home.clock(), limit=TIMELINE_ROWS)
+    note_looks(home, reader, view["timeline"], request.url.path)
     view["timeline"].reverse()
     drawing, sealed, findings, can_settle = "", False, None, False
     if view["lot"] or view["line"]:
@@ -167,9 +169,9 @@ def unit(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep
 @router.get("/view/event/{event_id:path}")
 def event(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, event_id: str) -> Response:
     """An event with its content."""
-    return _page(
-        request, home, "event.html", session=session, e=event_view(session, home.directory, reader, event_id)
-    )
+    view = event_view(session, home.directory, reader, event_id)
+    note_looks(home, reader, [view], request.url.path)
+    return _page(request, home, "event.html", session=session, e=view)
 
 
 @router.get("/view/book/{book_id}")

@@ -30,7 +30,8 @@ _APPENDED = (
     ("requestsHash", 32),                                                    # Prague
 )
 
-_PARENT, _STATE_ROOT, _TRANSACTIONS_ROOT, _RECEIPTS_ROOT, _NUMBER, _TIMESTAMP = 0, 3, 4, 5, 8, 11
+_PARENT, _STATE_ROOT, _TRANSACTIONS_ROOT, _RECEIPTS_ROOT, _NUMBER, _GAS_LIMIT, _TIMESTAMP = (
+    0, 3, 4, 5, 8, 9, 11)
 HEADER_BYTES_MAX = 2_048  # a Prague header has about 650; more is not a header
 
 
@@ -86,6 +87,15 @@ def header_to_json(encoded: bytes) -> dict[str, Any]:
     return {"hash": "0x" + keccak(encoded).hex()} | {
         name: hex(_number(value)) if length == 0 else "0x" + value.hex()
         for (name, length), value in zip(names, fields, strict=False)}
+
+
+def gas_limit(encoded: bytes) -> int:
+    """The gas that the block of a header in RLP encoding may use.
+
+    Raises:
+        TrustError: not a canonical RLP header.
+    """
+    return _number(_fields(encoded)[_GAS_LIMIT])
 
 
 def header_from_json(block: Mapping[str, Any]) -> Header:

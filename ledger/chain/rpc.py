@@ -7,7 +7,7 @@ late or half, is an UnavailableError. web3's own exceptions end here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -16,6 +16,7 @@ from ledger.chain.client import Header, Log, Receipt, StorageProof
 from ledger.chain.header import header_from_json
 from ledger.chain.receipt_codec import encode_receipt
 from ledger.chain.reverts import RevertedError
+from ledger.chain.tx import AccountError
 from ledger.errors import ConflictError, InputError, TrustError, UnavailableError
 from ledger.proofs.tries import ordered_trie_root
 
@@ -25,9 +26,10 @@ _MOVED_RETRIES_MAX = 3         # the head may move between two questions about o
 _METHOD_NOT_FOUND = -32601
 _KNOWN = ("already known", "already imported", "alreadyknown", "known transaction")
 _STALE = ("nonce too low", "replacement transaction underpriced", "nonce is too low")
-_NEVER_TAKEN = ("insufficient funds", "insufficient balance", "underpriced", "exceeds block gas limit",
-          "gas limit too high", "intrinsic gas too", "oversized data", "invalid transaction",
-          "invalid signature", "max fee per gas less than block base fee")
+_CANNOT_PAY = ("insufficient funds", "insufficient balance", "underpriced", "less than block base fee")
+_NEVER_TAKEN = ("exceeds block gas limit", "gas limit too high", "intrinsic gas too", "oversized data",
+                "exceeds transaction gas limit", "gas limit exceeds", "exceeds maximum per-transaction gas",
+                "invalid transaction", "invalid signature")
 
 
 class RpcChain:
@@ -162,7 +164,7 @@ class RpcChain:
 
         Raises:
             ConflictError: another transaction used its nonce.
-            InputError: the node will never take it.
+            AccountError: the account cannot pay. Other InputError: the node will never take this one.
             UnavailableError: not known whether the node took it; send the same bytes again.
         """
         tx_hash = bytes(keccak(raw))
@@ -179,6 +181,9 @@ class RpcChain:
                 raise ConflictError(
                     f"the node does not take the transaction: {fault.text}.",
                     remedy="Somebody else sent with this key.") from fault
+            if any(word in text for word in _CANNOT_PAY):
+                raise AccountError(f"the node does not take the transaction: {fault.text}.",
+                                   remedy="Fund the account, or lower the network's fees.") from fault
             if any(word in text for word in _NEVER_TAKEN):
                 raise InputError(f"the node does not take the transaction: {fault.text}.") from fault
             raise fault.mapped(self.url) from fault
@@ -232,6 +237,20 @@ class RpcChain:
         return StorageProof(
             number, tuple(_bytes(n) for n in _list(found.get("accountProof"))),
             tuple(_bytes(n) for n in _list(_mapping(slots[0]).get("proof"))))
+
+    def blocks_with_log(
+        self, address: bytes, topics: Sequence[Sequence[bytes]], first: int, last: int,
+    ) -> list[int]:
+        """Numbers of the blocks from `first` to `last` in which a contract logged such topics, ascending.
+
+        At each place any of the topics listed for it. Only a hint where to look: a node can hide logs.
+        What it names is checked with the block's receipts.
+        """
+        found = self._get("eth_getLogs", {
+            "address": "0x" + address.hex(),
+            "topics": [["0x" + topic.hex() for topic in place] for place in topics],
+            "fromBlock": hex(max(first, 0)), "toBlock": hex(last)})
+        return sorted({_number(_mapping(log).get("blockNumber")) for log in _list(found)})
 
     def close(self) -> None:
         """Nothing to let go of: connections are pooled and end by themselves."""

@@ -16,10 +16,16 @@ from eth_hash.auto import keccak
 from ledger.chain.client import ChainClient, Receipt
 from ledger.chain.explain import explained
 from ledger.chain.reverts import RevertedError
-from ledger.errors import UnavailableError
+from ledger.errors import InputError, UnavailableError
 
 WAIT_S_MAX = 60.0      # a network halts for 10 s when one of five validators dies
 _POLL_S_FIRST, _POLL_S_MAX = 0.01, 0.5
+
+
+class AccountError(InputError):
+    """The sending account cannot pay for transactions: nothing of it is taken, whatever it carries."""
+
+    code = "CL-INPUT-011"
 
 
 class Signer(Protocol):

@@ -26,7 +26,7 @@ _MAKES_ROWS = frozenset({
     Kind.DECLARE, Kind.OPENING, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.SPLIT, Kind.MERGE,
     Kind.TRANSFORM})
 # Measured on the embedded ledger, one event alone (all storage cold), then rounded up.
-_GAS_TRANSACTION = 65_000   # intrinsic gas, signer and participant cold, the loop around a batch
+GAS_TRANSACTION = 65_000   # intrinsic gas, signer and participant cold, the loop around a batch
 _GAS_EVENT = 20_000         # signature, nonce, log
 _GAS_LINE = 32_000          # one more unit or line: first head, state
 _GAS_NEW_UNIT = 86_000      # a new container or cargo
@@ -54,17 +54,23 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events chosen, in order; and those that wait, each with the event id it waits for."""
+    """Events chosen, in order; and those that wait, each with the event id it waits for.
+
+    Attributes:
+        gas: estimate for the whole transaction.
+        full: no more would have fitted.
+    """
 
     chosen: tuple[Queued, ...]
     waiting: tuple[tuple[Queued, bytes], ...]
     gas: int
+    full: bool
 
 
 @dataclass(slots=True)
 class _Picture:
     limits: Limits
-    gas: int = _GAS_TRANSACTION
+    gas: int = GAS_TRANSACTION
     size: int = 100
     chosen: list[Queued] = field(default_factory=list)
     placed: set[bytes] = field(default_factory=set)
@@ -101,22 +107,27 @@ def choose_batch(
     picture = _Picture(limits)
     inside = {event.event_id: event for event in queued}
     waiting: dict[bytes, tuple[Queued, bytes]] = {}
-    stopped: dict[bytes, set[bytes]] = {}  # signer -> units of its waiting events
+    stopped: dict[tuple[bytes, bytes], bytes] = {}  # (signer, unit) of waiting events -> what they wait for
+    full = False
     for event in queued:
         if event.event_id in picture.placed:
             continue
         chain = _answered_first(event, picture.placed, inside, find)
         missing = _missing(chain[0], known, now_s, reference_wait_s, waiting)
-        if missing is None and event.units & stopped.get(event.signer, set()):
-            missing = ZERO32  # behind an earlier event of the same signer that waits
+        if missing is None and stopped:  # behind an earlier event of the same signer that waits
+            missing = next((stopped[event.signer, unit] for unit in sorted(event.units)
+                            if (event.signer, unit) in stopped), None)
         if missing is not None:
             for waiter in chain:
                 waiting[waiter.event_id] = (waiter, missing)
-                stopped.setdefault(waiter.signer, set()).update(waiter.units)
+                for unit in waiter.units:
+                    stopped.setdefault((waiter.signer, unit), missing)
             continue
         if not all(picture.place(member) for member in chain):
+            full = True
             break
-    return Batch(tuple(picture.chosen), tuple(waiting.values()), picture.gas)
+    full = full or len(picture.chosen) >= limits.batch_events_max
+    return Batch(tuple(picture.chosen), tuple(waiting.values()), picture.gas, full)
 
 
 def _answered_first(

@@ -1,11 +1,11 @@
-"""The durable outbox: every submission, its way to an outcome, and the batches that carried it.
+"""The durable outbox: every submission and its way to an outcome. `batches` has what carried it.
 
     queued → submitted → recorded | pending | refused | not_taken
-               ↓ (the batch failed as a whole)
+               ↓ (the batch failed as a whole, or its block was replaced)
              queued
 
-A submission is on disk before it is acknowledged; a batch's raw transaction is on disk before it is
-sent. Nothing is ever deleted: the history of an event is evidence.
+A submission is on disk before it is acknowledged. Nothing is ever deleted: the history of an event is
+evidence. The number of events without an outcome is bounded; beyond it submissions are turned away whole.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from ledger.errors import ConflictError
-from ledger.events.model import CustodyEvent
+from ledger.errors import ConflictError, FullError
+from ledger.events.model import ZERO32, CustodyEvent
 from ledger.gateway.batching import SHOWS_WITNESS, Queued
 from ledger.gateway.store import Store
-from ledger.gateway.submission import EventStatus, SignedSubmission, StatusChange
+from ledger.gateway.submission import EventStatus, SignedSubmission, StatusChange, label_of
+from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind, Outcome
+
+IN_MAX = 500            # values of one SQL list
+_PARSED_MAX = 2_048     # events kept parsed, so that a batch is not parsed once a step
+RETRY_AFTER_S = 30      # when a full outbox has probably room again
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +47,31 @@ class StoredEvent:
     outcome: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBatch:
-    """A batch transaction: `state` is submitted, settled, failed (as a whole) or abandoned (never taken)."""
-
-    id: int
-    tx_hash: bytes
-    sender: bytes
-    nonce: int
-    raw: bytes
-    event_count: int
-    state: str
-
-
 class Outbox:
-    """Submissions and batches in the gateway's store. Every method that writes is one transaction."""
+    """Submissions in the gateway's store. Every method that writes is one transaction."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, events_max: int = DEFAULT_LIMITS.outbox_events_max,
+                 late_after_s: int = DEFAULT_LIMITS.late_after_s) -> None:
+        self.store = store
+        self._events_max = events_max
+        self._late_after_s = late_after_s
+
+    # taking in
+
+    def check_room(self, sql: sqlite3.Connection) -> None:
+        """Refuse what this transaction added if the outbox now holds too many events without an outcome.
+
+        Raises:
+            FullError: it does; the transaction must be undone.
+        """
+        if self._open_count(sql) > self._events_max:
+            raise FullError(
+                f"the outbox is full: {self._events_max} events wait for the ledger; nothing taken.",
+                remedy="Send the same again later: the ledger may stand still, which /healthz tells.",
+                retry_after_s=RETRY_AFTER_S)
+
+    def _open_count(self, sql: sqlite3.Connection) -> int:
+        return int(sql.execute("SELECT open FROM backlog").fetchone()[0])
 
     def add(self, submission: SignedSubmission, identifier: bytes, signer: bytes, now_s: int) -> bool:
         """Take a submission in.
@@ -71,25 +84,26 @@ class Outbox:
             ConflictError: the same label with other content, or the commitment of another's event.
         """
         event = submission.custody_event
-        with self._store.transaction() as sql:
+        with self.store.transaction() as sql:
             known = sql.execute("SELECT seq, status FROM submission WHERE event_id=?",
                                 (identifier,)).fetchone()
             if known is not None:
                 if known["status"] == "not_taken":
-                    self._change(sql, known["seq"], "queued", None, now_s, note="submitted again")
+                    change(sql, known["seq"], "queued", None, now_s, note="submitted again")
                 return False
             self._check_commitment(sql, submission, signer)
             self._check_label(sql, submission, signer)
-            seq = sql.execute(
+            seq = int(sql.execute(
                 "INSERT INTO submission (event_id, epcis_event_id, is_correction, participant, signer, kind,"
                 " line_count, custody_event, signature, witness, commitment, counterparty, reference,"
-                " received_at_s, status) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'queued')",
+                " received_at_s, occurred_at_s, status) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'queued')",
                 (identifier, submission.epcis_event_id, submission.is_correction, submission.participant,
                  signer, int(event.kind), len(event.lines), json.dumps(event.to_json()), submission.signature,
-                 submission.witness, event.commitment, event.counterparty, event.reference, now_s)).lastrowid
+                 submission.witness, event.commitment, event.counterparty, event.reference, now_s,
+                 event.occurred_at_ms // 1000)).lastrowid or 0)
             sql.executemany("INSERT INTO submission_unit (unit, seq) VALUES (?,?)",
                             [(line.unit, seq) for line in event.lines])
-            self._change(sql, int(seq or 0), "queued", None, now_s)
+            add_history(sql, [(seq, "queued", None, now_s, None, None, "")])
         return True
 
     def _check_commitment(self, sql: sqlite3.Connection, submission: SignedSubmission, signer: bytes) -> None:
@@ -133,9 +147,11 @@ class Outbox:
                     remedy="Give a new event a new eventID; to change a recorded one, post a correction.",
                     pointer="/eventID")
 
+    # asking
+
     def status(self, identifier: bytes) -> EventStatus | None:
         """Status of an event by the ledger's id, or None."""
-        row = self._store.row("SELECT * FROM submission WHERE event_id=?", identifier)
+        row = self.store.row("SELECT * FROM submission WHERE event_id=?", identifier)
         return None if row is None else self._status(row)
 
     def status_by_label(
@@ -144,173 +160,130 @@ class Outbox:
         """Status of the event under an EPCIS label, or None.
 
         Where several participants use the label: that of `participant`, else what is recorded before what is
-        not and that before what the ledger did not take, then who used it first. Of one the latest.
+        not and that before what the ledger did not take, then what names `participant` as counterparty, then
+        who used it first. Of one the latest.
         """
-        row = self._store.row(
+        row = self.store.row(
             "SELECT s.* FROM submission s WHERE s.epcis_event_id=? AND s.is_correction=? ORDER BY"
             " s.participant IS NOT ?,"
             " CASE WHEN s.status IN ('recorded', 'pending') THEN 0"
-            "  WHEN s.status='not_taken' THEN 2 ELSE 1 END,"
+            "  WHEN s.status='not_taken' THEN 2 ELSE 1 END, s.counterparty IS NOT ?,"
             " (SELECT min(f.seq) FROM submission f WHERE f.epcis_event_id=s.epcis_event_id"
             "  AND f.is_correction=s.is_correction AND f.participant=s.participant), s.seq DESC LIMIT 1",
-            epcis_event_id, is_correction, participant)
+            epcis_event_id, is_correction, participant, participant)
         return None if row is None else self._status(row)
 
     def stored(self, identifier: bytes) -> StoredEvent | None:
         """The submission of an event, or None."""
-        row = self._store.row("SELECT * FROM submission WHERE event_id=?", identifier)
-        return None if row is None else _stored(row)
+        row = self.store.row("SELECT * FROM submission WHERE event_id=?", identifier)
+        return None if row is None else stored_event(row)
 
     def counts(self) -> dict[str, int]:
         """How many submissions are in each status."""
-        rows = self._store.rows("SELECT status, count(*) AS n FROM submission GROUP BY status ORDER BY 1")
+        rows = self.store.rows("SELECT status, count(*) AS n FROM submission GROUP BY status ORDER BY 1")
         return {row["status"]: row["n"] for row in rows}
+
+    def open_count(self) -> int:
+        """How many events have no outcome yet."""
+        row = self.store.row("SELECT open FROM backlog")
+        return 0 if row is None else int(row["open"])
 
     def knows(self, identifier: bytes) -> bool:
         """Whether an event was ever submitted here, whatever became of it."""
-        return self._store.row("SELECT 1 FROM submission WHERE event_id=?", identifier) is not None
+        return self.store.row("SELECT 1 FROM submission WHERE event_id=?", identifier) is not None
 
-    def queued(self, count_max: int) -> list[Queued]:
-        """The oldest queued events."""
-        rows = self._store.rows(
-            "SELECT * FROM submission WHERE status='queued' ORDER BY seq LIMIT ?", count_max)
-        return [self._queued(row) for row in rows]
+    # choosing what goes next
+
+    def queued(self, count_max: int, now_s: int) -> list[Queued]:
+        """The oldest queued events that are not set aside, ascending by seq."""
+        rows = self.store.rows(
+            _QUEUED + "status='queued' AND not_before_s<=? ORDER BY seq LIMIT ?", now_s, count_max)
+        return self._queued(rows)
 
     def find_queued(self, identifier: bytes) -> Queued | None:
         """A queued event by id, or None."""
-        row = self._store.row("SELECT * FROM submission WHERE event_id=? AND status='queued'", identifier)
-        return None if row is None else self._queued(row)
+        rows = self.store.rows(_QUEUED + "event_id=? AND status='queued'", identifier)
+        found = self._queued(rows)
+        return found[0] if found else None
 
-    def events(self, seqs: Iterable[int]) -> list[StoredEvent]:
+    def events(self, seqs: Sequence[int]) -> list[StoredEvent]:
         """Submissions by their place in the outbox, in that order."""
-        found = []
-        for seq in seqs:
-            row = self._store.row("SELECT * FROM submission WHERE seq=?", seq)
-            if row is not None:
-                found.append(_stored(row))
-        return found
+        found = {row["seq"]: row for row in self._in("SELECT * FROM submission WHERE seq", seqs)}
+        return [stored_event(found[seq]) for seq in seqs if seq in found]
 
     def note_waiting(self, waiting: Sequence[tuple[Queued, bytes]], now_s: int) -> None:
         """Make visible which events wait, and for what."""
-        with self._store.transaction() as sql:
-            for event, missing in waiting:
-                changed = sql.execute(
-                    "UPDATE submission SET waiting_for=? WHERE seq=? AND waiting_for IS NOT ?",
-                    (missing, event.seq, missing)).rowcount
-                if changed:
-                    note = f"waits for 0x{missing.hex()}"
-                    _history(sql, (event.seq, "queued", None, now_s, None, note))
+        known = {row["seq"]: row["waiting_for"] for row in self._in(
+            "SELECT seq, waiting_for FROM submission WHERE seq", [event.seq for event, _ in waiting])}
+        fresh = [(event, missing) for event, missing in waiting if known.get(event.seq) != missing]
+        if not fresh:
+            return
+        with self.store.transaction() as sql:
+            sql.executemany("UPDATE submission SET waiting_for=? WHERE seq=?",
+                            [(missing, event.seq) for event, missing in fresh])
+            add_history(sql, [
+                (event.seq, "queued", None, now_s, None, None,
+                 f"waits for 0x{missing.hex()}" + (
+                     "" if event.reference == missing else ", behind an earlier event on the same unit"))
+                for event, missing in fresh])
 
-    # batches
-
-    def save_batch(self, seqs: Sequence[int], *, tx_hash: bytes, sender: bytes, nonce: int, raw: bytes,
-                   head_number: int, now_s: int) -> StoredBatch:
-        """Put a signed batch and its membership on disk, before it is sent."""
-        with self._store.transaction() as sql:
-            number = sql.execute(
-                "INSERT INTO batch (tx_hash, sender, nonce, raw, event_count, state, made_at_s,"
-                " made_at_block) VALUES (?,?,?,?,?,'submitted',?,?)",
-                (tx_hash, sender, nonce, raw, len(seqs), now_s, head_number)).lastrowid
-            for position, seq in enumerate(seqs):
-                self._change(sql, seq, "submitted", None, now_s, tx_hash=tx_hash)
-                sql.execute("UPDATE submission SET batch=?, batch_position=?, waiting_for=NULL WHERE seq=?",
-                            (number, position, seq))
-        return StoredBatch(int(number or 0), tx_hash, sender, nonce, raw, len(seqs), "submitted")
-
-    def open_batches(self) -> list[StoredBatch]:
-        """Batches whose end is not known, oldest first."""
-        rows = self._store.rows("SELECT * FROM batch WHERE state='submitted' ORDER BY id")
-        return [StoredBatch(row["id"], row["tx_hash"], row["sender"], row["nonce"], row["raw"],
-                            row["event_count"], row["state"]) for row in rows]
-
-    def batch_events(self, batch: StoredBatch) -> list[StoredEvent]:
-        """Events of a batch that is still open, in its order (not always that of `seq`)."""
-        rows = self._store.rows(
-            "SELECT * FROM submission WHERE batch=? AND status='submitted' ORDER BY batch_position", batch.id)
-        return [_stored(row) for row in rows]
-
-    def first_sent_at(self, seqs: Sequence[int]) -> int | None:
-        """The chain's head when the first batch with any of these events was made; None if there was none."""
-        found: list[int] = []
-        for seq in seqs:
-            row = self._store.row("SELECT min(b.made_at_block) AS n FROM status_change c JOIN batch b"
-                                  " ON b.tx_hash=c.tx_hash WHERE c.seq=?", seq)
-            if row is not None and row["n"] is not None:
-                found.append(row["n"])
-        return min(found, default=None)
-
-    def requeue(self, batch: StoredBatch, state: str, note: str, now_s: int) -> None:
-        """Close a batch that carried nothing and queue its events again."""
-        with self._store.transaction() as sql:
-            sql.execute("UPDATE batch SET state=? WHERE id=?", (state, batch.id))
-            for row in sql.execute("SELECT seq FROM submission WHERE batch=? AND status='submitted'",
-                                   (batch.id,)).fetchall():
-                self._change(sql, row["seq"], "queued", None, now_s, note=note)
-
-    def settle(self, batch: StoredBatch, outcomes: Sequence[tuple[int, dict[str, Any]]], gas_used: int,
-               now_s: int) -> None:
-        """Store the outcome of every event of a batch, in one transaction.
-
-        Args:
-            outcomes: (seq, columns) with columns status, outcome, tx_hash, block_number, block_hash,
-                log_index and participant.
-        """
-        with self._store.transaction() as sql:
-            sql.execute("UPDATE batch SET state='settled', gas_used=? WHERE id=?", (gas_used, batch.id))
-            for seq, columns in outcomes:
-                self._settle_one(sql, seq, columns, now_s)
-
-    def fail_alone(self, batch: StoredBatch, event: StoredEvent, *, gas_used: int, note: str,
-                   now_s: int) -> None:
-        """Give up on one event whose transaction fails even alone; it burned no nonce on the ledger."""
-        with self._store.transaction() as sql:
-            sql.execute("UPDATE batch SET state='failed', gas_used=? WHERE id=?", (gas_used, batch.id))
-            self._change(sql, event.seq, "not_taken", "TX_FAILED", now_s, tx_hash=batch.tx_hash, note=note)
-
-    def unannounced(self) -> list[sqlite3.Row]:
-        """Events with an outcome that listeners have not heard of, in order."""
-        return self._store.rows(
-            "SELECT * FROM submission WHERE announced=0 AND status NOT IN ('queued', 'submitted')"
-            " ORDER BY seq")
-
-    def announced(self, seqs: Sequence[int]) -> None:
-        """Listeners have heard of these."""
-        with self._store.transaction() as sql:
-            sql.executemany("UPDATE submission SET announced=1 WHERE seq=?", [(seq,) for seq in seqs])
+    def set_aside(self, event: StoredEvent, note: str, now_s: int) -> None:
+        """Keep a queued event from holding up others: it is tried again later, each time after longer."""
+        with self.store.transaction() as sql:
+            row = sql.execute("SELECT setbacks FROM submission WHERE seq=?", (event.seq,)).fetchone()
+            pause_s = min(_PAUSE_S_MAX, _PAUSE_S_FIRST << min(row["setbacks"], 16))
+            sql.execute("UPDATE submission SET setbacks=setbacks+1, not_before_s=? WHERE seq=?",
+                        (now_s + pause_s, event.seq))
+            add_history(sql, [(event.seq, "queued", None, now_s, None, None,
+                               f"{note} It is tried again in {pause_s} s.")])
 
     # inside
 
-    def _settle_one(self, sql: sqlite3.Connection, seq: int, columns: dict[str, Any], now_s: int) -> None:
-        self._change(sql, seq, columns["status"], columns["outcome"], now_s, tx_hash=columns["tx_hash"])
-        sql.execute(
-            "UPDATE submission SET block_number=?, block_hash=?, log_index=?, participant=? WHERE seq=?",
-            (columns["block_number"], columns["block_hash"], columns["log_index"],
-             columns["participant"], seq))
+    def _in(self, sql: str, values: Sequence[int]) -> Iterable[sqlite3.Row]:
+        for start in range(0, len(values), IN_MAX):
+            part = values[start:start + IN_MAX]
+            yield from self.store.rows(f"{sql} IN ({','.join('?' * len(part))})", *part)
 
-    def _change(self, sql: sqlite3.Connection, seq: int, status: str, outcome: str | None, now_s: int, *,
-                tx_hash: bytes | None = None, note: str = "") -> None:
-        sql.execute("UPDATE submission SET status=?, outcome=?, tx_hash=?, announced=0 WHERE seq=?",
-                    (status, outcome, tx_hash, seq))
-        _history(sql, (seq, status, outcome, now_s, tx_hash, note))
+    def _queued(self, rows: Sequence[sqlite3.Row]) -> list[Queued]:
+        units: dict[int, set[bytes]] = {}
+        for row in self._in("SELECT seq, unit FROM submission_unit WHERE seq", [row["seq"] for row in rows]):
+            units.setdefault(row["seq"], set()).add(row["unit"])
+        found = []
+        for row in rows:
+            kind = Kind(row["kind"])
+            shown = (self.store.row("SELECT kind, line_count FROM submission WHERE event_id=?",
+                                    row["reference"]) if kind in SHOWS_WITNESS else None)
+            found.append(Queued(
+                row["seq"], row["event_id"], kind, row["signer"], frozenset(units.get(row["seq"], ())),
+                row["reference"], row["line_count"], row["witness_bytes"], row["received_at_s"],
+                shown_kind=Kind(shown["kind"]) if shown else None,
+                shown_line_count=shown["line_count"] if shown else 0))
+        return found
 
     def _status(self, row: sqlite3.Row) -> EventStatus:
-        changes = self._store.rows("SELECT * FROM status_change WHERE seq=? ORDER BY id", row["seq"])
+        changes = self.store.rows("SELECT * FROM status_change WHERE seq=? ORDER BY id", row["seq"])
+        named = None
+        if row["reference"] != ZERO32:
+            named = self.store.row("SELECT status, outcome FROM submission WHERE event_id=?",
+                                   row["reference"])
+        late_s = max(0, (row["block_time_s"] or row["received_at_s"]) - row["occurred_at_s"])
         return EventStatus(
             row["event_id"], row["epcis_event_id"], bool(row["is_correction"]), row["participant"],
-            row["status"], row["outcome"], row["waiting_for"], row["tx_hash"], row["block_number"],
-            row["block_hash"], row["log_index"],
-            tuple(StatusChange(c["status"], c["outcome"], c["at_s"], c["tx_hash"], c["note"])
-                  for c in changes))
+            row["status"], row["outcome"], row["waiting_for"],
+            row["reference"] if named else None,
+            label_of(named["status"], named["outcome"]) if named else None,
+            row["occurred_at_s"], row["received_at_s"], late_s, late_s > self._late_after_s,
+            row["tx_hash"], row["block_number"], row["block_hash"], row["block_time_s"], row["log_index"],
+            tuple(StatusChange(c["status"], c["outcome"], c["at_s"], c["tx_hash"], c["block_number"],
+                               c["note"]) for c in changes))
 
-    def _queued(self, row: sqlite3.Row) -> Queued:
-        units = self._store.rows("SELECT unit FROM submission_unit WHERE seq=?", row["seq"])
-        kind = Kind(row["kind"])
-        shown = (self._store.row("SELECT kind, line_count FROM submission WHERE event_id=?", row["reference"])
-                 if kind in SHOWS_WITNESS else None)
-        return Queued(row["seq"], row["event_id"], kind, row["signer"], frozenset(u["unit"] for u in units),
-                      row["reference"], row["line_count"], len(row["witness"]), row["received_at_s"],
-                      shown_kind=Kind(shown["kind"]) if shown else None,
-                      shown_line_count=shown["line_count"] if shown else 0)
+
+_QUEUED = ("SELECT seq, event_id, kind, signer, reference, line_count, length(witness) AS witness_bytes,"
+           " received_at_s FROM submission WHERE ")
+_PAUSE_S_FIRST, _PAUSE_S_MAX = 60, 3_600
+
+History = tuple[int, str, str | None, int, bytes | None, int | None, str]
+"""seq, status, outcome, time in seconds, transaction, block number, note."""
 
 
 def may_be_renewed(status: str, outcome: str | None) -> bool:
@@ -330,13 +303,30 @@ def _by_nobody_known(submission: sqlite3.Row) -> bool:
         Outcome.UNKNOWN_SIGNER.name, Outcome.BAD_SIGNATURE.name)
 
 
-def _history(sql: sqlite3.Connection, change: tuple[int, str, str | None, int, bytes | None, str]) -> None:
-    sql.execute("INSERT INTO status_change (seq, status, outcome, at_s, tx_hash, note) VALUES (?,?,?,?,?,?)",
-                change)
+def change(sql: sqlite3.Connection, seq: int, status: str, outcome: str | None, now_s: int, *,
+           tx_hash: bytes | None = None, note: str = "") -> None:
+    """Give an event another status, within a transaction; where it stood on chain is forgotten."""
+    sql.execute("UPDATE submission SET status=?, outcome=?, tx_hash=?, block_number=NULL, block_hash=NULL,"
+                " block_time_s=NULL, log_index=NULL, announced=0 WHERE seq=?",
+                (status, outcome, tx_hash, seq))
+    add_history(sql, [(seq, status, outcome, now_s, tx_hash, None, note)])
 
 
-def _stored(row: sqlite3.Row) -> StoredEvent:
+def add_history(sql: sqlite3.Connection, changes: Sequence[History]) -> None:
+    """Add steps to the histories of events, within a transaction."""
+    sql.executemany("INSERT INTO status_change (seq, status, outcome, at_s, tx_hash, block_number, note)"
+                    " VALUES (?,?,?,?,?,?,?)", changes)
+
+
+def stored_event(row: sqlite3.Row) -> StoredEvent:
+    """A row of `submission` as a record."""
     return StoredEvent(
         row["seq"], row["event_id"], row["epcis_event_id"], bool(row["is_correction"]), row["participant"],
-        row["signer"], CustodyEvent.from_json(json.loads(row["custody_event"])), row["signature"],
-        row["witness"], row["status"], row["outcome"])
+        row["signer"], _parsed(row["custody_event"]), row["signature"], row["witness"], row["status"],
+        row["outcome"])
+
+
+@lru_cache(maxsize=_PARSED_MAX)
+def _parsed(text: str) -> CustodyEvent:
+    value: Any = json.loads(text)
+    return CustodyEvent.from_json(value)

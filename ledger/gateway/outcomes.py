@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from eth_abi.abi import decode
+from eth_hash.auto import keccak
 
-from ledger.chain.client import ChainClient, Receipt
-from ledger.chain.codec import Contracts, call_data, decode_logs, encode_record
+from ledger.chain.client import ChainClient, Header, Receipt
+from ledger.chain.codec import (
+    LOG_SIGNATURES,
+    Contracts,
+    call_data,
+    decode_log,
+    decode_logs,
+    encode_record,
+)
 from ledger.chain.facts import EventNotTaken, EventOutcome
-from ledger.errors import InputError, TrustError
+from ledger.errors import InputError, TrustError, UnavailableError
 from ledger.gateway.outbox import StoredEvent
 from ledger.gateway.submission import status_of
 from ledger.vocabulary import Outcome
 
-LOOK_BACK_BLOCKS = 256          # where an outcome that came through another gateway is looked for
+OUTCOME_TOPIC = bytes(keccak(next(s for s in LOG_SIGNATURES if s.startswith("EventOutcome(")).encode()))
+LOOK_BACK_BLOCKS = 1_000        # searched on a node that cannot look logs up
 LOOK_BACK_BLOCKS_MAX = 10_000   # at most, where a batch of our own was abandoned long ago
 
 FirstSent = Callable[[Sequence[int]], int | None]
 """The chain's head when the first batch with any of these events was made."""
 
+_Earlier = tuple[EventOutcome, Receipt, int]
+"""An outcome, the receipt it stands in, the time of its block in seconds."""
+
 
 def outcomes_of(
-    events: Sequence[StoredEvent], receipt: Receipt, chain: ChainClient, deployment: Contracts,
-    first_sent: FirstSent,
+    events: Sequence[StoredEvent], receipt: Receipt, header: Header, *, chain: ChainClient,
+    deployment: Contracts, first_sent: FirstSent,
 ) -> list[tuple[int, dict[str, Any]]]:
     """The outcome of every event of a batch, as columns of the outbox.
 
     NONCE_USED may mean that this very event was recorded before: by a batch whose reply was lost, or through
-    another gateway. Then its first outcome is the one that counts. The search is one pass over a bounded
-    number of blocks, so that posting used nonces on purpose stops nobody.
+    another gateway. Then its first outcome is the one that counts.
 
     Raises:
         TrustError: the receipt says nothing about an event of the batch.
@@ -42,38 +54,69 @@ def outcomes_of(
             raise TrustError(f"block {receipt.block_number} says nothing about the event "
                              f"0x{event.event_id.hex()}, which was in its batch.")
     used = [event for event in events if _nonce_used(facts[event.event_id])]
-    earlier: dict[bytes, tuple[EventOutcome, Receipt]] = {}
-    if used:
-        high = receipt.block_number
-        sent = first_sent([e.seq for e in used])
-        low = max(min(high - LOOK_BACK_BLOCKS, high if sent is None else sent), high - LOOK_BACK_BLOCKS_MAX)
-        earlier = _search({e.event_id for e in used}, range(high, max(low, 0) - 1, -1), chain, deployment)
-    return [(event.seq, _columns(event, *earlier.get(event.event_id, (facts[event.event_id], receipt))))
-            for event in events]
+    earlier = find_outcomes({e.event_id for e in used}, receipt.block_number, chain, deployment,
+                            first_sent([e.seq for e in used])) if used else {}
+    found = []
+    for event in events:
+        fact, where, time_s = earlier.get(event.event_id,
+                                          (facts[event.event_id], receipt, header.timestamp))
+        note = ""
+        if event.event_id in earlier:
+            note = f"it was in block {where.block_number} already"
+        elif _nonce_used(fact):
+            note = "another event of this signer has its number"
+        found.append((event.seq, _columns(event, fact, where, time_s, note)))
+    return found
 
 
 def _nonce_used(fact: EventOutcome | EventNotTaken) -> bool:
     return isinstance(fact, EventNotTaken) and fact.code is Outcome.NONCE_USED
 
 
-def _columns(event: StoredEvent, fact: EventOutcome | EventNotTaken, where: Receipt) -> dict[str, Any]:
+def _columns(event: StoredEvent, fact: EventOutcome | EventNotTaken, where: Receipt, time_s: int,
+             note: str) -> dict[str, Any]:
     outcome = fact.outcome if isinstance(fact, EventOutcome) else fact.code
     return {
         "status": status_of(outcome), "outcome": outcome.name, "tx_hash": where.tx_hash,
-        "block_number": where.block_number, "block_hash": where.block_hash, "log_index": fact.log_index,
+        "block_number": where.block_number, "block_hash": where.block_hash, "block_time_s": time_s,
+        "log_index": fact.log_index, "note": note,
         "participant": fact.participant if isinstance(fact, EventOutcome) else event.participant,
     }
 
 
+def find_outcomes(
+    wanted: set[bytes], high: int, chain: ChainClient, deployment: Contracts, first_sent: int | None = None,
+) -> dict[bytes, _Earlier]:
+    """Outcomes that events have on the ledger, up to block `high`.
+
+    A node that can look logs up is asked once for all of them, over the whole chain. Elsewhere the last
+    blocks are read, one pass over a bounded number, so that posting used nonces on purpose stops nobody.
+    """
+    find_blocks = getattr(chain, "blocks_with_log", None)
+    if find_blocks is not None:
+        with suppress(UnavailableError, InputError):  # too wide a question for this node, or none it takes
+            first = getattr(deployment, "block_number", 0)
+            numbers = find_blocks(deployment.ledger, [[OUTCOME_TOPIC], sorted(wanted)], first, high)
+            return _search(wanted, numbers, chain, deployment)
+    low = max(min(high - LOOK_BACK_BLOCKS, high if first_sent is None else first_sent),
+              high - LOOK_BACK_BLOCKS_MAX)
+    return _search(wanted, range(high, max(low, 0) - 1, -1), chain, deployment)
+
+
 def _search(
     wanted: set[bytes], numbers: Iterable[int], chain: ChainClient, deployment: Contracts,
-) -> dict[bytes, tuple[EventOutcome, Receipt]]:
-    found: dict[bytes, tuple[EventOutcome, Receipt]] = {}
+) -> dict[bytes, _Earlier]:
+    found: dict[bytes, _Earlier] = {}
     for number in numbers:
         for receipt in chain.receipts(number):
-            for fact in decode_logs(receipt, deployment):
-                if isinstance(fact, EventOutcome) and fact.event_id in wanted:
-                    found[fact.event_id] = (fact, receipt)
+            for log in receipt.logs:
+                ours = log.address == deployment.ledger and log.topics[:1] == (OUTCOME_TOPIC,)
+                if not ours or log.topics[1] not in wanted:
+                    continue
+                fact = decode_log(log)
+                header = chain.header(number)
+                if isinstance(fact, EventOutcome) and header is not None:
+                    found[fact.event_id] = (fact, receipt, header.timestamp)
         if len(found) == len(wanted):
             break
     return found

@@ -99,6 +99,53 @@ CREATE TABLE api_token (
   revoked_at_s INTEGER
 );
 """,
+    """
+ALTER TABLE submission ADD COLUMN occurred_at_s INTEGER NOT NULL DEFAULT 0;
+UPDATE submission SET occurred_at_s = CAST(json_extract(custody_event, '$.occurredAt') AS INTEGER) / 1000;
+ALTER TABLE submission ADD COLUMN block_time_s INTEGER;
+ALTER TABLE submission ADD COLUMN not_before_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE submission ADD COLUMN setbacks INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE status_change ADD COLUMN block_number INTEGER;
+ALTER TABLE batch ADD COLUMN block_number INTEGER;
+ALTER TABLE batch ADD COLUMN block_hash BLOB;
+ALTER TABLE batch ADD COLUMN gas_estimated INTEGER;
+CREATE INDEX batch_sender ON batch (sender, nonce);
+CREATE TABLE backlog (
+  open INTEGER NOT NULL
+);
+INSERT INTO backlog SELECT count(*) FROM submission WHERE status IN ('queued', 'submitted');
+CREATE TRIGGER backlog_in AFTER INSERT ON submission WHEN new.status IN ('queued', 'submitted')
+ BEGIN UPDATE backlog SET open = open + 1; END;
+CREATE TRIGGER backlog_change AFTER UPDATE OF status ON submission
+ WHEN (old.status IN ('queued', 'submitted')) <> (new.status IN ('queued', 'submitted'))
+ BEGIN UPDATE backlog
+  SET open = open + CASE WHEN new.status IN ('queued', 'submitted') THEN 1 ELSE -1 END; END;
+CREATE TABLE final_block (
+  number INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL,
+  header BLOB NOT NULL
+);
+CREATE TABLE fork_evidence (
+  id INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL,
+  kept BLOB NOT NULL,
+  found BLOB NOT NULL,
+  at_s INTEGER NOT NULL,
+  UNIQUE (kept, found)
+);
+CREATE TABLE look (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at_s INTEGER NOT NULL,
+  reader INTEGER NOT NULL,
+  owner INTEGER NOT NULL,
+  event_id BLOB NOT NULL,
+  place TEXT NOT NULL
+);
+CREATE INDEX look_owner ON look (owner, id);
+CREATE INDEX look_event ON look (event_id);
+CREATE TRIGGER look_kept BEFORE UPDATE ON look BEGIN SELECT raise(ABORT, 'looks are only added'); END;
+CREATE TRIGGER look_stays BEFORE DELETE ON look BEGIN SELECT raise(ABORT, 'looks are only added'); END;
+""",
 )
 
 POSTER_MIGRATIONS = (

@@ -76,18 +76,19 @@ class SignedSubmission:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """One step of an event's way: status, its outcome's name if any, when (seconds), transaction, note."""
+    """One step of an event's way: status, its outcome's name if any, when (seconds), where, and why."""
 
     status: str
     outcome: str | None
     at_s: int
     tx_hash: bytes | None
+    block_number: int | None
     note: str
 
     @property
     def label(self) -> str:
         """`queued`, `recorded`, `refused:HELD`, ..."""
-        return _label(self.status, self.outcome)
+        return label_of(self.status, self.outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,14 @@ class EventStatus:
     Attributes:
         status: `queued`, `submitted`, `recorded`, `pending`, `refused` or `not_taken`.
         outcome: name of the outcome code once there is one.
-        waiting_for: event id that this one answers and that the gateway has not seen, while it waits for it.
-        tx_hash, block_number, block_hash, log_index: where the outcome stands on chain.
+        waiting_for: event id that this one answers and that nobody has seen, while it waits for it.
+        reference, reference_label: the event it answers and where that one is, if this gateway knows it.
+        occurred_at_s, received_at_s: when it happened, and when this gateway got it.
+        late_s: seconds from its occurrence to its block (to its receipt here, before there is one).
+        late: whether that is more than the network calls punctual.
+        tx_hash, block_number, block_hash, log_index: where it stands on chain; with status `submitted` and a
+            block it waits for that block to become final.
+        block_time_s: time of that block, once final.
         history: every status it had, oldest first.
     """
 
@@ -109,16 +116,23 @@ class EventStatus:
     status: str
     outcome: str | None
     waiting_for: bytes | None
+    reference: bytes | None
+    reference_label: str | None
+    occurred_at_s: int
+    received_at_s: int
+    late_s: int
+    late: bool
     tx_hash: bytes | None
     block_number: int | None
     block_hash: bytes | None
+    block_time_s: int | None
     log_index: int | None
     history: tuple[StatusChange, ...]
 
     @property
     def label(self) -> str:
         """`queued`, `recorded`, `refused:HELD`, ..."""
-        return _label(self.status, self.outcome)
+        return label_of(self.status, self.outcome)
 
     @property
     def final(self) -> bool:
@@ -166,7 +180,7 @@ class Settled:
     @property
     def label(self) -> str:
         """`recorded`, `refused:HELD`, ..."""
-        return _label(self.status, self.code)
+        return label_of(self.status, self.code)
 
 
 def status_of(outcome: Outcome) -> str:
@@ -178,5 +192,6 @@ def status_of(outcome: Outcome) -> str:
     return "pending" if outcome is Outcome.PENDING else "recorded"
 
 
-def _label(status: str, outcome: str | None) -> str:
+def label_of(status: str, outcome: str | None) -> str:
+    """`queued`, `recorded`, `refused:HELD`, ..."""
     return f"{status}:{outcome}" if outcome and status in ("refused", "not_taken") else status

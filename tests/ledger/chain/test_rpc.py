@@ -17,6 +17,7 @@ from ledger.chain.header import decode_header
 from ledger.chain.receipt_codec import encode_receipt
 from ledger.chain.reverts import RevertedError
 from ledger.chain.rpc import RpcChain
+from ledger.chain.tx import AccountError
 from ledger.errors import CargoLedgerError, ConflictError, InputError, TrustError, UnavailableError
 from ledger.proofs.tries import ordered_trie_root
 from tests.ledger.chain.test_header import MAINNET_1
@@ -229,7 +230,7 @@ def says(message: str, code: int = -32000, data: Any = None) -> dict[str, Any]:
     (says("nonce too low"), True, None),
     (says("nonce too low: next nonce 5, tx nonce 4"), False, ConflictError),
     (says("replacement transaction underpriced"), False, ConflictError),
-    (says("insufficient funds for gas * price + value"), False, InputError),
+    (says("insufficient funds for gas * price + value"), False, AccountError),
     (says("intrinsic gas too low"), False, InputError),
     (says("txpool is full"), False, UnavailableError),
     ("0x" + "01" * 32, False, TrustError),

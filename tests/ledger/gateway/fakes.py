@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import rlp
 from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
@@ -20,6 +21,7 @@ from hexbytes import HexBytes
 
 from ledger.chain.client import Header, Log, Receipt, StorageProof
 from ledger.chain.codec import decode_record
+from ledger.chain.header import decode_header
 from ledger.errors import ConflictError, InputError, UnavailableError
 from ledger.events.model import ABI_EVENT, CustodyEvent, Line, domain_separator, event_id
 from ledger.gateway.gateway import Gateway, open_gateway_store
@@ -70,17 +72,26 @@ class FakeChain:
         self.admits = True
         self.away = False           # does not answer at all
         self.reply_lost = 0         # takes that many transactions but does not answer
-        self.refuses: str | None = None
+        self.refuses: Exception | None = None
+        self.pending: list[bytes] = []  # with `mines` off: taken, in no block yet
+        self.mines = True
+        self.block_gas = 60_000_000
+        self.calls: list[str] = []
         self.sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.sql.execute("PRAGMA synchronous=OFF")  # only kills are survived here, not power cuts
         self.sql.execute("CREATE TABLE IF NOT EXISTS tx (number INTEGER PRIMARY KEY, raw BLOB)")
+        self.salts: dict[int, bytes] = {}
+        self._start_again()
+        for (raw,) in self.sql.execute("SELECT raw FROM tx ORDER BY number").fetchall():
+            self._execute(raw)
+
+    def _start_again(self) -> None:
         self.blocks: list[Receipt] = []
+        self.raws: list[bytes] = []
         self.counts: dict[bytes, int] = {}
         self.nonces: set[tuple[bytes, int]] = set()
         self.taken: list[bytes] = []
         self.sizes: list[int] = []
-        for (raw,) in self.sql.execute("SELECT raw FROM tx ORDER BY number").fetchall():
-            self._execute(raw)
 
     def chain_id(self) -> int:
         return CHAIN_ID
@@ -89,26 +100,80 @@ class FakeChain:
         return len(self.blocks)
 
     def header(self, number: int) -> Header | None:
-        raise NotImplementedError
+        """Real RLP, so that hash and parent hash mean something; a block's salt makes it another at its height."""
+        if not 0 <= number <= len(self.blocks):
+            return None
+        parent = self.header(number - 1)
+        fields = [parent.hash if parent else bytes(32), bytes(32), bytes(20), bytes(32), bytes(32), bytes(32), bytes(256),
+                  0, number, self.block_gas, 0, NOW_S + 2 * number, self.salts.get(number, b""), bytes(32), bytes(8)]
+        return decode_header(rlp.encode(fields))
+
+    def catch_up(self) -> None:
+        """Take in what other processes put into the file."""
+        rows = self.sql.execute("SELECT raw FROM tx ORDER BY number").fetchall()
+        for (raw,) in rows[len([x for x in self.raws if x]):]:
+            self._execute(raw)
+
+    def mine(self, count: int = 1) -> None:
+        """Empty blocks, after those transactions that waited for one."""
+        for raw in [*self.pending]:
+            self.pending.remove(raw)
+            self.sql.execute("INSERT INTO tx (raw) VALUES (?)", (raw,))
+            self._execute(raw)
+        for _ in range(count):
+            self._append(b"", b"", True, ())
+
+    def reorg(self, height: int, *, keep: bool = False) -> None:
+        """Replace the blocks from `height` on by as many empty ones; their transactions wait again, or are lost."""
+        gone = self.raws[height - 1:]
+        del self.blocks[height - 1:], self.raws[height - 1:]
+        kept = [raw for raw in self.raws if raw]
+        count = len(gone)
+        self._start_again()
+        for raw in kept:
+            self._execute(raw)
+        while len(self.blocks) < height - 1:
+            self._append(b"", b"", True, ())
+        for number in range(height, height + count):
+            self.salts[number] = self.salts.get(number, b"") + b"*"
+            self._append(b"", b"", True, ())
+        self.pending = [raw for raw in gone if raw] if keep else []
 
     def receipts(self, number: int) -> list[Receipt]:
-        return [self.blocks[number - 1]] if 0 < number <= len(self.blocks) else []
+        return [replace(self.blocks[number - 1], block_hash=self._hash(number))] if 0 < number <= len(self.blocks) else []
 
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         if self.away:
             raise UnavailableError("the node does not answer.")
-        return next((r for r in self.blocks if r.tx_hash == tx_hash), None)
+        found = next((r for r in self.blocks if r.tx_hash == tx_hash), None)
+        return found and replace(found, block_hash=self._hash(found.block_number))
+
+    def _hash(self, number: int) -> bytes:
+        header = self.header(number)
+        assert header is not None
+        return header.hash
 
     def send_raw_transaction(self, raw: bytes) -> bytes:
         if self.away:
             raise UnavailableError("the node does not answer.")
         if self.refuses:
-            raise InputError(self.refuses)
+            raise self.refuses
         if any(r.tx_hash == keccak(raw) for r in self.blocks):
             return keccak(raw)
         sender, fields = _decode(raw)
-        if fields["nonce"] != self.counts.get(sender, 0):
+        self.calls.append(f"send {fields['nonce']}")
+        if fields["nonce"] < self.counts.get(sender, 0):
             raise ConflictError("nonce too low")
+        if fields["nonce"] > self.counts.get(sender, 0):
+            raise ConflictError("nonce too high")
+        if fields["gas"] > self.block_gas:
+            raise InputError("exceeds block gas limit")
+        if not self.mines:
+            if any(_decode(other)[1]["nonce"] == fields["nonce"] for other in self.pending if other != raw):
+                raise ConflictError("replacement transaction underpriced")
+            if raw not in self.pending:
+                self.pending.append(raw)
+            return keccak(raw)
         self.sql.execute("INSERT INTO tx (raw) VALUES (?)", (raw,))
         self._execute(raw)
         if self.reply_lost:
@@ -152,9 +217,11 @@ class FakeChain:
         if good:
             for event, signature, _ in batch:
                 logs.append(self._log(event, signature, len(logs)))
-        number = len(self.blocks) + 1
-        self.blocks.append(Receipt(keccak(raw), 0, int(good), 21_000, number, number.to_bytes(32, "big"),
-                                   tuple(logs), b""))
+        self._append(keccak(raw), raw, good, tuple(logs))
+
+    def _append(self, tx_hash: bytes, raw: bytes, good: bool, logs: tuple[Log, ...]) -> None:
+        self.raws.append(raw)
+        self.blocks.append(Receipt(tx_hash, 0, int(good), 21_000, len(self.blocks) + 1, b"", logs, b""))
 
     def _log(self, event: CustodyEvent, signature: bytes, index: int) -> Log:
         identifier = event_id(event, SEPARATOR)
@@ -226,10 +293,10 @@ class Bench:
 
 
 def bench(path: Path, *, limits: Limits = DEFAULT_LIMITS, failpoint: Failpoint = no_failpoint, judge: Judge = records_all,
-          clock: Clock | None = None, poison: Callable[[CustodyEvent], bool] = lambda _event: False, **options: Any) -> Bench:
+          clock: Clock | None = None, poison: Callable[[CustodyEvent], bool] = lambda _event: False, chain: FakeChain | None = None, **options: Any) -> Bench:
     """Open (again) a gateway and its ledger in a folder."""
     path.mkdir(exist_ok=True)
-    chain = FakeChain(path / "fake-chain.sqlite", judge, poison)
+    chain = chain or FakeChain(path / "fake-chain.sqlite", judge, poison)
     store = open_gateway_store(path / "gateway.sqlite", failpoint=failpoint)
     payloads = PayloadStore(store)
     clock = clock or Clock()

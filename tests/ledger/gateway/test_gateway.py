@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ledger.chain.tx import AccountError
 from ledger.errors import ConflictError, InputError, NotFoundError, TrustError, UnavailableError
 from ledger.events.model import CustodyEvent, event_id
 from ledger.gateway.submission import Settled, SignedSubmission
@@ -307,7 +308,7 @@ def test_flush__node_away__same_bytes_are_sent_when_it_is_back(box: Bench) -> No
 
 def test_flush__node_refuses_the_transaction__queued_again_with_the_reason(box: Bench) -> None:
     box.gateway.submit(submission(custody(nonce=0)))
-    box.chain.refuses = "insufficient funds"
+    box.chain.refuses = AccountError("insufficient funds")
     with pytest.raises(UnavailableError, match="insufficient funds"):
         box.gateway.flush()
     assert "insufficient funds" in box.gateway.status("urn:test:1:0").history[-1].note
@@ -328,8 +329,8 @@ def test_flush__other_transaction_took_the_batchs_number__sent_again_and_recorde
 
 
 def test_flush__recorded_through_another_gateway__first_outcome_counts(tmp_path: Path) -> None:
-    one, two = bench(tmp_path / "one"), bench(tmp_path / "two")
-    two.gateway.chain = two.chain = one.chain  # two gateways, one ledger
+    one = bench(tmp_path / "one")
+    two = bench(tmp_path / "two", chain=one.chain)  # two gateways, one ledger
     one.chain.judge = lambda _e, _p: Outcome.HELD
     event = submission(custody(nonce=0))
     one.gateway.submit(event)
@@ -366,8 +367,8 @@ def test_flush__listeners__hear_of_every_outcome_once_and_their_faults_hold_up_n
 
 
 def test_flush__two_gateways_on_one_store__each_event_recorded_once(tmp_path: Path) -> None:
-    one, two = bench(tmp_path), bench(tmp_path)
-    two.gateway.chain = one.chain
+    one = bench(tmp_path)
+    two = bench(tmp_path, chain=one.chain)
     sent = [submission(custody(nonce=i)) for i in range(20)]
     one.gateway.submit_all(sent[:10])
     two.gateway.submit_all(sent[10:])
