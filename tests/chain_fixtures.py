@@ -1,4 +1,4 @@
-"""Engines for tests: the same test on the embedded ledger and on anvil.
+"""Engines for tests: the same test on the embedded ledger, on its JSON-RPC, and on anvil.
 
 `from tests.chain_fixtures import engine` (or `pytest_plugins`) gives a fixture with a fresh chain of each kind.
 anvil is found by CARGOLEDGER_ANVIL, then .tools/bin/anvil, then PATH; without it those tests are skipped.
@@ -95,20 +95,45 @@ def anvil(*options: str, chain_id: int = CHAIN_ID, timestamp_s: int | None = NOW
         process.wait()
 
 
+class EmbeddedNode:
+    """The embedded ledger served over HTTP in this process; `chain` is the ledger itself."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        from api.http.node import NodeServer
+        from api.http.server import bind
+
+        self.chain = EmbeddedChain(path, clock, CHAIN_ID)
+        sockets, self.url = bind("127.0.0.1", 0)
+        self.server = NodeServer(self.chain, sockets)
+
+    def __enter__(self) -> EmbeddedNode:
+        self.server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.stop()
+        self.chain.close()
+
+
 @contextmanager
 def open_engine(kind: str, directory: Path, clock: Clock) -> Iterator[ChainClient]:
-    """A fresh chain of the kind `embedded` or `anvil`."""
+    """A fresh chain of the kind `embedded`, `node` (the embedded ledger over its JSON-RPC) or `anvil`."""
     if kind == "embedded":
         chain: ChainClient = EmbeddedChain(directory / "chain.sqlite", clock, CHAIN_ID)
         try:
             yield chain
         finally:
             chain.close()
+    elif kind == "node":
+        with EmbeddedNode(directory / "chain.sqlite", clock) as node:
+            yield RpcChain(node.url, chain_id=CHAIN_ID)
     else:
         with anvil(timestamp_s=clock.now_s) as url:
             yield RpcChain(url, chain_id=CHAIN_ID)
 
 
+# every rule of an engine, over the embedded node's own JSON-RPC as well
+ALL_ENGINES = [pytest.param("embedded"), pytest.param("node"), pytest.param("anvil", marks=pytest.mark.anvil)]
 ENGINES = [pytest.param("embedded"), pytest.param("anvil", marks=pytest.mark.anvil)]
 
 

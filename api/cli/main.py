@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import asking, keys, network, posting, serving, tokens
+from api.cli import asking, keys, network, node, posting, serving, tokens
 from api.cli.shell import run
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ tokens.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
 serving.add_to(app)
+node.add_to(app)
 
 
 def main() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.shell import EXIT_FAULT, HomeOption, JsonOption, emit, opened
-from ledger.errors import UnavailableError
+from ledger.errors import InputError, UnavailableError
+
+if TYPE_CHECKING:
+    from api.home import Home
+    from api.http.node import NodeServer
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,6 +29,14 @@ def up(
     ] = "",
     port: Annotated[
         int, typer.Option(help="Port [default: as set, 8480]; 0 takes a free one.", show_default=False)
+    ] = -1,
+    rpc: Annotated[
+        int,
+        typer.Option(
+            "--rpc",
+            help="Serve the embedded ledger as JSON-RPC too, on this local port; 0 takes a free one.",
+            show_default=False,
+        ),
     ] = -1,
     docs: Annotated[
         bool, typer.Option("--docs", help="Serve the interactive API description under /docs.")
@@ -49,14 +63,43 @@ def up(
         sockets, url = bind(
             host or opened_home.settings.http_host, opened_home.settings.http_port if port < 0 else port
         )
+        node = _node(opened_home, rpc) if rpc >= 0 else None
         emit(
-            {"url": url, "home": str(opened_home.path.resolve())},
+            {"url": url, "home": str(opened_home.path.resolve())} | ({"rpc": node[1]} if node else {}),
             as_json,
             lambda: (
                 f"CargoLedger serves {opened_home.path} at {url}\n"
-                "Sign in with a token: cargoledger token new --as ID. Stop with Ctrl-C."
+                + (f"The ledger answers JSON-RPC at {node[1]}\n" if node else "")
+                + "Sign in with a token: cargoledger token new --as ID. Stop with Ctrl-C."
             ),
         )
         sys.stdout.flush()
-        if not serve(opened_home, sockets, url, docs=docs):
+        if node is not None:
+            node[0].start()
+        try:
+            good = serve(opened_home, sockets, url, docs=docs)
+        finally:
+            if node is not None:
+                node[0].stop()
+        if not good or (node is not None and node[0].fault is not None):
             raise typer.Exit(EXIT_FAULT)
+
+
+def _node(home: Home, port: int) -> tuple[NodeServer, str]:
+    """The JSON-RPC server of a home's embedded ledger, and its address.
+
+    Raises:
+        InputError: the home's ledger is a network.
+    """
+    from api.http.node import NodeServer
+    from api.http.server import bind
+    from ledger.chain.embedded import EmbeddedChain
+
+    chain = home.chain
+    if not isinstance(chain, EmbeddedChain):
+        raise InputError(
+            f"the ledger of {home.path} is the network at {home.settings.chain}.",
+            remedy="Ask that node; it speaks JSON-RPC itself.",
+        )
+    sockets, url = bind("127.0.0.1", port)
+    return NodeServer(chain, sockets, on_fault=lambda: os.kill(os.getpid(), signal.SIGTERM)), url

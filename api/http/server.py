@@ -106,7 +106,7 @@ def bind(host: str, port: int) -> tuple[list[socket.socket], str]:
 
 
 @contextmanager
-def _quiet_signals() -> Iterator[None]:
+def quiet_signals() -> Iterator[None]:
     """uvicorn stops on a signal, then raises it once more: that one must not cut the clean-up short."""
     kinds = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(kind, lambda *_: None) for kind in kinds]
@@ -155,7 +155,7 @@ def serve(home: Home, sockets: list[socket.socket], url: str, *, docs: bool = Fa
     file = home.path / SERVER_FILE
     file.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
     try:
-        with _quiet_signals():
+        with quiet_signals():
             server.run(sockets=sockets)
     finally:
         file.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from ledger.chain.client import ChainClient
 from ledger.chain.codec import _member
 from ledger.events.model import ABI_EVENT, CustodyEvent, Line, event_id
 from ledger.vocabulary import Balance, Kind, LineRole, Outcome, Step
-from tests.chain_fixtures import NOW_S, Clock, clock, engine  # noqa: F401 - fixtures
+from tests.chain_fixtures import ALL_ENGINES, NOW_S, Clock, clock, engine  # noqa: F401 - fixtures
 from tests.chain_fixtures import open_engine as open_chain
 from tests.indexer.helpers import dump, fetch, statuses
 from tests.indexer.network import RealNetwork, journey, key_of
@@ -33,6 +33,7 @@ def network(engine: ChainClient, tmp_path: Path, clock: Clock) -> RealNetwork:  
     return made
 
 
+@pytest.mark.parametrize("engine", ALL_ENGINES, indirect=True)
 def test_index__of_a_real_ledger__says_what_the_contract_says(network: RealNetwork) -> None:
     index = open_engine("sqlite://")
     progress = network.indexer(index).run_once()

@@ -88,6 +88,8 @@ class FoundLog:
 class TooManyLogsError(TooLargeError):
     """More logs match than one answer may have. `last_block`: up to there an answer would fit, or None."""
 
+    code = "CL-INPUT-012"
+
     def __init__(self, maximum: int, last_block: int | None) -> None:
         super().__init__(f"more than {maximum} logs match.", remedy="Ask for fewer blocks at a time.")
         self.last_block = last_block

@@ -13,9 +13,10 @@ from ledger.chain.receipt_codec import decode_receipt
 from ledger.chain.reverts import RevertedError
 from ledger.errors import ConflictError, InputError
 from ledger.proofs.tries import ordered_trie_root
-from tests.chain_fixtures import CHAIN_ID, NOW_S, AccountSigner, Clock
+from tests.chain_fixtures import ALL_ENGINES, CHAIN_ID, NOW_S, AccountSigner, Clock
 from tests.ledger.chain import toy
 
+pytestmark = pytest.mark.parametrize("engine", ALL_ENGINES, indirect=True)
 ALICE = AccountSigner(1)
 
 
