@@ -38,6 +38,7 @@ from ledger.chain.facts import (
     SignerAdded,
     SignerLimited,
     SignerRevoked,
+    SuccessorSet,
     UnitChanged,
 )
 from ledger.errors import TrustError
@@ -46,7 +47,7 @@ Change = UnitChanged | LotCreated | LotChanged | LoadedChanged | LineDeclared | 
 Registry = (
     ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated | ReadingKeyChanged
     | SignerAdded | SignerLimited | SignerRevoked | ParticipantRecovered | FacilityRolesSet | DeviceAdded
-    | DeviceCalibrated | DeviceRevoked | FacilitySet | BookSet | OpeningClosed
+    | DeviceCalibrated | DeviceRevoked | FacilitySet | BookSet | OpeningClosed | SuccessorSet
 )
 
 

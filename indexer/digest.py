@@ -5,8 +5,8 @@ blocks (after a crash, at other load, on another engine). So it leaves out exact
 packing:
 
 - where an event was recorded: block number, block hash, transaction hash, index of its log, `recorded_at_s`,
-  `revoked_at_s` of a signer or device (that it is revoked counts, at which block time does not), and when a
-  calibration was stated;
+  `revoked_at_s` of a signer or device (that it is revoked counts, at which block time does not), when a
+  calibration was stated or a successor named;
 - `seq` as a number: events that have nothing to do with each other may be recorded in another order. The
   order of the events of one unit counts, and so does the order of its states;
 - a `NONCE_USED` for an event that has its outcome (a repeat after a lost reply), and how often something not
@@ -44,6 +44,7 @@ from indexer.models import (
     NotTaken,
     PayloadReader,
     Signer,
+    Succession,
     UnitState,
 )
 from indexer.store import table_of
@@ -54,6 +55,7 @@ EXCLUDED: Mapping[str, frozenset[str]] = {
         {"seq", "block_number", "block_hash", "tx_hash", "log_index", "recorded_at_s"}),
     table_of(Signer).name: frozenset({"revoked_at_s"}),
     table_of(Device).name: frozenset({"revoked_at_s"}),
+    table_of(Succession).name: frozenset({"block_number", "set_at_s"}),
     table_of(DeviceCalibration).name: frozenset({"stated_at_s"}),
     table_of(NotTaken).name: frozenset({"block_number", "log_index"}),
     table_of(UnitState).name: frozenset({"seq"}),

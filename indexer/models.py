@@ -2,7 +2,7 @@
 
 Three groups. *Chain facts*, rebuilt from logs alone: Block, Event, EventLine, NotTaken, Unit, UnitState, Lot,
 LotLoaded, LineState, Head and the registry (Participant, Signer, Facility,
-FacilityRole, Book, Device). *Opened payloads*, present
+FacilityRole, Book, Device) and Succession. *Opened payloads*, present
 only where a reading key opens them and the commitment matches: Payload, PayloadReader, Grant, UnitName,
 Material, DeclarationLine, Norm, CountEntry. *Position and alarm*: Cursor, Evidence. Ids and hashes are
 0x-prefixed lower-case hex, `ZERO_ID` where the ledger has zero; quantities are whole micro-units
@@ -289,6 +289,15 @@ class Book(IndexTable, table=True):
     opening_open: bool
 
 
+class Succession(IndexTable, table=True):
+    """A ledger that ended and the one that follows it; no row while there is no successor."""
+
+    successor: str = Field(primary_key=True)
+    """Address of the CustodyLedger whose events count from this block on."""
+    block_number: int = _number()
+    set_at_s: int = _number()
+
+
 class Payload(IndexTable, table=True):
     """What is known of an event's content.
 
@@ -454,6 +463,7 @@ class Evidence(IndexTable, table=True):
 MODELS: tuple[type[IndexTable], ...] = (
     Cursor, Block, Event, EventLine, NotTaken, Unit, UnitState, Lot, LotLoaded, LineState, Head,
     Participant, Signer, Facility, FacilityRole, Book, Device, DeviceCalibration,
+    Succession,
     Payload, PayloadReader, Grant, UnitName, Material, DeclarationLine, Norm, CountEntry, Evidence,
 )
 """Every table of the index; a table comes after those that it refers to."""

@@ -74,7 +74,7 @@ def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happenin
                 "block_number": header.number, "log_index": fact.log_index, "event_id": hexed(fact.event_id),
                 "code": int(fact.code), "code_name": fact.code.name})
         else:
-            register(rows, happening.fact, header.timestamp)
+            register(rows, happening.fact, header)
     return seq
 
 

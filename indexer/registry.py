@@ -6,13 +6,24 @@ Holds no rule: who may change what, the contracts have decided. Times are block 
 from __future__ import annotations
 
 from indexer.decode import Registry
-from indexer.models import Book, Device, DeviceCalibration, Facility, FacilityRole, Participant, Signer
+from indexer.models import (
+    Book,
+    Device,
+    DeviceCalibration,
+    Facility,
+    FacilityRole,
+    Participant,
+    Signer,
+    Succession,
+)
 from indexer.store import Rows, hexed
 from ledger.chain import facts
+from ledger.chain.client import Header
 
 
-def register(rows: Rows, fact: Registry, now_s: int) -> None:
-    """One change of the register of participants."""
+def register(rows: Rows, fact: Registry, header: Header) -> None:
+    """One change by the authority, as the rows it leaves."""
+    now_s = header.timestamp
     if isinstance(fact, facts.ParticipantAdmitted):
         rows.put(Participant, {
             "number": fact.participant, "roles": fact.roles, "hold_bit": fact.hold_bit, "suspended": False,
@@ -58,6 +69,9 @@ def register(rows: Rows, fact: Registry, now_s: int) -> None:
         rows.put(Book, {
             "number": fact.book, "owner": fact.owner, "regime": fact.regime, "options": fact.options,
             "opening_open": before["opening_open"] if before else True})
+    elif isinstance(fact, facts.SuccessorSet):
+        rows.put(Succession, {
+            "successor": hexed(fact.successor), "block_number": header.number, "set_at_s": now_s})
     else:
         rows.change(Book, fact.book, opening_open=False)
 

@@ -33,6 +33,9 @@ _TEXTS: dict[Outcome, tuple[str, str]] = {
     Outcome.TIME_IN_FUTURE: (
         "The event says that it happened in the future.",
         "Correct the clock or the time of the event and sign again."),
+    Outcome.SIGNER_ELSEWHERE: (
+        "The key may act at one place only, and this happened elsewhere.",
+        "Sign it with a key that may act there."),
     # 2xx authority
     Outcome.PARTICIPANT_SUSPENDED: (
         "The participant is suspended and may not act.", "Ask the authority."),

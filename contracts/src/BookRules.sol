@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
 import {LineRules} from "./LineRules.sol";
+import {Places} from "./Places.sol";
 import {Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
@@ -119,7 +120,7 @@ library BookRules {
         uint32 owner = act.ownerOf(e.book);
         if (owner == 0) return Outcomes.UNKNOWN_BOOK;
         bool isOwner = owner == act.participant && act.has(Roles.PROCESSOR);
-        if (!isOwner && !act.has(Roles.CUSTOMS)) return Outcomes.NOT_OWNER;
+        if (!isOwner && !Places.hasRole(s, act, e, Roles.CUSTOMS)) return Outcomes.NOT_OWNER;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             if (line.unit == 0) continue; // a stock named only by code, which the payload has

@@ -14,6 +14,7 @@ import {DeclaredLine, ICustodyLedger, Lot, Pending} from "./ICustodyLedger.sol";
 import {IParticipants, Participant, Signer} from "./IParticipants.sol";
 import {LineRules} from "./LineRules.sol";
 import {LotRules} from "./LotRules.sol";
+import {Places} from "./Places.sol";
 import {LotRecord, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, SignedEvent} from "./Types.sol";
 import {Kinds, Outcomes} from "./Vocabulary.sol";
@@ -23,8 +24,8 @@ import {LotWord} from "./Words.sol";
 /// @notice Takes signed events in batches from admitted gateways, refuses what is impossible or not allowed, and
 ///         logs every act with its outcome.
 /// @dev The way of an event: (1) whose signature, (2) nonce used once, (3) key's window, deadline, time, (4) form,
-///      (5) suspension, (6) the row of its kind, in CustodyRules, LineRules, BookRules, LotRules, ApprovalRules;
-///      the rarer kinds by way of BookKinds, a library linked at deployment.
+///      (5) suspension, place of a key limited to one, (6) the row of its kind, in CustodyRules, LineRules,
+///      BookRules, LotRules, ApprovalRules; the rarer kinds by way of BookKinds, a library linked at deployment.
 ///      A fault in (1) or (2) means that the event is not taken. After that its nonce is burned and it has one
 ///      outcome, and the head of everything it names moves on, refused or not.
 ///      What always holds:
@@ -37,7 +38,7 @@ import {LotWord} from "./Words.sol";
 ///      7. Nobody acts outside its key's window, while suspended, or without the role, at block time.
 ///      8. The head of a unit or line is the fold of the outcomes that named it.
 ///      9. No proxy, no owner, no delegatecall but to the library whose address stands in the code: a new version
-///         is a new contract.
+///         is a new contract, recorded here as the successor, after which nothing more is taken.
 contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     using ActLib for Act;
     using LotWord for uint256;
@@ -56,10 +57,19 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     IParticipants private immutable _register;
 
     Store private _store;
+    address private _successor;
 
     /// @notice There is no contract where the register of participants should be.
     /// @param participants What was given.
     error CustodyLedgerNoParticipants(address participants);
+
+    /// @notice The ledger takes no more events: its successor does.
+    /// @param successor Address of the ledger that follows.
+    error CustodyLedgerSucceeded(address successor);
+
+    /// @notice A successor is another contract, and there is one only.
+    /// @param successor What was given.
+    error CustodyLedgerNoSuccessor(address successor);
 
     /// @notice The ledger obeys one AccessManager and believes one register.
     /// @dev Reverts if there is no contract at the register's address.
@@ -72,12 +82,26 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
 
     /// @inheritdoc ICustodyLedger
     function record(SignedEvent[] calldata batch) external restricted returns (uint16[] memory outcomes) {
+        if (_successor != address(0)) revert CustodyLedgerSucceeded(_successor);
         outcomes = new uint16[](batch.length);
         Standing[] memory cache =
             new Standing[](batch.length < KEYS_CACHED_MAX ? batch.length : KEYS_CACHED_MAX);
         for (uint256 i = 0; i < batch.length; ++i) {
             outcomes[i] = uint16(_take(batch[i], cache));
         }
+    }
+
+    /// @inheritdoc ICustodyLedger
+    function setSuccessor(address next) external restricted {
+        if (_successor != address(0)) revert CustodyLedgerSucceeded(_successor);
+        if (next == address(this) || next.code.length == 0) revert CustodyLedgerNoSuccessor(next);
+        _successor = next;
+        emit SuccessorSet(next);
+    }
+
+    /// @inheritdoc ICustodyLedger
+    function successor() external view returns (address) {
+        return _successor;
     }
 
     /// @inheritdoc ICustodyLedger
@@ -158,6 +182,10 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         if (outcome == Outcomes.RECORDED && standing.holder.suspended) {
             outcome = Outcomes.PARTICIPANT_SUSPENDED;
         }
+        if (
+            outcome == Outcomes.RECORDED && standing.key.facility != 0
+                && !Places.happensAt(_store, e, standing.key.facility)
+        ) outcome = Outcomes.SIGNER_ELSEWHERE;
         if (outcome == Outcomes.RECORDED) outcome = _judge(act, e, signed.witness);
         if (outcome & Outcomes.TOLD != 0) {
             outcome ^= Outcomes.TOLD;

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
 import {Facility, Participant} from "./IParticipants.sol";
+import {Places} from "./Places.sol";
 import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
@@ -36,7 +37,9 @@ library CustodyRules {
     function arrive(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         Facility memory place = act.facilityAt(e.facility);
         if (place.operator == 0) return Outcomes.UNKNOWN_FACILITY;
-        if (!act.has(Roles.CARRIER) && place.operator != act.participant) return Outcomes.NOT_OPERATOR;
+        if (place.operator != act.participant && !Places.hasRoleAt(act, e.facility, Roles.CARRIER)) {
+            return Outcomes.NOT_OPERATOR;
+        }
         for (uint256 i = 0; i < e.lines.length; ++i) {
             if (s.exists(e.lines[i].unit)) return Outcomes.UNIT_EXISTS;
             if (!place.supervised && e.lines[i].role != LineRoles.EMPTY_CONTAINER) {
@@ -68,7 +71,10 @@ library CustodyRules {
             uint256 fault = s.checkOpen(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.custodian() != act.participant) return Outcomes.NOT_CUSTODIAN;
-            if (word.isHeld() && !maySecure) return Outcomes.HELD;
+            if (
+                word.isHeld() && !maySecure
+                    && !Places.holdsAt(act, e.counterparty, word.facility(), Roles.CUSTOMS)
+            ) return Outcomes.HELD;
             if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
             if (word.thing() != Things.LOT) continue;
             fault = _checkOfferedLot(s, line);
@@ -94,7 +100,9 @@ library CustodyRules {
             uint256 fault = _checkOffer(s, line.unit, word, e.reference_);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.offeree() != act.participant) return Outcomes.NOT_OFFEREE;
-            if (word.isHeld() && !act.has(Roles.CUSTOMS) && !act.supervises) return Outcomes.HELD;
+            if (word.isHeld() && !act.supervises && !Places.hasRoleAt(act, word.facility(), Roles.CUSTOMS)) {
+                return Outcomes.HELD;
+            }
             if (word.status() == UnitStatuses.SUPERVISED && e.facility != 0 && !place.supervised) {
                 return Outcomes.FACILITY_NOT_SUPERVISED;
             }
@@ -143,7 +151,7 @@ library CustodyRules {
     ///      sets or clears the bit on containers, cargo, lots and lines.
     function hold(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         bool set = e.kind == Kinds.HOLD;
-        if (!act.has(Roles.CUSTOMS | Roles.AGENCY)) return Outcomes.ROLE_MISSING;
+        if (!Places.hasRole(s, act, e, Roles.CUSTOMS | Roles.AGENCY)) return Outcomes.ROLE_MISSING;
         if (act.holdBit > HOLD_BIT_MAX) return Outcomes.NO_HOLD_AUTHORITY;
         uint16 bit = uint16(1) << act.holdBit;
         for (uint256 i = 0; i < e.lines.length; ++i) {
@@ -170,7 +178,7 @@ library CustodyRules {
     ///      eligible.
     function eligible(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         bool set = e.kind == Kinds.ELIGIBLE;
-        if (!act.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
+        if (!Places.hasRole(s, act, e, Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             uint256 word = s.unitAt(e.lines[i].unit);
             uint256 fault = s.checkOpenCargo(e.lines[i].unit, word);

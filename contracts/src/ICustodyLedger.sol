@@ -109,11 +109,26 @@ interface ICustodyLedger {
     /// @param eventId Id of the event that was pending.
     event PendingEnded(bytes32 indexed eventId);
 
+    /// @notice The ledger ended: from now on its successor takes events, and this one none.
+    /// @param successor Address of the ledger that follows.
+    event SuccessorSet(address indexed successor);
+
     /// @notice Take a batch of signed events; each has its own outcome, none costs the others.
-    /// @dev Only admitted gateways may call. A gateway has no rights over content.
+    /// @dev Only admitted gateways may call. A gateway has no rights over content. Once there is a successor the
+    ///      whole batch reverts, so nothing of it is burned.
     /// @param batch Events with signatures and witnesses.
     /// @return outcomes One code an event, in order; 100 to 102 mean not taken.
     function record(SignedEvent[] calldata batch) external returns (uint16[] memory outcomes);
+
+    /// @notice End this ledger and name the one that follows; once, for good. State is not moved.
+    /// @dev Reverts if it has a successor, or there is no other contract at the address. Restricted, with the
+    ///      longest delay: a guardian may cancel it meanwhile.
+    /// @param next Address of the ledger that follows.
+    function setSuccessor(address next) external;
+
+    /// @notice The ledger that follows this one.
+    /// @return Its address; zero while this ledger takes events.
+    function successor() external view returns (address);
 
     /// @notice State word of a container, cargo or lot.
     /// @param unit Its id.

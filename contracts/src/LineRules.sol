@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
 import {DeclaredLine} from "./ICustodyLedger.sol";
+import {Places} from "./Places.sol";
 import {LotRecord, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
@@ -111,7 +112,7 @@ library LineRules {
     ///      joins with STUFF.) Needs: loaded for that line >= q; the line not held. Does: loaded -= q; exited += q.
     ///      Exemption counts only here.
     function exitConfirm(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        if (!act.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
+        if (!Places.hasRole(s, act, e, Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
         uint256 state = s.lineAt(e.reference_).state;
         if (state == 0) return Outcomes.UNKNOWN_REFERENCE;
         if (state.purpose() != LineRoles.EXPORT && state.purpose() != LineRoles.RE_EXPORT) {

@@ -131,7 +131,12 @@ contract Participants is Keys {
             _holdBitHolder[holdBit] = participant;
         }
         _participants[participant] = Participant({
-            roles: roles, holdBit: holdBit, suspended: false, supervisedCount: 0, keyEpoch: 0, readingKey: readingKey
+            roles: roles,
+            holdBit: holdBit,
+            suspended: false,
+            supervisedCount: 0,
+            keyEpoch: 0,
+            readingKey: readingKey
         });
         emit ParticipantAdmitted(participant, roles, holdBit, readingKey);
     }

@@ -158,6 +158,7 @@ library Outcomes {
     uint256 internal constant SIGNER_REVOKED = 105;
     uint256 internal constant DEADLINE_PASSED = 106;
     uint256 internal constant TIME_IN_FUTURE = 107;
+    uint256 internal constant SIGNER_ELSEWHERE = 108;
     uint256 internal constant PARTICIPANT_SUSPENDED = 200;
     uint256 internal constant ROLE_MISSING = 201;
     uint256 internal constant NOT_OPERATOR = 202;

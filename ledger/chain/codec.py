@@ -236,6 +236,7 @@ _LOGS: tuple[tuple[str, int, tuple[str, ...], _Build], ...] = (
     ("LineChanged(bytes32,uint256,uint256)", 1, ("uint256", "uint256"),
      lambda i, t, v: facts.LineChanged(i, t[0], *v)),
     ("PendingEnded(bytes32)", 1, (), lambda i, t, _: facts.PendingEnded(i, t[0])),
+    ("SuccessorSet(address)", 1, (), lambda i, t, _: facts.SuccessorSet(i, t[0][12:])),
     ("ParticipantAdmitted(uint32,uint16,uint8,bytes32)", 1, ("uint16", "uint8", "bytes32"),
      lambda i, t, v: facts.ParticipantAdmitted(i, _n(t[0]), *v)),
     ("RolesChanged(uint32,uint16)", 1, ("uint16",), lambda i, t, v: facts.RolesChanged(i, _n(t[0]), v[0])),

@@ -42,6 +42,8 @@ SENTENCES: dict[str, str] = {
     "ParticipantsBookUnknown(uint32)": "there is no book {0}.",
     "ParticipantsOpeningAlreadyClosed(uint32)": "the opening of book {0} is already closed.",
     "CustodyLedgerNoParticipants(address)": "there is no register of participants at {0}.",
+    "CustodyLedgerSucceeded(address)": "this ledger takes no more events: its successor {0} does.",
+    "CustodyLedgerNoSuccessor(address)": "{0} cannot be the successor: it must be another contract.",
     "AccessManagedUnauthorized(address)": "the account {0} is not allowed to do this.",
     "AccessManagedRequiredDelay(address,uint32)": "the account {0} must announce this {1} s before.",
     "AccessManagedInvalidAuthority(address)": "the access control {0} is not a contract.",

@@ -234,6 +234,14 @@ class PendingEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SuccessorSet:
+    """The ledger takes no more events; the one at this address does."""
+
+    log_index: int
+    successor: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantAdmitted:
     """The authority admitted an organisation."""
 
@@ -388,7 +396,7 @@ class OpeningClosed:
 
 Fact = (
     EventOutcome | EventNotTaken | UnitChanged | LotCreated | LotChanged | LoadedChanged | LineDeclared
-    | LineChanged | PendingEnded | ParticipantAdmitted | RolesChanged | ParticipantSuspended
+    | LineChanged | PendingEnded | SuccessorSet | ParticipantAdmitted | RolesChanged | ParticipantSuspended
     | ParticipantReinstated | ReadingKeyChanged | SignerAdded | SignerLimited | SignerRevoked
     | ParticipantRecovered | FacilityRolesSet | DeviceAdded | DeviceCalibrated | DeviceRevoked | FacilitySet
     | BookSet | OpeningClosed

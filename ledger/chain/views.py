@@ -224,6 +224,11 @@ class View:
         """Whether a key has used a nonce."""
         return bool(self._ask(self._contracts.ledger, "nonceUsed(address,uint64)", "bool", signer, nonce))
 
+    def successor(self) -> bytes | None:
+        """Address of the ledger that follows this one, or None while this one takes events."""
+        address = bytes.fromhex(self._ask(self._contracts.ledger, "successor()", "address")[2:])
+        return address if any(address) else None
+
     def domain_separator(self) -> bytes:
         """EIP-712 domain separator under which events are signed."""
         return bytes(self._ask(self._contracts.ledger, "domainSeparator()", "bytes32"))

@@ -50,6 +50,7 @@ class Key:
     valid_from: int = 0
     valid_until: int = 2**64 - 1
     revoked: bool = False
+    place: int = 0  # the one place at which it may act; 0 anywhere
 
 
 @dataclass
@@ -249,6 +250,7 @@ class Oracle:
         self.orgs: dict[int, Org] = {}
         self.keys: dict[bytes, Key] = {}
         self.places: dict[int, Place] = {}
+        self.local: dict[tuple[int, int], Role] = {}  # roles at a place, by organisation and place
         self.books: dict[int, Account] = {}
         self.units: dict[bytes, Unit] = {}
         self.lots: dict[bytes, Lot] = {}
@@ -284,6 +286,7 @@ class Oracle:
             self._check_signer_and_time(self.keys[signer], event)
             self._check_form(event)
             require(not self.orgs[poster.org].suspended, Outcome.PARTICIPANT_SUSPENDED)
+            self._check_place_of_key(self.keys[signer].place, event)
             outcome = self._act(poster, event, pending, corrected)
         except Refused as refused:
             outcome = refused.code
@@ -296,6 +299,20 @@ class Oracle:
         require(self.now <= key.valid_until, Outcome.SIGNER_EXPIRED)
         require(self.now <= event.deadline_s, Outcome.DEADLINE_PASSED)
         require(event.occurred_at_ms <= (self.now + SKEW_S) * 1000, Outcome.TIME_IN_FUTURE)
+
+    def _check_place_of_key(self, place: int, event: CustodyEvent) -> None:
+        """A key for one place acts only where the event says it happens, or where all that it names stands."""
+        if not place:
+            return
+        if event.facility and event.kind in (Kind.ARRIVE, Kind.ACCEPT, Kind.OBSERVE):
+            require(event.facility == place, Outcome.SIGNER_ELSEWHERE)
+            return
+        require(bool(event.lines), Outcome.SIGNER_ELSEWHERE)
+        for line in event.lines:
+            unit = self.units.get(line.unit)
+            carried = unit is None or (unit.facility == 0 and unit.thing is not Thing.LOT)
+            here = self.place_of(line.unit) == place or (event.kind is Kind.REFUSE and carried)
+            require(here, Outcome.SIGNER_ELSEWHERE)
 
     @staticmethod
     def is_list(lines: tuple[Line, ...]) -> bool:
@@ -363,6 +380,19 @@ class Oracle:
 
     def has(self, poster: Poster, roles: Role) -> bool:
         return bool(self.orgs[poster.org].roles & roles)
+
+    def place_of(self, identifier: bytes) -> int:
+        """Where a thing stands; 0 for what is carried, lots, declaration lines and what nobody knows."""
+        return self.units[identifier].facility if identifier in self.units else 0
+
+    def has_at(self, org: int, place: int, roles: Role) -> bool:
+        """An organisation has one of the roles everywhere, or at this place."""
+        return bool((self.orgs[org].roles | self.local.get((org, place), Role(0))) & roles)
+
+    def has_for(self, poster: Poster, event: CustodyEvent, roles: Role) -> bool:
+        """The poster has one of the roles everywhere, or where each thing named stands."""
+        places = [self.place_of(line.unit) for line in event.lines]
+        return self.has(poster, roles) or (bool(places) and all(self.has_at(poster.org, x, roles) for x in places))
 
     def supervises(self, org: int) -> bool:
         return any(p.supervised and p.operator == org for p in self.places.values())
@@ -446,7 +476,8 @@ class Oracle:
     def _arrive(self, poster: Poster, event: CustodyEvent) -> None:
         require(event.facility in self.places, Outcome.UNKNOWN_FACILITY)
         place = self.places[event.facility]
-        require(self.has(poster, Role.CARRIER) or place.operator == poster.org, Outcome.NOT_OPERATOR)
+        carrier = self.has_at(poster.org, event.facility, Role.CARRIER)
+        require(carrier or place.operator == poster.org, Outcome.NOT_OPERATOR)
         for line in event.lines:
             require(not self.exists(line.unit), Outcome.UNIT_EXISTS)
             require(place.supervised or line.role is LineRole.EMPTY_CONTAINER, Outcome.FACILITY_NOT_SUPERVISED)
@@ -459,10 +490,11 @@ class Oracle:
     def _offer(self, poster: Poster, event: CustodyEvent) -> None:
         require(event.counterparty != poster.org, Outcome.SELF_OFFER)
         require(event.counterparty in self.orgs, Outcome.UNKNOWN_PARTICIPANT)
-        secure = bool(self.orgs[event.counterparty].roles & Role.CUSTOMS) or self.supervises(event.counterparty)
+        supervises = self.supervises(event.counterparty)
         for line in event.lines:
             unit = self.known(line.unit)
             require(unit.custodian == poster.org, Outcome.NOT_CUSTODIAN)
+            secure = supervises or self.has_at(event.counterparty, unit.facility, Role.CUSTOMS)
             require(secure or not unit.holds, Outcome.HELD)
             require(self.offer_on(unit) is None, Outcome.UNDER_OFFER)
             if unit.thing is Thing.LOT:
@@ -490,10 +522,10 @@ class Oracle:
         if event.facility:
             require(event.facility in self.places, Outcome.UNKNOWN_FACILITY)
             place = self.places[event.facility]
-        secure = self.has(poster, Role.CUSTOMS) or self.supervises(poster.org)
         for line in event.lines:
             unit = self._under(line.unit, event.reference)
             require(unit.offer is not None and unit.offer.to == poster.org, Outcome.NOT_OFFEREE)
+            secure = self.supervises(poster.org) or self.has_at(poster.org, unit.facility, Role.CUSTOMS)
             require(secure or not unit.holds, Outcome.HELD)
             if unit.status is UnitStatus.SUPERVISED and place:
                 require(place.supervised, Outcome.FACILITY_NOT_SUPERVISED)
@@ -543,21 +575,21 @@ class Oracle:
             require(not self.lots[identifier].is_empty, Outcome.EMPTY_LOT)
         return unit
 
-    def _hold_authority(self, poster: Poster) -> int:
-        require(self.has(poster, Role.CUSTOMS | Role.AGENCY), Outcome.ROLE_MISSING)
+    def _hold_authority(self, poster: Poster, event: CustodyEvent) -> int:
+        require(self.has_for(poster, event, Role.CUSTOMS | Role.AGENCY), Outcome.ROLE_MISSING)
         bit = self.orgs[poster.org].hold_bit
         require(bit != NO_HOLD, Outcome.NO_HOLD_AUTHORITY)
         return bit
 
     def _hold(self, poster: Poster, event: CustodyEvent) -> None:
-        bit = self._hold_authority(poster)
+        bit = self._hold_authority(poster, event)
         for found in [self._holdable(line.unit) for line in event.lines]:
             found.holds.add(bit)
             if isinstance(found, Unit):
                 self.drop_expired(found)
 
     def _unhold(self, poster: Poster, event: CustodyEvent) -> None:
-        bit = self._hold_authority(poster)
+        bit = self._hold_authority(poster, event)
         all_found = []
         for line in event.lines:
             found = self._holdable(line.unit)
@@ -569,7 +601,7 @@ class Oracle:
                 self.drop_expired(found)
 
     def _set_eligible(self, poster: Poster, event: CustodyEvent, value: bool) -> None:
-        require(self.has(poster, Role.CUSTOMS), Outcome.ROLE_MISSING)
+        require(self.has_for(poster, event, Role.CUSTOMS), Outcome.ROLE_MISSING)
         for line in event.lines:
             unit = self.known_cargo(line.unit)
             require(not (value and unit.holds), Outcome.HELD)
@@ -739,7 +771,7 @@ class Oracle:
     def _count(self, poster: Poster, event: CustodyEvent) -> None:
         require(event.book in self.books, Outcome.UNKNOWN_BOOK)
         owner = self.books[event.book].owner == poster.org and self.has(poster, Role.PROCESSOR)
-        require(owner or self.has(poster, Role.CUSTOMS), Outcome.NOT_OWNER)
+        require(owner or self.has_for(poster, event, Role.CUSTOMS), Outcome.NOT_OWNER)
         for line in event.lines:
             if line.unit == ZERO32:
                 continue
@@ -891,7 +923,7 @@ class Oracle:
             lot.loaded[event.reference] = lot.loaded.get(event.reference, 0) + line.quantity_micro
 
     def _exit_confirm(self, poster: Poster, event: CustodyEvent) -> None:
-        require(self.has(poster, Role.CUSTOMS), Outcome.ROLE_MISSING)
+        require(self.has_for(poster, event, Role.CUSTOMS), Outcome.ROLE_MISSING)
         quota = self.usable_line(event.reference, {LineRole.EXPORT, LineRole.RE_EXPORT}, None)
         for line in event.lines:
             lot = self.working_lot(line.unit, 0)

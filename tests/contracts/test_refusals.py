@@ -123,6 +123,12 @@ def observe__beyond_the_clock_skew(w: World) -> Outcome:
     return w.post(CARRIER, Kind.OBSERVE, occurred_at_ms=(w.evm.now_s + 300) * 1000 + 1)
 
 
+@refused(Outcome.SIGNER_ELSEWHERE)
+def observe__key_of_another_place(w: World) -> Outcome:
+    w.add_key(50, TERMINAL, place=AT_TERMINAL)
+    return w.post(50, Kind.OBSERVE, facility=AT_CFS)
+
+
 # ---- 2xx authority
 
 @refused(Outcome.PARTICIPANT_SUSPENDED)

@@ -170,10 +170,28 @@ class World:
         self._register("admit(uint32,uint16,uint8,bytes32)", number, int(roles), hold_bit, bytes(32))
         self.oracle.orgs[number] = Org(roles, hold_bit)
 
-    def add_key(self, key: int, number: int, valid_from: int = 0, valid_until: int = 2**64 - 1) -> None:
+    def add_key(
+        self, key: int, number: int, valid_from: int = 0, valid_until: int = 2**64 - 1, place: int = 0,
+    ) -> None:
         address = address_of(key_of(key))
-        self._register("addSigner(address,uint32,uint64,uint64)", address, number, valid_from, valid_until)
-        self.oracle.keys[address] = Key(number, valid_from, valid_until)
+        if place:
+            self._register(
+                "addSignerAt(address,uint32,uint64,uint64,uint32)", address, number, valid_from, valid_until, place)
+        else:
+            self._register("addSigner(address,uint32,uint64,uint64)", address, number, valid_from, valid_until)
+        self.oracle.keys[address] = Key(number, valid_from, valid_until, place=place)
+
+    def recover(self, number: int, key: int) -> None:
+        """All keys of an organisation end, a new one begins."""
+        address = address_of(key_of(key))
+        self._register("recover(uint32,address,uint64,uint64,bytes32)", number, address, 0, 2**64 - 1, bytes(32))
+        for known in self.oracle.keys.values():
+            known.revoked |= known.org == number
+        self.oracle.keys[address] = Key(number)
+
+    def set_local_roles(self, number: int, place: int, roles: Role) -> None:
+        self._register("setFacilityRoles(uint32,uint32,uint16)", number, place, int(roles))
+        self.oracle.local[number, place] = roles
 
     def revoke_key(self, key: int) -> None:
         self._register("revokeSigner(address)", address_of(key_of(key)))

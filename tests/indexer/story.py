@@ -406,7 +406,8 @@ def _full_story() -> Story:
         log(PARTICIPANTS, "ParticipantRecovered(uint32,uint8)", [3], ["uint8"], [1]),
         log(PARTICIPANTS, "ParticipantRecovered(uint32,uint8)", [4], ["uint8"], [1]),
         log(PARTICIPANTS, "SignerAdded(address,uint32,uint64,uint64)", [b"\x44" * 20, 4], ["uint64", "uint64"], [9, 99]),
-        log(PARTICIPANTS, "SignerLimited(address,uint32)", [b"\x44" * 20, 2], [], [])]))
+        log(PARTICIPANTS, "SignerLimited(address,uint32)", [b"\x44" * 20, 2], [], []),
+        log(LEDGER, "SuccessorSet(address)", [b"\x55" * 20], [], [])]))
     story.payloads.given.append(grant(story, 2, 3, [e.event.commitment for e in story.entries
                                                     if e.event is not None and e.event.kind is Kind.ARRIVE],
                                       reference=accept))

@@ -270,6 +270,7 @@ def test_rows__register__as_last_said() -> None:
     assert fetch(engine, "SELECT participant, facility, roles FROM facility_role") == [(2, 1, int(Role.AGENCY))]
     assert fetch(engine, "SELECT participant, facility, valid_from_s, calibrated_until_s, revoked_at_s FROM device") == [
         (3, 1, 5, 60, last)]
+    assert fetch(engine, "SELECT successor, block_number, set_at_s FROM succession") == [("0x" + "55" * 20, 31, last)]
     assert fetch(engine, "SELECT position, stated_at_s, calibrated_until_s FROM device_calibration") == [
         (0, last, 70), (1, last, 60)]
     assert fetch(engine, "SELECT owner, opening_open FROM book") == [(4, 0)]

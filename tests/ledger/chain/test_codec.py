@@ -154,6 +154,15 @@ def word(number: int) -> bytes:
      facts.SignerAdded(0, STRANGER, 9, 1, 2)),
     (log("SignerRevoked(address,uint32)", [bytes(12) + STRANGER, word(9)], [], []),
      facts.SignerRevoked(0, STRANGER, 9)),
+    (log("SignerLimited(address,uint32)", [bytes(12) + STRANGER, word(9)], [], []), facts.SignerLimited(0, STRANGER, 9)),
+    (log("ParticipantRecovered(uint32,uint8)", [word(9)], ["uint8"], [3]), facts.ParticipantRecovered(0, 9, 3)),
+    (log("FacilityRolesSet(uint32,uint32,uint16)", [word(9), word(3)], ["uint16"], [32]),
+     facts.FacilityRolesSet(0, 9, 3, 32)),
+    (log("DeviceAdded(bytes32,uint32,uint32,uint64,uint64,uint64)", [UNIT, word(9)], ["uint32", "uint64", "uint64", "uint64"],
+         [3, 4, 5, 6]), facts.DeviceAdded(0, UNIT, 9, 3, 4, 5, 6)),
+    (log("DeviceCalibrated(bytes32,uint64)", [UNIT], ["uint64"], [7]), facts.DeviceCalibrated(0, UNIT, 7)),
+    (log("DeviceRevoked(bytes32,uint32)", [UNIT, word(9)], [], []), facts.DeviceRevoked(0, UNIT, 9)),
+    (log("SuccessorSet(address)", [bytes(12) + STRANGER], [], []), facts.SuccessorSet(0, STRANGER)),
     (log("FacilitySet(uint32,uint32,bool)", [word(3), word(9)], ["bool"], [True]), facts.FacilitySet(0, 3, 9, True)),
     (log("BookSet(uint32,uint32,uint8,uint8)", [word(3), word(9)], ["uint8", "uint8"], [1, 2]),
      facts.BookSet(0, 3, 9, 1, 2)),
@@ -165,7 +174,7 @@ def test_log__of_each_kind__is_read(entry: Log, expected: codec.Fact) -> None:
 
 
 def test_every_log_signature__has_a_case_above() -> None:
-    assert len(codec.LOG_SIGNATURES) == 19
+    assert len(codec.LOG_SIGNATURES) == 26
 
 
 def test_unit_word__fields_at_their_bits__are_read() -> None:
