@@ -10,6 +10,7 @@ from indexer.lookups import HOLDER, event_for, unit_for
 from indexer.models import ZERO_ID, Event
 from indexer.queries import events_of_unit, lines_of
 from ledger.errors import NotFoundError, TrustError, UnavailableError
+from ledger.events.readings import Reading, readings_of
 from ledger.events.strict_json import parse_json
 from ledger.gateway.handover_grants import collect_keys
 from ledger.keys.sealing import open_with_content_key
@@ -62,7 +63,24 @@ def verify(bundle: EventBundle, trust: TrustRoot) -> dict[str, Any]:
             "steps": [],
             "fault": {"step": getattr(fault, "step", ""), "code": fault.code, "message": fault.message},
         }
-    return {"verified": True, **report}
+    return {"verified": True, **report, "readings": _readings(bundle, trust)}
+
+
+def _readings(bundle: EventBundle, trust: TrustRoot) -> list[dict[str, Any]]:
+    """Signed readings in the opened content: whether their keys signed. The register of devices is not here.
+    """
+    if not isinstance(bundle.opening, WholeOpening):
+        return []
+    return [
+        {
+            "device": "0x" + reading.device.hex(),
+            "counter": reading.counter,
+            "signed": reading.is_signed(trust.chain_id),
+        }
+        if isinstance(reading, Reading)
+        else {"device": None, "counter": None, "signed": False}
+        for reading in readings_of(bundle.opening.event)
+    ]
 
 
 def read_trust(path: Path) -> TrustRoot:

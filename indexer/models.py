@@ -4,8 +4,8 @@ Three groups. *Chain facts*, rebuilt from logs alone: Block, Event, EventLine, N
 LotLoaded, LineState, Head and the registry (Participant, Signer, Facility,
 FacilityRole, Book, Device) and Succession. *Opened payloads*, present
 only where a reading key opens them and the commitment matches: Payload, PayloadReader, Grant, UnitName,
-Material, DeclarationLine, Norm, CountEntry. *Position and alarm*: Cursor, Evidence. Ids and hashes are
-0x-prefixed lower-case hex, `ZERO_ID` where the ledger has zero; quantities are whole micro-units
+Material, DeclarationLine, Norm, CountEntry, Reading. *Position and alarm*: Cursor, Evidence. Ids and hashes
+are 0x-prefixed lower-case hex, `ZERO_ID` where the ledger has zero; quantities are whole micro-units
 (`columns.Micro`); times are integers (ms for occurred, s for recorded).
 """
 
@@ -422,6 +422,24 @@ class CountEntry(IndexTable, table=True):
     place: str
 
 
+class Reading(IndexTable, table=True):
+    """A device's signed reading that an opened event carries, of refused events too. What it is worth is
+    judged when asked (`readings`): by the register as it stood, and by the device's readings before.
+    """
+
+    event_id: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    """Of the sensor element in the event."""
+    device: str = Field(index=True)
+    """Public key that the reading names."""
+    counter: int = _u64(index=True)
+    measured_at_ms: int = _u64(index=True)
+    genuine: bool
+    """Whether the device's key signed it for this network."""
+    digest: str
+    """SHA-256 of what the device signed."""
+
+
 class Grant(IndexTable, table=True):
     """A right to read given after posting."""
 
@@ -464,7 +482,7 @@ MODELS: tuple[type[IndexTable], ...] = (
     Cursor, Block, Event, EventLine, NotTaken, Unit, UnitState, Lot, LotLoaded, LineState, Head,
     Participant, Signer, Facility, FacilityRole, Book, Device, DeviceCalibration,
     Succession,
-    Payload, PayloadReader, Grant, UnitName, Material, DeclarationLine, Norm, CountEntry, Evidence,
+    Payload, PayloadReader, Grant, UnitName, Material, DeclarationLine, Norm, CountEntry, Reading, Evidence,
 )
 """Every table of the index; a table comes after those that it refers to."""
 

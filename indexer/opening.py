@@ -30,6 +30,7 @@ from indexer.models import (
     Norm,
     Payload,
     PayloadReader,
+    Reading,
     UnitName,
 )
 from indexer.payloads import (
@@ -277,7 +278,7 @@ class _Desk:
     def _withdraw(self, payload: Row) -> None:
         """Take back the rows of a payload that was open; who was second under its eventID may be first now.
         """
-        for model in (DeclarationLine, Norm, CountEntry):
+        for model in (DeclarationLine, Norm, CountEntry, Reading):
             self._rows.remove(model, event_id=payload["event_id"])
         self._names_stale = True
         payloads = table_of(Payload)

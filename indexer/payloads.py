@@ -28,6 +28,7 @@ from indexer.models import (
     Norm,
     UnitName,
 )
+from indexer.readings import project_readings
 from indexer.store import Row, Rows
 from ledger.directory import Directory
 from ledger.errors import InvariantError, NotFoundError, TrustError
@@ -296,6 +297,7 @@ def project_content(rows: Rows, signed: Signed, examined: Examined, lens: Lens) 
             rows.put(UnitName, {"unit": _hex(unit.unit), "type": str(unit.type), "scope": unit.scope,
                                 "number": unit.number})
     _materials(rows, signed, meaning, lens.directory)
+    project_readings(rows, event["event_id"], examined.opened.event if examined.opened else {})
     if signed.refused:
         return
     book = _book(lens.directory, meaning, int(event["book"]))

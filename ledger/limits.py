@@ -20,6 +20,7 @@ class Limits:
     proof_hashes_max: int = 63             # RFC 6962 path in the largest tree we accept
     readers_max: int = 64                  # readers of one payload
     clock_skew_s_max: int = 300            # how far occurredAt may lie in the future (also in the contract)
+    reading_age_s_max: int = 3_600         # how long before its event a device may have measured
     page_rows_max: int = 1_000             # rows of one page
     outbox_events_max: int = 100_000       # events without an outcome: half an hour at 50/s, 600 MB
     late_after_s: int = 86_400             # recorded later than this after it occurred: flagged late

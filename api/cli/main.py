@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import asking, keys, network, node, posting, serving, tokens
+from api.cli import asking, devices, keys, network, node, posting, serving, tokens
 from api.cli.shell import run
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 network.add_to(app)
 keys.add_to(app)
 tokens.add_to(app)
+devices.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
 serving.add_to(app)

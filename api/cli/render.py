@@ -124,6 +124,15 @@ def event_panel(event: dict[str, Any]) -> RenderableType:
                 right=(3,),
             )
         )
+    for reading in event["readings"]:
+        values = ", ".join(
+            f"{r['type'] or ''} {grouped(r['value'] or '')} {r['uom'] or ''}".strip()
+            for r in reading.get("reports", ())
+        )
+        parts.append(
+            Text(f"device reading {values}: {reading['verdict']} — {reading['sentence']}",
+                 style="green" if reading["verified"] else "yellow")
+        )
     parts.append(Text(dumps(event["epcis"], indent=2) if event["epcis"] else f"content: {event['payload']}"))
     return Group(*parts, *way)
 
@@ -299,6 +308,9 @@ def verification(result: dict[str, Any]) -> RenderableType:
                 step["detail"] or step["verdict"],
             )
         )
+    for reading in result.get("readings", ()):
+        said = "signed by its key" if reading["signed"] else "NOT signed by the key it names"
+        parts.append(Text(f"  device reading of {(reading['device'] or '?')[:18]}: {said}"))
     if result["verified"]:
         parts.append(
             Text(f"Verified: {result['outcome']} by participant {result['participant']}.", style="green")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -13,7 +14,10 @@ from api.words import kind_words, outcome_words
 from indexer.lookups import Reader, event_for
 from indexer.models import ZERO_ID, Event, EventLine, Payload, PayloadReader
 from indexer.queries import answers_to, lines_of
+from indexer.readings import Judged, judged
 from ledger.directory import Directory
+from ledger.events.quantity import canonical
+from ledger.events.readings import SENTENCES, Verdict
 from ledger.events.strict_json import parse_json
 from ledger.vocabulary import Kind, Outcome, Step
 
@@ -35,15 +39,14 @@ def event_rows(
     }
     names = Names(session, directory, reader, units)
     payloads = _payloads(session, [event.event_id for event in events])
-    return [
-        {
-            **event_row(
-                event, lines[event.event_id], names, payloads.get(event.event_id), with_epcis=with_epcis
-            ),
-            **lateness(event, reader),
-        }
-        for event in events
-    ]
+    rows = []
+    for event in events:
+        payload = payloads.get(event.event_id)
+        row = event_row(event, lines[event.event_id], names, payload, with_epcis=with_epcis)
+        document = document_of(payload)
+        found = judged(session, directory, event, document) if "sensorElementList" in document else []
+        rows.append({**row, **lateness(event, reader), "readings": [reading_row(item) for item in found]})
+    return rows
 
 
 def lateness(event: Event, reader: Reader) -> dict[str, Any]:
@@ -96,6 +99,34 @@ def event_row(
     if with_epcis:
         row["epcis"] = document or None
     return row
+
+
+def reading_row(found: Judged) -> dict[str, Any]:
+    """A device's signed reading and what it is worth."""
+    reading = found.reading
+    row: dict[str, Any] = {
+        "position": found.position,
+        "verdict": found.verdict.value,
+        "verified": found.verdict is Verdict.VERIFIED,
+        "sentence": SENTENCES[found.verdict],
+    }
+    if reading is not None:
+        row |= {
+            "device": "0x" + reading.device.hex(),
+            "counter": reading.counter,
+            "measuredAt": iso_ms(reading.measured_at_ms),
+            "subject": reading.subject or None,
+            "reports": [
+                {key: text_of(report.get(key)) or plain(report.get(key)) for key in ("type", "value", "uom")}
+                for report in reading.reports
+            ],
+        }
+    return row
+
+
+def plain(value: Any) -> str | None:
+    """A number of an event as people write it; None for anything else."""
+    return canonical(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
 def _title(event: Event, document: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from ledger.directory import BookEntry, Directory, FacilityEntry, ParticipantEnt
 from ledger.events.ids import UnitType, unit_id
 from ledger.events.model import ABI_EVENT, ZERO32, CustodyEvent, Line, domain_separator, event_id
 from ledger.events.profile import NamingContext, interpret
+from ledger.keys.devices import DeviceKey
 from ledger.keys.grants import Grant, Scope, make_grant
 from ledger.keys.reading import ReadingKey
 from ledger.keys.sealing import SealedPayload, content_key_of, seal
@@ -323,6 +324,9 @@ def _full_story() -> Story:
         3, story.document(3, Kind.ACCEPT, "accept", **with_box, **here, **parties("carrier", "terminal"),
                           **{"cl:reference": offer_document["eventID"]}), Outcome.RECORDED, container(custodian=3))
     weigh = story.document(3, Kind.OBSERVE, "weigh", epcList=[BOX], **{"cl:step": "WEIGH"})
+    weigh["sensorElementList"] = [DeviceKey(b"\x21" * 32).sign_element(
+        {"sensorMetadata": {"time": weigh["eventTime"]}, "sensorReport": [{"type": "Mass", "value": 8120, "uom": "KGM"}]},
+        chain_id=CHAIN_ID, counter=7)]
     story.post(3, weigh, Outcome.RECORDED, consignment="BL-1")
 
     fabric = interpret(story.document(4, Kind.RECEIVE_DOMESTIC, "x", quantityList=lot_list("X", 1), **{
