@@ -16,7 +16,8 @@ from eth.db.chain import ChainDB
 from eth.validation import validate_gas_limit
 from eth.vm.forks.cancun import CancunVM
 
-from ledger.chain.embedded.interpreter import loop_class
+from ledger.chain.embedded.accounts import Accounts
+from ledger.chain.embedded.interpreter import FAST, loop_class
 
 FORK = "cancun"
 
@@ -59,8 +60,11 @@ class LedgerChainDB(ChainDB):  # type: ignore[misc]  # as above
 
 
 def vm_class(loop: str) -> Any:
-    """The virtual machine with a loop over opcodes, one of `interpreter.LOOPS`."""
-    state = type("LedgerState", (LedgerVM.get_state_class(),), {"computation_class": loop_class(loop)})
+    """The virtual machine with a loop over opcodes, one of `interpreter.LOOPS`; `stock` is all py-evm's."""
+    ours: dict[str, Any] = {"computation_class": loop_class(loop)}
+    if loop == FAST:
+        ours["account_db_class"] = type("LedgerAccounts", (Accounts,), {"known_nodes": {}})
+    state = type("LedgerState", (LedgerVM.get_state_class(),), ours)
     return type("LedgerVM", (LedgerVM,), {"_state_class": state})
 
 

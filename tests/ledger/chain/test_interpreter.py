@@ -210,6 +210,19 @@ def test_loop__unknown__refused(tmp_path: Path) -> None:
         EmbeddedChain(tmp_path / "chain.sqlite", Clock(), loop="slow")
 
 
+def test_opcodes__not_cancuns_own__are_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Noting(dict[int, Any]):
+        def __getitem__(self, opcode: int) -> Any:
+            asked.append(opcode)
+            return super().__getitem__(opcode)
+
+    monkeypatch.setattr(interpreter.FastComputation, "opcodes", Noting(interpreter.FastComputation.opcodes))
+    compare(b"\x60\x01\x50\x00")
+    assert asked == [0x60, 0x50, 0x00]
+
+
 def test_program__more_traces_than_kept__runs_on_by_py_evm(monkeypatch: pytest.MonkeyPatch) -> None:
     interpreter._program.cache_clear()
     monkeypatch.setattr(interpreter, "TRACES_MAX", 1)
