@@ -4,13 +4,14 @@ pragma solidity 0.8.37;
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 import {EventHash} from "./EventHash.sol";
-import {ICustodyLedger} from "./ICustodyLedger.sol";
 import {Book, Facility, IParticipants, Participant} from "./IParticipants.sol";
+import {Known} from "./Known.sol";
 import {CustodyEvent} from "./Types.sol";
 import {Outcomes, Roles} from "./Vocabulary.sol";
 import {UnitWord} from "./Words.sol";
 
-/// @dev Who acts, by which event; kept in memory while the event is judged.
+/// @dev Who acts, by which event; kept in memory while the event is judged. All but `id` follow from the key, so the
+///      ledger makes it once a key and batch.
 /// @param id The event's id.
 /// @param domain EIP-712 domain separator, to recompute ids of events inside witnesses.
 /// @param register The register of participants.
@@ -19,6 +20,10 @@ import {UnitWord} from "./Words.sol";
 /// @param roles That participant's roles.
 /// @param holdBit The hold it may set, or 255.
 /// @param supervises Whether it operates a supervised facility.
+/// @param suspended Whether all acts of that participant are refused.
+/// @param keyFault Outcome of all acts under this key if it is revoked or outside its window, else 0.
+/// @param onlyAt The one place at which the key may act; 0 anywhere.
+/// @param known What the register said in this batch (Known), 0 to ask it each time.
 struct Act {
     bytes32 id;
     bytes32 domain;
@@ -28,17 +33,24 @@ struct Act {
     uint16 roles;
     uint8 holdBit;
     bool supervises;
+    bool suspended;
+    uint256 keyFault;
+    uint32 onlyAt;
+    uint256 known;
 }
 
 /// @title What the poster of an event may do, and what the register says
 library ActLib {
     using ActLib for Act;
+    using Known for uint256;
     using UnitWord for uint256;
+
+    uint256 private constant ASKED = 1 << 255; // an answer is never zero, so that "unknown" is remembered as well
 
     /// @dev Logs the outcome. State changes must follow it, so a kind tells it between checking and writing; a
     ///      refusal is told by the caller.
     function tell(Act memory act, CustodyEvent memory e, uint256 outcome) internal {
-        emit ICustodyLedger.EventOutcome(act.id, act.participant, act.signer, uint16(outcome), e);
+        EventHash.log(act.id, act.participant, act.signer, outcome, e);
     }
 
     /// @dev The poster has one of these roles.
@@ -66,18 +78,59 @@ library ActLib {
     }
 
     function ownerOf(Act memory act, uint32 book) internal view returns (uint32) {
-        return act.bookAt(book).owner;
+        return uint32(_book(act, book));
     }
 
     function bookAt(Act memory act, uint32 book) internal view returns (Book memory) {
-        return act.register.bookOf(book);
+        uint256 word = _book(act, book);
+        return Book({
+            owner: uint32(word),
+            regime: uint8(word >> 32),
+            options: uint8(word >> 40),
+            openingOpen: (word >> 48) & 1 != 0
+        });
     }
 
     function facilityAt(Act memory act, uint32 facility) internal view returns (Facility memory) {
-        return act.register.facilityOf(facility);
+        uint256 key = Known.FACILITY | facility;
+        (uint256 word, uint256 pair) = act.known.find(key);
+        if (word == 0) {
+            Facility memory found = act.register.facilityOf(facility);
+            word = ASKED | found.operator | (found.supervised ? 1 << 32 : 0);
+            act.known.keep(pair, key, word);
+        }
+        return Facility({operator: uint32(word), supervised: (word >> 32) & 1 != 0});
     }
 
+    /// @dev Without reading key and key epoch, which are zero here: the ledger has no use for them.
     function participantAt(Act memory act, uint32 participant) internal view returns (Participant memory) {
-        return act.register.participantOf(participant);
+        uint256 key = Known.PARTICIPANT | participant;
+        (uint256 word, uint256 pair) = act.known.find(key);
+        if (word == 0) {
+            Participant memory found = act.register.participantOf(participant);
+            word = ASKED | found.supervisedCount | (uint256(found.roles) << 32)
+                | (uint256(found.holdBit) << 48) | (found.suspended ? 1 << 56 : 0);
+            act.known.keep(pair, key, word);
+        }
+        return Participant({
+            roles: uint16(word >> 32),
+            holdBit: uint8(word >> 48),
+            suspended: (word >> 56) & 1 != 0,
+            supervisedCount: uint32(word),
+            keyEpoch: 0,
+            readingKey: 0
+        });
+    }
+
+    function _book(Act memory act, uint32 book) private view returns (uint256 word) {
+        uint256 key = Known.BOOK | book;
+        uint256 pair;
+        (word, pair) = act.known.find(key);
+        if (word == 0) {
+            Book memory found = act.register.bookOf(book);
+            word = ASKED | found.owner | (uint256(found.regime) << 32) | (uint256(found.options) << 40)
+                | (found.openingOpen ? 1 << 48 : 0);
+            act.known.keep(pair, key, word);
+        }
     }
 }

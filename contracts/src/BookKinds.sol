@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Act} from "./Act.sol";
 import {ApprovalRules} from "./ApprovalRules.sol";
 import {BookRules} from "./BookRules.sol";
+import {EventHash} from "./EventHash.sol";
 import {LineRules} from "./LineRules.sol";
 import {LotRules} from "./LotRules.sol";
 import {Store} from "./Store.sol";
@@ -19,13 +20,19 @@ library BookKinds {
     /// @notice Judge an event: check it, tell its outcome if it is not refused, write.
     /// @param s What the ledger keeps.
     /// @param act Who acts.
-    /// @param e The event; its form is checked already.
+    /// @param given The event; its form is checked already.
     /// @param witness What the gateway sent with it.
     /// @return outcome 0 recorded, 1 pending (both told), or the code of a refusal (told if it has the flag TOLD).
-    function judge(Store storage s, Act memory act, CustodyEvent memory e, bytes calldata witness)
+    function judge(Store storage s, Act memory act, CustodyEvent calldata given, bytes calldata witness)
         external
         returns (uint256 outcome)
     {
+        act.known = 0; // an address in the ledger's memory
+        CustodyEvent memory e;
+        (uint256 loaded,) = EventHash.load(given);
+        assembly ("memory-safe") {
+            e := loaded
+        }
         uint8 kind = e.kind;
         if (kind == Kinds.DECLARE) return LineRules.declare(s, act, e);
         if (kind == Kinds.CLEAR) return LineRules.clear(s, act, e);

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 import {Act, ActLib} from "./Act.sol";
 import {BookKinds} from "./BookKinds.sol";
@@ -12,6 +13,7 @@ import {EventHash} from "./EventHash.sol";
 import {Format} from "./Format.sol";
 import {DeclaredLine, ICustodyLedger, Lot, Pending} from "./ICustodyLedger.sol";
 import {IParticipants, Participant, Signer} from "./IParticipants.sol";
+import {Known} from "./Known.sol";
 import {LineRules} from "./LineRules.sol";
 import {LotRules} from "./LotRules.sol";
 import {Places} from "./Places.sol";
@@ -41,17 +43,28 @@ import {LotWord} from "./Words.sol";
 ///         is a new contract, recorded here as the successor, after which nothing more is taken.
 contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     using ActLib for Act;
+    using Known for uint256;
     using LotWord for uint256;
     using StoreLib for Store;
 
     uint256 private constant CLOCK_SKEW_S_MAX = 300;
-    uint256 private constant KEYS_CACHED_MAX = 32; // bounds the search; a batch seldom has more signers
 
-    /// @dev What the register says of a key, kept for the length of a batch.
-    struct Standing {
-        address signer;
-        Signer key;
-        Participant holder;
+    uint256 private constant KEYS_MAX = 32; // bounds the search; a batch seldom has more signers
+
+    /// @dev What is remembered for the length of a batch.
+    /// @param e The event that is judged just now.
+    /// @param domain EIP-712 domain separator.
+    /// @param rules The form of every kind (Format).
+    /// @param known What the register said of participants, places and books.
+    /// @param acts Who the keys are; the first `count` are remembered.
+    /// @param count How many.
+    struct Memo {
+        CustodyEvent e;
+        bytes32 domain;
+        uint256[] rules;
+        uint256 known;
+        Act[] acts;
+        uint256 count;
     }
 
     IParticipants private immutable _register;
@@ -84,10 +97,24 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     function record(SignedEvent[] calldata batch) external restricted returns (uint16[] memory outcomes) {
         if (_successor != address(0)) revert CustodyLedgerSucceeded(_successor);
         outcomes = new uint16[](batch.length);
-        Standing[] memory cache =
-            new Standing[](batch.length < KEYS_CACHED_MAX ? batch.length : KEYS_CACHED_MAX);
+        Memo memory memo;
+        memo.domain = _domainSeparatorV4();
+        memo.rules = Format.rules();
+        memo.known = Known.create();
+        memo.acts = _noActs();
         for (uint256 i = 0; i < batch.length; ++i) {
-            outcomes[i] = uint16(_take(batch[i], cache));
+            uint256 count = memo.count;
+            uint256 free;
+            assembly ("memory-safe") {
+                free := mload(0x40)
+            }
+            outcomes[i] = uint16(_take(batch[i], memo));
+            // Memory is paid for by its square: the next event uses it again, unless a new act lies there.
+            if (memo.count == count) {
+                assembly ("memory-safe") {
+                    mstore(0x40, free)
+                }
+            }
         }
     }
 
@@ -157,43 +184,35 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         return address(_register);
     }
 
-    function _take(SignedEvent calldata signed, Standing[] memory cache) private returns (uint256) {
-        CustodyEvent memory e = signed.custodyEvent;
-        bytes32 id = _hashTypedDataV4(EventHash.structHash(e));
+    function _take(SignedEvent calldata signed, Memo memory memo) private returns (uint256 outcome) {
+        (uint256 loaded, bytes32 id) = EventHash.load(signed.custodyEvent);
+        assembly ("memory-safe") {
+            mstore(memo, loaded) // memo.e, which Solidity would make anew
+        }
+        CustodyEvent memory e = memo.e;
+        id = MessageHashUtils.toTypedDataHash(memo.domain, id);
         (address signer, ECDSA.RecoverError error_,) = ECDSA.tryRecoverCalldata(id, signed.signature);
         if (error_ != ECDSA.RecoverError.NoError) return _leave(id, Outcomes.BAD_SIGNATURE);
-        Standing memory standing = _standingOf(signer, cache);
-        if (standing.key.participant == 0) return _leave(id, Outcomes.UNKNOWN_SIGNER);
-        if (_store.nonceUsed(signer, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
-        _store.burnNonce(signer, e.nonce);
+        Act memory act = memo.acts[_actOf(signer, memo)];
+        if (act.participant == 0) return _leave(id, Outcomes.UNKNOWN_SIGNER);
+        if (!_store.useNonce(signer, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
 
-        Act memory act = Act({
-            id: id,
-            domain: _domainSeparatorV4(),
-            register: _register,
-            signer: signer,
-            participant: standing.key.participant,
-            roles: standing.holder.roles,
-            holdBit: standing.holder.holdBit,
-            supervises: standing.holder.supervisedCount != 0
-        });
-        uint256 outcome = _checkSignerAndTime(standing.key, e);
-        if (outcome == Outcomes.RECORDED) outcome = Format.fault(e);
-        if (outcome == Outcomes.RECORDED && standing.holder.suspended) {
-            outcome = Outcomes.PARTICIPANT_SUSPENDED;
+        act.id = id;
+        bool isList = Format.isList(e.lines);
+        outcome = act.keyFault;
+        if (outcome == Outcomes.RECORDED) outcome = _checkTime(e);
+        if (outcome == Outcomes.RECORDED) outcome = Format.fault(e, isList, memo.rules);
+        if (outcome == Outcomes.RECORDED && act.suspended) outcome = Outcomes.PARTICIPANT_SUSPENDED;
+        if (outcome == Outcomes.RECORDED && act.onlyAt != 0 && !Places.happensAt(_store, e, act.onlyAt)) {
+            outcome = Outcomes.SIGNER_ELSEWHERE;
         }
-        if (
-            outcome == Outcomes.RECORDED && standing.key.facility != 0
-                && !Places.happensAt(_store, e, standing.key.facility)
-        ) outcome = Outcomes.SIGNER_ELSEWHERE;
-        if (outcome == Outcomes.RECORDED) outcome = _judge(act, e, signed.witness);
+        if (outcome == Outcomes.RECORDED) outcome = _judge(act, e, signed);
         if (outcome & Outcomes.TOLD != 0) {
             outcome ^= Outcomes.TOLD;
         } else if (outcome > Outcomes.PENDING) {
             act.tell(e, outcome);
         }
-        if (Format.isList(e.lines)) _store.foldHeads(id, e, outcome);
-        return outcome;
+        if (isList) _store.foldHeads(id, e, outcome);
     }
 
     function _leave(bytes32 id, uint256 code) private returns (uint256) {
@@ -202,53 +221,85 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     }
 
     /// @dev To the row of its kind. Format has refused kinds that are not available.
-    function _judge(Act memory act, CustodyEvent memory e, bytes calldata witness) private returns (uint256) {
+    function _judge(Act memory act, CustodyEvent memory e, SignedEvent calldata signed)
+        private
+        returns (uint256)
+    {
         uint8 kind = e.kind;
-        if (kind == Kinds.OBSERVE) {
-            act.tell(e, Outcomes.RECORDED); // evidence: whatever it says, the payload binds it
-            return Outcomes.RECORDED;
+        if (kind <= Kinds.ACCEPT) {
+            if (kind == Kinds.OBSERVE) {
+                act.tell(e, Outcomes.RECORDED); // evidence: whatever it says, the payload binds it
+                return Outcomes.RECORDED;
+            }
+            if (kind == Kinds.ARRIVE) return CustodyRules.arrive(_store, act, e);
+            if (kind == Kinds.OFFER) return CustodyRules.offer(_store, act, e);
+            return CustodyRules.accept(_store, act, e);
         }
-        if (kind == Kinds.ARRIVE) return CustodyRules.arrive(_store, act, e);
-        if (kind == Kinds.OFFER) return CustodyRules.offer(_store, act, e);
-        if (kind == Kinds.ACCEPT) return CustodyRules.accept(_store, act, e);
-        if (kind == Kinds.REFUSE || (kind == Kinds.CANCEL && e.lines.length != 0)) {
-            return CustodyRules.closeOffer(_store, act, e);
+        if (kind <= Kinds.GATE_OUT) {
+            if (kind == Kinds.HOLD || kind == Kinds.UNHOLD) return CustodyRules.hold(_store, act, e);
+            if (kind == Kinds.ELIGIBLE || kind == Kinds.REVOKE) return CustodyRules.eligible(_store, act, e);
+            if (kind == Kinds.GATE_OUT) return CustodyRules.gateOut(_store, act, e);
+            if (kind == Kinds.REFUSE || (kind == Kinds.CANCEL && e.lines.length != 0)) {
+                return CustodyRules.closeOffer(_store, act, e);
+            }
         }
-        if (kind == Kinds.HOLD || kind == Kinds.UNHOLD) return CustodyRules.hold(_store, act, e);
-        if (kind == Kinds.ELIGIBLE || kind == Kinds.REVOKE) return CustodyRules.eligible(_store, act, e);
-        if (kind == Kinds.GATE_OUT) return CustodyRules.gateOut(_store, act, e);
-        if (kind == Kinds.CLOSE) return CustodyRules.close(_store, act, e);
         if (kind == Kinds.ISSUE_PROD || kind == Kinds.RETURN_PROD) {
             return LotRules.issueOrReturn(_store, act, e);
         }
         if (kind == Kinds.EXPORT_LOAD) return LineRules.exportLoad(_store, act, e);
         if (kind == Kinds.EXIT_CONFIRM) return LineRules.exitConfirm(_store, act, e);
-        return BookKinds.judge(_store, act, e, witness);
+        if (kind == Kinds.CLOSE) return CustodyRules.close(_store, act, e);
+        return BookKinds.judge(_store, act, signed.custodyEvent, signed.witness);
     }
 
-    /// @dev What the register says of a key; asked once a batch, since it cannot change within a transaction.
-    function _standingOf(address signer, Standing[] memory cache)
-        private
-        view
-        returns (Standing memory standing)
-    {
-        uint256 i = 0;
-        for (; i < cache.length && cache[i].signer != address(0); ++i) {
-            if (cache[i].signer == signer) return cache[i];
+    /// @dev Place of the key's act in `memo.acts`. The register is asked once a batch, since what it says cannot
+    ///      change within a call; the last place is for the keys beyond those that are remembered.
+    function _actOf(address signer, Memo memory memo) private view returns (uint256 place) {
+        Act[] memory acts = memo.acts;
+        uint256 count = memo.count;
+        for (; place < count; ++place) {
+            if (acts[place].signer == signer) return place;
         }
-        standing.signer = signer;
-        standing.key = _register.signerOf(signer);
-        standing.holder = _register.participantOf(standing.key.participant);
-        if (i < cache.length) cache[i] = standing;
+        Signer memory key = _register.signerOf(signer);
+        Participant memory holder = _register.participantOf(key.participant);
+        acts[place] = Act({
+            id: 0,
+            domain: memo.domain,
+            register: _register,
+            signer: signer,
+            participant: key.participant,
+            roles: holder.roles,
+            holdBit: holder.holdBit,
+            supervises: holder.supervisedCount != 0,
+            suspended: holder.suspended,
+            keyFault: _checkKey(key),
+            onlyAt: key.facility,
+            known: memo.known
+        });
+        if (place < KEYS_MAX) memo.count = place + 1;
+    }
+
+    /// @dev A list of acts that are none yet: Solidity would make each of them.
+    function _noActs() private pure returns (Act[] memory acts) {
+        uint256[] memory places = new uint256[](KEYS_MAX + 1);
+        assembly ("memory-safe") {
+            acts := places
+        }
+    }
+
+    /// @dev Judged at block time.
+    function _checkKey(Signer memory key) private view returns (uint256) {
+        if (key.revokedAt != 0) return Outcomes.SIGNER_REVOKED;
+        if (block.timestamp < key.validFrom) return Outcomes.SIGNER_NOT_YET_VALID;
+        return block.timestamp > key.validUntil ? Outcomes.SIGNER_EXPIRED : Outcomes.RECORDED;
     }
 
     /// @dev Judged at block time; when it happened may lie in the past without limit.
-    function _checkSignerAndTime(Signer memory key, CustodyEvent memory e) private view returns (uint256) {
-        if (key.revokedAt != 0) return Outcomes.SIGNER_REVOKED;
-        if (block.timestamp < key.validFrom) return Outcomes.SIGNER_NOT_YET_VALID;
-        if (block.timestamp > key.validUntil) return Outcomes.SIGNER_EXPIRED;
+    function _checkTime(CustodyEvent memory e) private view returns (uint256) {
         if (block.timestamp > e.deadline) return Outcomes.DEADLINE_PASSED;
-        if (e.occurredAt > (block.timestamp + CLOCK_SKEW_S_MAX) * 1000) return Outcomes.TIME_IN_FUTURE;
+        unchecked {
+            if (e.occurredAt > (block.timestamp + CLOCK_SKEW_S_MAX) * 1000) return Outcomes.TIME_IN_FUTURE;
+        }
         return Outcomes.RECORDED;
     }
 }

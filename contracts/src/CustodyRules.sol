@@ -162,13 +162,14 @@ library CustodyRules {
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             bytes32 unit = e.lines[i].unit;
-            (, uint16 holds) = _holdsOn(s, unit);
-            holds = set ? holds | bit : holds & ~bit;
             uint256 word = s.unitAt(unit);
             if (word != 0) {
-                s.setUnit(unit, word.withHolds(holds));
+                uint16 holds = word.holds();
+                s.setUnit(unit, word.withHolds(set ? holds | bit : holds & ~bit));
             } else {
-                s.setLineState(unit, s.lineAt(unit).state.withLineHolds(holds));
+                uint256 state = s.lineAt(unit).state;
+                uint16 holds = state.lineHolds();
+                s.setLineState(unit, state.withLineHolds(set ? holds | bit : holds & ~bit));
             }
         }
         return Outcomes.RECORDED;

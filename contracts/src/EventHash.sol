@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ICustodyLedger} from "./ICustodyLedger.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 
 /// @title EIP-712 hashes of events, and events found inside witnesses
@@ -23,6 +24,75 @@ library EventHash {
     // Widths of the fields in bits, a byte each, the first field lowest; 0 stands for 256.
     uint256 private constant EVENT_BITS = 0x00_40_40_40_00_20_20_20_00_10_08;
     uint256 private constant LINE_BITS = 0x08_40_08_00_00;
+
+    /// @dev An event out of calldata, once, in one piece of memory that serves three times: as the struct at `e`,
+    ///      for its EIP-712 hash, and as the data of the log that tells its outcome. From `e` - 64 on lie
+    ///          outcome | offset of the event | 11 words of the event | number of lines | 5 words a line
+    ///      which is abi.encode(outcome, event) but for the word of the lines' offset: in it Solidity expects the
+    ///      address of the array of lines, whose pointers lie behind. Reverts if a number has bits above its type,
+    ///      as Solidity's own decoder does.
+    function load(CustodyEvent calldata given)
+        internal
+        pure
+        returns (uint256 e, bytes32 hash)
+    {
+        Line[] calldata lines = given.lines; // Solidity checks that the lines lie inside the calldata
+        bytes32 lineType = LINE_TYPEHASH;
+        bytes32 eventType = EVENT_TYPEHASH;
+        assembly ("memory-safe") {
+            // Copy; the high bits of every number are collected in `excess`.
+            e := add(mload(0x40), 64)
+            calldatacopy(e, given, HEAD_BYTES)
+            let count := lines.length
+            mstore(add(e, HEAD_BYTES), count)
+            let line := add(e, add(HEAD_BYTES, 32))
+            let pointer := add(line, mul(count, LINE_BYTES))
+            calldatacopy(line, lines.offset, mul(count, LINE_BYTES))
+            let excess := or(shr(8, mload(e)), shr(16, mload(add(e, 32))))
+            excess := or(excess, shr(32, or(mload(add(e, 96)), or(mload(add(e, 128)), mload(add(e, 160))))))
+            excess := or(excess, shr(64, or(mload(add(e, 224)), or(mload(add(e, 256)), mload(add(e, 288))))))
+            // The array: its length and pointers; behind it, for now, the hashes of the lines.
+            let array := pointer
+            mstore(array, count)
+            let hashes := add(array, mul(add(count, 1), 32))
+            let hashAt := hashes
+            for { let end := pointer } lt(line, end) { line := add(line, LINE_BYTES) } {
+                pointer := add(pointer, 32)
+                mstore(pointer, line)
+                excess := or(excess, shr(8, or(mload(add(line, 64)), mload(add(line, 128)))))
+                excess := or(excess, shr(64, mload(add(line, 96))))
+                // The word before a line makes room for the type, and is put back.
+                let before := sub(line, 32)
+                let saved := mload(before)
+                mstore(before, lineType)
+                mstore(hashAt, keccak256(before, add(LINE_BYTES, 32)))
+                mstore(before, saved)
+                hashAt := add(hashAt, 32)
+            }
+            if excess { revert(0, 0) }
+            mstore(sub(e, 32), eventType)
+            mstore(add(e, 64), keccak256(hashes, mul(count, 32)))
+            hash := keccak256(sub(e, 32), add(HEAD_BYTES, 32))
+            mstore(add(e, 64), array)
+            mstore(0x40, hashes)
+        }
+    }
+
+    /// @dev Emits EventOutcome for an event that `load` laid out.
+    function log(bytes32 id, uint32 participant, address signer, uint256 outcome, CustodyEvent memory e)
+        internal
+    {
+        bytes32 topic = ICustodyLedger.EventOutcome.selector;
+        assembly ("memory-safe") {
+            let data := sub(e, 64)
+            mstore(data, and(outcome, 0xffff))
+            mstore(add(data, 32), 64)
+            let array := mload(add(e, 64))
+            mstore(add(e, 64), HEAD_BYTES)
+            log4(data, add(add(HEAD_BYTES, 96), mul(mload(array), LINE_BYTES)), topic, id, participant, signer)
+            mstore(add(e, 64), array)
+        }
+    }
 
     /// @dev EIP-712 hashStruct of an event.
     function structHash(CustodyEvent memory e) internal pure returns (bytes32) {

@@ -48,6 +48,8 @@ library Format {
     uint256 private constant SHAPE = 1 << 32;
     uint256 private constant OR = 1 << 80;
 
+    uint256 private constant ANCHOR = BOOK | SHAPE; // DECLARE without a line, of a manifest, norm, contract or document
+
     /// @dev At most 64 lines, units strictly ascending. A list that is not one names nothing.
     function isList(Line[] memory lines) internal pure returns (bool) {
         if (lines.length > LINES_MAX) return false;
@@ -58,12 +60,21 @@ library Format {
     }
 
     /// @dev First fault of the form, or RECORDED. In this order: list, kind, number of lines, fields, lines.
-    function fault(CustodyEvent memory e) internal pure returns (uint256) {
+    /// @param e The event.
+    /// @param isList_ What `isList` says of its lines.
+    /// @param table What `rules` gives.
+    function fault(CustodyEvent memory e, bool isList_, uint256[] memory table)
+        internal
+        pure
+        returns (uint256)
+    {
         Line[] memory lines = e.lines;
-        if (lines.length > LINES_MAX) return Outcomes.TOO_MANY_LINES;
-        if (!isList(lines)) return Outcomes.LINES_NOT_ASCENDING;
+        if (!isList_) {
+            return lines.length > LINES_MAX ? Outcomes.TOO_MANY_LINES : Outcomes.LINES_NOT_ASCENDING;
+        }
         if (e.kind == 0 || e.kind > Kinds.CLOSE) return Outcomes.UNKNOWN_KIND;
-        uint256 rule = _ruleOf(e.kind, lines.length);
+        uint256 rule = table[e.kind];
+        if (e.kind == Kinds.DECLARE && lines.length == 0) rule = ANCHOR;
         if (rule == 0) return Outcomes.KIND_NOT_AVAILABLE;
         if (lines.length < uint8(rule >> 8)) return Outcomes.LINES_MISSING;
         if (lines.length > uint8(rule >> 16) || _fieldsOf(e) & ~rule & 0xff != 0) {
@@ -99,52 +110,45 @@ library Format {
         return says ? Outcomes.FIELD_NOT_ALLOWED : Outcomes.RECORDED;
     }
 
-    /// @dev The table; 0 for kinds whose rules are not available on this ledger: STUFF, STRIP, REEXPORT, UNLOAD,
-    ///      FG_RETURN, DESTROY, TRANSFER, ADJUST, REASSIGN.
-    function _ruleOf(uint8 kind, uint256 lineCount) private pure returns (uint256) {
-        if (kind == Kinds.OBSERVE) return EVERY_FIELD | ANY | SHAPE * FREE;
-        if (kind == Kinds.CORRECT) return REFERENCE | ANY | SHAPE * FREE;
-        if (kind == Kinds.ARRIVE) return FACILITY | SOME | SHAPE * (VEHICLE | EMPTY_CONTAINER | NO_BALANCE);
-        if (kind == Kinds.OFFER) return COUNTERPARTY | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
-        if (kind == Kinds.ACCEPT) {
-            return FACILITY | REFERENCE | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
-        }
-        if (kind == Kinds.REFUSE) return REFERENCE | SOME | SHAPE * UNIT_ONLY;
-        if (kind == Kinds.CANCEL) return REFERENCE | ANY | SHAPE * UNIT_ONLY;
-        if (kind >= Kinds.HOLD && kind <= Kinds.GATE_OUT) return SOME | SHAPE * UNIT_ONLY; // and between them
-        if (kind == Kinds.CLOSE) return SOME | SHAPE * UNIT_ONLY;
-        if (kind == Kinds.DECLARE) {
-            // Without a line it anchors a manifest, norm, contract or document, perhaps of a book.
-            if (lineCount == 0) return BOOK | SHAPE;
-            return COUNTERPARTY | REFERENCE | MIN | MAX | SHAPE * (PURPOSE | NO_BALANCE | QUANTITY | MATERIAL);
-        }
-        if (kind == Kinds.CLEAR) return REFERENCE | MIN | MAX | SHAPE * UNIT_ONLY;
-        if (kind == Kinds.OPENING) return BOOK | SOME | SHAPE * (ORIGIN | STOCK | QUANTITY | MATERIAL);
-        if (kind == Kinds.RECEIVE_FACTORY) {
-            return BOOK | REFERENCE | MIN | 2 * MAX | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL)
-                | OR * (VEHICLE | NO_BALANCE);
-        }
-        if (kind == Kinds.RECEIVE_DOMESTIC) {
-            return BOOK | SOME | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL);
-        }
-        if (kind == Kinds.SPLIT) {
-            return TWO | SHAPE * (INPUT | NO_BALANCE) | OR * (OUTPUT | NO_BALANCE | STOCK | QUANTITY);
-        }
-        if (kind == Kinds.MERGE) return TWO | SHAPE * (INPUT | OUTPUT | NO_BALANCE);
-        if (kind == Kinds.ISSUE_PROD) return BOOK | SOME | SHAPE * (NO_ROLE | NO_BALANCE | RAW | QUANTITY);
-        if (kind == Kinds.RETURN_PROD) return BOOK | SOME | SHAPE * (NO_ROLE | NO_BALANCE | WIP | QUANTITY);
-        if (kind == Kinds.TRANSFORM) {
-            return BOOK | REFERENCE | TWO | SHAPE * (INPUT | WIP | QUANTITY)
-                | OR * (PRODUCED | NO_BALANCE | QUANTITY | MATERIAL);
-        }
-        if (kind == Kinds.EXPORT_LOAD) return REFERENCE | SOME | SHAPE * (NO_ROLE | FINISHED | QUANTITY);
-        if (kind == Kinds.EXIT_CONFIRM) return REFERENCE | SOME | SHAPE * (NO_ROLE | LOADED | QUANTITY);
-        if (kind == Kinds.REPURPOSE || kind == Kinds.SELL_INLAND) {
-            return BOOK | REFERENCE | SOME | SHAPE * (NO_ROLE | RAW | FINISHED | QUANTITY);
-        }
-        if (kind == Kinds.SCRAP_OUT) return BOOK | REFERENCE | SOME | SHAPE * (NO_ROLE | SCRAP | QUANTITY);
-        if (kind == Kinds.COUNT) return BOOK | ANY | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY | MATERIAL);
-        if (kind == Kinds.APPROVE || kind == Kinds.DENY) return REFERENCE | SHAPE;
-        return 0;
+    /// @dev The table, by kind; 0 for kinds whose rules are not available on this ledger: STUFF, STRIP, REEXPORT,
+    ///      UNLOAD, FG_RETURN, DESTROY, TRANSFER, ADJUST, REASSIGN. Made once a batch, since reading it is cheap and
+    ///      asking kind by kind is not.
+    function rules() internal pure returns (uint256[] memory table) {
+        table = new uint256[](uint256(Kinds.CLOSE) + 1);
+        table[Kinds.ARRIVE] = FACILITY | SOME | SHAPE * (VEHICLE | EMPTY_CONTAINER | NO_BALANCE);
+        table[Kinds.OBSERVE] = EVERY_FIELD | ANY | SHAPE * FREE;
+        table[Kinds.OFFER] = COUNTERPARTY | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
+        table[Kinds.ACCEPT] = FACILITY | REFERENCE | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
+        table[Kinds.REFUSE] = REFERENCE | SOME | SHAPE * UNIT_ONLY;
+        table[Kinds.CANCEL] = REFERENCE | ANY | SHAPE * UNIT_ONLY;
+        table[Kinds.HOLD] = SOME | SHAPE * UNIT_ONLY;
+        table[Kinds.UNHOLD] = SOME | SHAPE * UNIT_ONLY;
+        table[Kinds.ELIGIBLE] = SOME | SHAPE * UNIT_ONLY;
+        table[Kinds.REVOKE] = SOME | SHAPE * UNIT_ONLY;
+        table[Kinds.GATE_OUT] = SOME | SHAPE * UNIT_ONLY;
+        table[Kinds.DECLARE] =
+            COUNTERPARTY | REFERENCE | MIN | MAX | SHAPE * (PURPOSE | NO_BALANCE | QUANTITY | MATERIAL);
+        table[Kinds.CLEAR] = REFERENCE | MIN | MAX | SHAPE * UNIT_ONLY;
+        table[Kinds.OPENING] = BOOK | SOME | SHAPE * (ORIGIN | STOCK | QUANTITY | MATERIAL);
+        table[Kinds.RECEIVE_FACTORY] = BOOK | REFERENCE | MIN | 2 * MAX
+            | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL) | OR * (VEHICLE | NO_BALANCE);
+        table[Kinds.RECEIVE_DOMESTIC] = BOOK | SOME | SHAPE * (OUTPUT | RAW | QUANTITY | MATERIAL);
+        table[Kinds.SPLIT] =
+            TWO | SHAPE * (INPUT | NO_BALANCE) | OR * (OUTPUT | NO_BALANCE | STOCK | QUANTITY);
+        table[Kinds.MERGE] = TWO | SHAPE * (INPUT | OUTPUT | NO_BALANCE);
+        table[Kinds.ISSUE_PROD] = BOOK | SOME | SHAPE * (NO_ROLE | NO_BALANCE | RAW | QUANTITY);
+        table[Kinds.RETURN_PROD] = BOOK | SOME | SHAPE * (NO_ROLE | NO_BALANCE | WIP | QUANTITY);
+        table[Kinds.TRANSFORM] = BOOK | REFERENCE | TWO | SHAPE * (INPUT | WIP | QUANTITY)
+            | OR * (PRODUCED | NO_BALANCE | QUANTITY | MATERIAL);
+        table[Kinds.EXPORT_LOAD] = REFERENCE | SOME | SHAPE * (NO_ROLE | FINISHED | QUANTITY);
+        table[Kinds.EXIT_CONFIRM] = REFERENCE | SOME | SHAPE * (NO_ROLE | LOADED | QUANTITY);
+        table[Kinds.REPURPOSE] = BOOK | REFERENCE | SOME | SHAPE * (NO_ROLE | RAW | FINISHED | QUANTITY);
+        table[Kinds.SELL_INLAND] = table[Kinds.REPURPOSE];
+        table[Kinds.SCRAP_OUT] = BOOK | REFERENCE | SOME | SHAPE * (NO_ROLE | SCRAP | QUANTITY);
+        table[Kinds.COUNT] = BOOK | ANY | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY | MATERIAL);
+        table[Kinds.APPROVE] = REFERENCE | SHAPE;
+        table[Kinds.DENY] = REFERENCE | SHAPE;
+        table[Kinds.CORRECT] = REFERENCE | ANY | SHAPE * FREE;
+        table[Kinds.CLOSE] = SOME | SHAPE * UNIT_ONLY;
     }
 }

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Act} from "./Act.sol";
 import {DeclaredLine, ICustodyLedger, Pending} from "./ICustodyLedger.sol";
-import {CustodyEvent} from "./Types.sol";
+import {CustodyEvent, Line} from "./Types.sol";
 import {Kinds, LineStatuses, Outcomes, Things} from "./Vocabulary.sol";
 import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
@@ -39,19 +39,25 @@ library StoreLib {
     /// @dev head' = keccak256(head, event id, outcome) of each unit that the event names, and of the line in
     ///      `reference`; each once. Unit zero is no unit.
     function foldHeads(Store storage s, bytes32 id, CustodyEvent memory e, uint256 outcome) internal {
-        bool referenceNamed = false;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            bytes32 unit = e.lines[i].unit;
+        Line[] memory lines = e.lines;
+        bytes32 cited = e.reference_;
+        bool named = cited == 0;
+        for (uint256 i = 0; i < lines.length; ++i) {
+            bytes32 unit = lines[i].unit;
             if (unit != 0) _foldHead(s, unit, id, outcome);
-            if (unit == e.reference_) referenceNamed = true;
+            if (unit == cited) named = true;
         }
-        if (e.reference_ != 0 && !referenceNamed && s.lines[e.reference_].state != 0) {
-            _foldHead(s, e.reference_, id, outcome);
-        }
+        if (!named && s.lines[cited].state != 0) _foldHead(s, cited, id, outcome);
     }
 
-    function burnNonce(Store storage s, address signer, uint64 nonce) internal {
-        s.nonces[signer][nonce >> 8] |= 1 << (nonce & 0xff);
+    /// @dev Burns a nonce; false if it was used before.
+    function useNonce(Store storage s, address signer, uint64 nonce) internal returns (bool) {
+        mapping(uint64 word => uint256 bits) storage words = s.nonces[signer];
+        uint256 bits = words[nonce >> 8];
+        uint256 bit = 1 << (nonce & 0xff);
+        if (bits & bit != 0) return false;
+        words[nonce >> 8] = bits | bit;
+        return true;
     }
 
     function setPending(Store storage s, bytes32 id, Act memory act, uint8 kind) internal {
@@ -205,6 +211,15 @@ library StoreLib {
     }
 
     function _foldHead(Store storage s, bytes32 unit, bytes32 id, uint256 outcome) private {
-        s.heads[unit] = keccak256(abi.encodePacked(s.heads[unit], id, uint16(outcome)));
+        bytes32 head = s.heads[unit];
+        assembly ("memory-safe") {
+            // keccak256(abi.encodePacked(head, id, uint16(outcome))), in memory that is free
+            let free := mload(0x40)
+            mstore(free, head)
+            mstore(add(free, 32), id)
+            mstore(add(free, 64), shl(240, outcome))
+            head := keccak256(free, 66)
+        }
+        s.heads[unit] = head;
     }
 }

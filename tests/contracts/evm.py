@@ -119,7 +119,9 @@ class Evm:
         self._chain = chain_class.from_genesis(AtomicDB(), genesis, {})
         self._state = self._chain.get_vm().state
         self.now_s = START_S
-        self.gas_used = 0
+        self.gas_limit = GAS
+        self.gas_used = 0  # of the last call, before refunds
+        self.gas_refund = 0
         self.on_paper = False  # then what is sent is only written down, for another engine to run
         self.sent: list[Sent] = []
         self.written: set[tuple[bytes, int]] = set()  # slots that were written since somebody emptied this
@@ -160,6 +162,11 @@ class Evm:
         for slot, word in words.items():
             self._state.set_storage(address, slot, word)
 
+    @property
+    def computation_class(self) -> Any:
+        """py-evm's class that runs code."""
+        return self._state.computation_class
+
     def settle(self) -> None:
         """Take all that was done as done, as if blocks ago; snapshots from before are void."""
         self._state.lock_changes()
@@ -187,6 +194,7 @@ class Evm:
         run = state.computation_class.apply_create_message if create else state.computation_class.apply_message
         computation = run(state, message, context)
         self.gas_used = computation.get_gas_used()
+        self.gas_refund = computation.get_gas_refund()
         if computation.is_error:
             raise Reverted(bytes(computation.output), type(computation.error).__name__)
         return computation
@@ -217,7 +225,7 @@ class Evm:
 
     def _create(self, code: bytes) -> bytes:
         address = keccak(rlp.encode([AUTHORITY, len(self.sent)]))[-20:]  # the rule of CREATE
-        self._run(Message(gas=GAS, to=b"", sender=AUTHORITY, value=0, data=b"", code=code,
+        self._run(Message(gas=self.gas_limit, to=b"", sender=AUTHORITY, value=0, data=b"", code=code,
                           create_address=address), create=True)
         self.sent.append(Sent(self.now_s, AUTHORITY, b"", code, b"", ()))
         return address
@@ -235,7 +243,7 @@ class Evm:
 
     def _message(self, to: bytes, data: bytes, sender: bytes) -> Any:
         return self._run(Message(
-            gas=GAS, to=to, sender=sender, value=0, data=data, code=self._state.get_code(to)))
+            gas=self.gas_limit, to=to, sender=sender, value=0, data=data, code=self._state.get_code(to)))
 
     def call(self, to: bytes, signature: str, *args: Any, sender: bytes = AUTHORITY) -> list[Log]:
         """A call by signature; its logs."""
