@@ -1,8 +1,8 @@
 """The cases of the gas table: for every kind, how n events of it are prepared.
 
 To add a kind, write a function that prepares `bench.count` events and gives them signed, under `@case`; if
-their outcome is not RECORDED, name it in OUTCOMES. Units are distinct; signers, places, books and lines are the
-same.
+their outcome is not RECORDED, name it in OUTCOMES. Units are distinct; signers, places, books and lines are
+the same.
 """
 
 from __future__ import annotations
