@@ -30,6 +30,7 @@ sys.path[:0] = [x for x in (str(ROOT), str(ROOT / "scripts")) if x not in sys.pa
 from gas_cases import CASES, OUTCOMES, Bench  # noqa: E402
 
 from ledger.chain.codec import decode_outcomes, encode_record  # noqa: E402
+from ledger.chain.embedded.interpreter import STOCK  # noqa: E402
 from ledger.vocabulary import Outcome  # noqa: E402
 from tests.contracts.evm import GATEWAY  # noqa: E402
 from tests.contracts.world import World  # noqa: E402
@@ -80,7 +81,7 @@ class Meter:
     """Measures cases in one world."""
 
     def __init__(self) -> None:
-        self._world = World()
+        self._world = World(STOCK)  # the loop over opcodes of py-evm, which can count them
         self._world.evm.gas_limit = _GAS_LIMIT
 
     def cost(self, label: str) -> Cost:
