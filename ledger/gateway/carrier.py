@@ -20,7 +20,7 @@ from ledger.errors import CargoLedgerError, InputError, InvariantError, Unavaila
 from ledger.gateway.batching import GAS_TRANSACTION, Batch, choose_batch, event_gas
 from ledger.gateway.delivery import BLOCK_SHARE, Delivery
 from ledger.gateway.outbox import Outbox, StoredEvent, stored_event
-from ledger.gateway.outcomes import admitted, find_outcomes, outcomes_of
+from ledger.gateway.outcomes import admitted, can_find, find_outcomes, outcomes_of
 from ledger.gateway.submission import Settled
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Carrier:
         if identifier in self._on_ledger or self._outbox.knows(identifier):
             return True
         self._looks += 1
-        if not hasattr(self._chain, "blocks_with_log") or self._looks > REFERENCE_LOOKS_MAX:
+        if not can_find(self._chain) or self._looks > REFERENCE_LOOKS_MAX:
             return False
         head_number = self._chain.head_number()
         self._on_ledger |= set(find_outcomes({identifier}, head_number, self._chain, self._deployment))

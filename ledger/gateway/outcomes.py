@@ -92,15 +92,30 @@ def find_outcomes(
     A node that can look logs up is asked once for all of them, over the whole chain. Elsewhere the last
     blocks are read, one pass over a bounded number, so that posting used nonces on purpose stops nobody.
     """
-    find_blocks = getattr(chain, "blocks_with_log", None)
-    if find_blocks is not None:
+    if can_find(chain):
         with suppress(UnavailableError, InputError):  # too wide a question for this node, or none it takes
-            first = getattr(deployment, "block_number", 0)
-            numbers = find_blocks(deployment.ledger, [[OUTCOME_TOPIC], sorted(wanted)], first, high)
-            return _search(wanted, numbers, chain, deployment)
+            return _search(wanted, _blocks_with(wanted, high, chain, deployment), chain, deployment)
     low = max(min(high - LOOK_BACK_BLOCKS, high if first_sent is None else first_sent),
               high - LOOK_BACK_BLOCKS_MAX)
     return _search(wanted, range(high, max(low, 0) - 1, -1), chain, deployment)
+
+
+def can_find(chain: ChainClient) -> bool:
+    """Whether a chain can tell where an event is without being read block by block."""
+    return hasattr(chain, "blocks_with_log") or hasattr(chain, "logs")
+
+
+def _blocks_with(wanted: set[bytes], high: int, chain: Any, deployment: Contracts) -> list[int]:
+    """Numbers of the blocks with outcomes of these events, by the index of node or embedded ledger."""
+    first = getattr(deployment, "block_number", 0)
+    if hasattr(chain, "blocks_with_log"):
+        found: list[int] = chain.blocks_with_log(
+            deployment.ledger, [[OUTCOME_TOPIC], sorted(wanted)], first, high)
+        return found
+    from ledger.chain.embedded.log_index import LogFilter  # only where that engine is in use already
+
+    asked = LogFilter(frozenset({deployment.ledger}), (frozenset({OUTCOME_TOPIC}), frozenset(wanted)))
+    return sorted({log.block.number for log in chain.logs(asked, first, high, len(wanted) + 1)})
 
 
 def _search(

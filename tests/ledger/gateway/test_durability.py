@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ledger.gateway.gateway import Gateway
+from tests.fault.syscalls import strace
 from tests.ledger.gateway import writer
 from tests.ledger.gateway.fakes import Bench, bench
 
@@ -116,13 +116,6 @@ def _joined(store):  # type: ignore[no-untyped-def]
     return nullcontext(store._connection)
 
 
-def _strace() -> str:
-    found = shutil.which("strace")
-    if found is None or subprocess.run([found, "-o", "/dev/null", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("strace is not installed or may not trace here")
-    return found
-
-
 def acknowledged_unsynced(trace: str) -> tuple[int, int]:
     """(acknowledgements, those given while bytes of the store's files were written and not synced)."""
     dirty: set[str] = set()
@@ -158,7 +151,7 @@ def test_acknowledged__while_bytes_are_unsynced__never_with_full(tmp_path: Path,
         "store.Store._migrate = migrate\n"
         f"writer.main(Path({str(tmp_path)!r}), 'none', 1, {COUNT})\n")
     trace = tmp_path / "trace"
-    subprocess.run([_strace(), "-f", "-y", "--seccomp-bpf", "-e", "trace=write,pwrite64,fsync,fdatasync",
+    subprocess.run([strace(), "-f", "-y", "--seccomp-bpf", "-e", "trace=write,pwrite64,fsync,fdatasync",
                     "-o", str(trace), sys.executable, str(script)], check=True, capture_output=True)
     acks, early = acknowledged_unsynced(trace.read_text())
     assert acks == COUNT

@@ -81,10 +81,10 @@ class World:
 
 
 def world(chain: ChainClient, deployment: Deployment, path: Path, clock: Clock, *, failpoint: Failpoint = no_failpoint,
-          limits: Limits = DEFAULT_LIMITS, sender: LocalSigner = SENDER) -> World:
+          limits: Limits = DEFAULT_LIMITS, sender: LocalSigner = SENDER, **options: Any) -> World:
     store = open_gateway_store(path / "gateway.sqlite", failpoint=failpoint)
     payloads = PayloadStore(store)
-    gateway = Gateway(chain, deployment, store, payloads, sender=sender, clock=clock, limits=limits)
+    gateway = Gateway(chain, deployment, store, payloads, sender=sender, clock=clock, limits=limits, **options)
     readers = ChainReaders(payloads.readers_of, View(chain, deployment))
     gateway.on_settled(HandoverGrants(
         store, payloads, deployment=deployment, chain_id=CHAIN_ID, customs=lambda: [NUMBERS["customs"]],
@@ -173,6 +173,30 @@ def test_gateway__not_admitted_by_the_authority__events_wait(net: World, tmp_pat
     assert other.gateway.counts() == {"queued": 1}
     Authority(net.chain, net.deployment, AUTHORITY).grant_gateway(OTHER_SENDER.address)
     assert [s.label for s in other.gateway.flush()] == ["recorded"]
+    other.close()
+
+
+def test_recorded_through_another_gateway__long_ago__found_by_the_ledgers_log_index(
+    net: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ledger.gateway.outcomes.LOOK_BACK_BLOCKS", 2)
+    prepared = net.posters["carrier"].prepare(samples.event("ARRIVE", eventID="urn:1", eventTime=AT, **BOX, bizLocation=PORT))
+    offered = samples.event("OFFER", eventID="urn:2", eventTime=AT, **BOX, **samples.handed("carrier", "terminal"))
+    net.gateway.submit_all([prepared, net.posters["carrier"].prepare(offered)])
+    net.gateway.flush()
+    authority = Authority(net.chain, net.deployment, AUTHORITY)
+    authority.grant_gateway(OTHER_SENDER.address)
+    for entry in samples.DIRECTORY.participants[:4]:  # blocks in between
+        authority.add_signer(bytes([entry.number]) * 20, entry.number)
+    (tmp_path / "other").mkdir()
+    other = world(net.chain, net.deployment, tmp_path / "other", net.clock, sender=OTHER_SENDER, reference_wait_s=9)
+    other.gateway.submit(prepared)
+    accept = net.posters["terminal"].prepare(samples.event(
+        "ACCEPT", eventID="urn:3", eventTime=AT, **BOX, cl_reference="urn:2", bizLocation=PORT,
+        **samples.handed("carrier", "terminal")))
+    other.gateway.submit(accept)  # it never saw the OFFER, but the ledger has it: nothing to wait for
+    assert [s.label for s in other.gateway.flush()] == ["recorded", "recorded"]
+    assert other.gateway.status("urn:1").block_number == net.gateway.status("urn:1").block_number
     other.close()
 
 
