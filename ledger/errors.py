@@ -5,6 +5,27 @@ Every class carries a stable code (`CL-INPUT-001`) that docs/errors.md lists; a 
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why input is refused, as a stable word beside the sentence; docs/errors.md lists them."""
+
+    INVALID = "INVALID"                          # anything without a word of its own: the sentence says it
+    UNKNOWN_KIND = "UNKNOWN_KIND"
+    UNKNOWN_UNIT_OF_MEASURE = "UNKNOWN_UNIT_OF_MEASURE"
+    LOOK_ALIKE_CHARACTER = "LOOK_ALIKE_CHARACTER"
+    QUANTITY_TOO_LARGE = "QUANTITY_TOO_LARGE"
+    QUANTITY_NEGATIVE = "QUANTITY_NEGATIVE"
+    TOO_MANY_DECIMALS = "TOO_MANY_DECIMALS"
+    NUMBER_OUT_OF_RANGE = "NUMBER_OUT_OF_RANGE"
+    NOT_A_NUMBER = "NOT_A_NUMBER"
+    TOO_MANY_UNITS = "TOO_MANY_UNITS"
+    DUPLICATE_KEY = "DUPLICATE_KEY"
+    TOO_DEEP = "TOO_DEEP"
+    NOT_JSON = "NOT_JSON"
+    HIGH_S_SIGNATURE = "HIGH_S_SIGNATURE"
+
 
 class CargoLedgerError(Exception):
     """Base of everything this project raises on purpose.
@@ -30,9 +51,12 @@ class InputError(CargoLedgerError):
 
     code = "CL-INPUT-001"
 
-    def __init__(self, message: str, *, remedy: str = "", pointer: str = "") -> None:
+    def __init__(
+        self, message: str, *, remedy: str = "", pointer: str = "", reason: Reason = Reason.INVALID,
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.pointer = pointer
+        self.reason = reason
 
 
 class NotFoundError(InputError):

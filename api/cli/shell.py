@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from ledger.errors import CargoLedgerError, InputError, InvariantError
+from ledger.errors import CargoLedgerError, InputError, InvariantError, Reason
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -108,8 +108,12 @@ def error_document(fault: CargoLedgerError) -> dict[str, Any]:
         body["remedy"] = fault.remedy
     if pointer := getattr(fault, "pointer", ""):
         body["pointer"] = pointer
+    if (reason := getattr(fault, "reason", Reason.INVALID)) is not Reason.INVALID:
+        body["reason"] = str(reason)
     if found := getattr(fault, "faults", ()):
-        body["faults"] = [{"message": f.message, "pointer": f.pointer} for f in found]
+        body["faults"] = [
+            {"message": f.message, "pointer": f.pointer, "reason": str(f.reason)} for f in found
+        ]
     return {"error": body}
 
 

@@ -27,6 +27,7 @@ from ledger.errors import (
     InputError,
     InvariantError,
     NotFoundError,
+    Reason,
     TooLargeError,
     TrustError,
     UnavailableError,
@@ -105,8 +106,14 @@ def problem_of(fault: CargoLedgerError) -> dict[str, Any]:
         retryAfter=getattr(fault, "retry_after_s", None),
         pointer=getattr(fault, "pointer", ""),
         faults=[
-            {"detail": f.message, "pointer": getattr(f, "pointer", "")} for f in getattr(fault, "faults", ())
+            {
+                "detail": f.message,
+                "pointer": getattr(f, "pointer", ""),
+                "reason": str(getattr(f, "reason", Reason.INVALID)),
+            }
+            for f in getattr(fault, "faults", ())
         ],
+        reason="" if (reason := getattr(fault, "reason", Reason.INVALID)) is Reason.INVALID else str(reason),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ledger.errors import InputError
+from ledger.errors import InputError, Reason
 from ledger.events.faults import Fault, refuse
 from ledger.events.ids import name
 from ledger.events.quantity import parse_decimal, to_micro, unit_fault
@@ -165,7 +165,7 @@ def content_faults(event: Mapping[str, Any]) -> Iterator[Fault]:
         for key in ("uom", "productUom", "materialUom"):
             found = unit_fault(holder[key]) if key in holder else None
             if found:
-                yield Fault(f"{place}/{key}", *found)
+                yield Fault(f"{place}/{key}", *found, Reason.UNKNOWN_UNIT_OF_MEASURE)
         for key in ("quantity", "value", "norm", "dutyRate", "lossRate"):
             if key in holder and not isinstance(holder[key], dict):
                 yield from _attempt(_amount(key), holder[key], f"{place}/{key}")
@@ -181,7 +181,7 @@ def _attempt(check: Callable[[Any], object], value: Any, place: str) -> Iterator
     try:
         check(value)
     except InputError as fault:
-        yield Fault(place, fault.message, fault.remedy)
+        yield Fault.of(place, fault)
 
 
 def _holders(event: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -121,5 +121,5 @@ def _enterprise(key: str, reading: Reading, place: str, found: ReadLines) -> str
     try:
         return reading.ctx.directory.participant(key).id
     except NotFoundError as fault:
-        found.faults.append(Fault(place, fault.message, fault.remedy))
+        found.faults.append(Fault.of(place, fault))
         return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ledger.errors import InputError
+from ledger.errors import InputError, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,19 @@ class Fault:
         message: what is wrong, a sentence.
         remedy: what to do about it, a sentence, or empty.
         refuses: False for what is only pointed out (a wrong check digit in imported data), not refused.
+        reason: a stable word for programs.
     """
 
     pointer: str
     message: str
     remedy: str = ""
     refuses: bool = True
+    reason: Reason = Reason.INVALID
+
+    @classmethod
+    def of(cls, place: str, error: InputError, *, refuses: bool = True) -> Fault:
+        """A fault that says at a place what an error says."""
+        return cls(place, error.message, error.remedy, refuses, error.reason)
 
     def under(self, prefix: str) -> Fault:
         """The same fault as seen from further out: `prefix` is put before the pointer."""
@@ -44,7 +51,7 @@ class InvalidEventError(InputError):
         message = f"{first.pointer}: {first.message}" if first.pointer else first.message
         if more:
             message += f" ({more} more fault{'s' if more > 1 else ''})"
-        super().__init__(message, remedy=first.remedy, pointer=first.pointer)
+        super().__init__(message, remedy=first.remedy, pointer=first.pointer, reason=first.reason)
 
 
 def escape(part: str | int) -> str:

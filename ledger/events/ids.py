@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 import rfc8785
 
-from ledger.errors import InputError
+from ledger.errors import InputError, Reason
 
 SECRET_BYTES = 32
 NAME_CHARACTERS_MAX = 80
@@ -128,15 +128,21 @@ def name(text: str) -> str:
         raise InputError(f"a name has 1 to {NAME_CHARACTERS_MAX} characters, this one {len(text)}.")
     for place, character in enumerate(text):
         if not " " <= character <= "~":
-            what = unicodedata.name(character, f"control character {ord(character):#04x}")
             raise InputError(
-                f"{text!r} contains U+{ord(character):04X} ({what}) at character {place + 1}; identifiers "
+                f"{text!r} contains {described(character)} at character {place + 1}; identifiers "
                 "are printable ASCII, because letters that look alike would name different things.",
                 remedy="Type the identifier with plain letters and digits.",
+                reason=Reason.LOOK_ALIKE_CHARACTER,
             )
     if not _PLAIN_NAME.fullmatch(text):
         raise InputError(f"{text!r} starts or ends with a space, or has two in a row.", remedy="Remove it.")
     return text
+
+
+def described(character: str) -> str:
+    """A character by code point and name: `U+0410 (CYRILLIC CAPITAL LETTER A)`."""
+    what = unicodedata.name(character, f"control character {ord(character):#04x}")
+    return f"U+{ord(character):04X} ({what})"
 
 
 def parse_identifier(uri: str) -> Identifier | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ledger.errors import InputError
+from ledger.errors import InputError, Reason
 from ledger.events.faults import Fault, pointer
 from ledger.events.ids import NamedMaterial, NamedUnit, UnitType
 from ledger.events.kinds import EVERY_BALANCE, LineRule, Need
@@ -66,6 +66,7 @@ def finish(found: ReadLines, reading: Reading) -> None:
                 "",
                 f"{kind.name} names at most {high} units, this event {len(found.pairs)}.",
                 "Split it into several events.",
+                reason=Reason.TOO_MANY_UNITS,
             )
         )
     elif len(found.pairs) < low and not any(f.refuses for f in (*found.faults, *namer.faults)):
@@ -283,7 +284,7 @@ class _Reader:
         try:
             micro = to_micro(mention.quantity)
         except InputError as fault:
-            self._fault(place, fault.message, fault.remedy)
+            self._found.faults.append(Fault.of(place, fault))
             return 0
         if micro == 0 and not rule.zero:
             self._fault(

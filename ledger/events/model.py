@@ -13,7 +13,7 @@ from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from ledger.digest import Digest
-from ledger.errors import InputError
+from ledger.errors import InputError, Reason
 from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import QUANTITY_MICRO_MAX, Balance, Kind, LineRole, Step
 
@@ -98,7 +98,7 @@ class CustodyEvent:
         if len(self.lines) > DEFAULT_LIMITS.lines_max:
             raise InputError(
                 f"an event names at most {DEFAULT_LIMITS.lines_max} units, this one {len(self.lines)}.",
-                remedy="Split it into several events.", pointer="/lines")
+                remedy="Split it into several events.", pointer="/lines", reason=Reason.TOO_MANY_UNITS)
         for before, after in zip(self.lines, self.lines[1:], strict=False):
             if before.unit >= after.unit:
                 raise InputError("units of an event must ascend, none named twice.", pointer="/lines")
@@ -107,7 +107,7 @@ class CustodyEvent:
                 raise InputError("unit and material ids have 32 bytes.", pointer=f"/lines/{i}")
             if not 0 <= line.quantity_micro <= QUANTITY_MICRO_MAX:
                 raise InputError("a quantity must fit 64 bits of micro-units.",
-                                 pointer=f"/lines/{i}/quantity")
+                                 pointer=f"/lines/{i}/quantity", reason=Reason.QUANTITY_TOO_LARGE)
         for name, value, bits in (
             ("counterparty", self.counterparty, 32), ("facility", self.facility, 32), ("book", self.book, 32),
             ("occurredAt", self.occurred_at_ms, 64), ("deadline", self.deadline_s, 64),
@@ -169,6 +169,10 @@ class CustodyEvent:
                      "deadline", "nonce", "commitment"}
             if set(value) != known:
                 raise InputError(f"a signed event has exactly the fields {', '.join(sorted(known))}.")
+            if value["kind"] not in Kind.__members__:
+                raise InputError(f"there is no kind of event {value['kind']!r}.", pointer="/event/kind",
+                                 remedy="Use one of the kinds of docs/formats/events.md.",
+                                 reason=Reason.UNKNOWN_KIND)
             event = cls(
                 kind=Kind[value["kind"]], step=Step[value["step"]],
                 lines=tuple(

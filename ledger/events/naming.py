@@ -121,7 +121,7 @@ class Namer:
         try:
             return parse_identifier(uri)
         except InputError as fault:
-            self.faults.append(Fault(place, fault.message, fault.remedy, refuses=not self._lenient))
+            self.faults.append(Fault.of(place, fault, refuses=not self._lenient))
             return None
 
     def unit(self, uri: str, place: str) -> NamedUnit | None:
@@ -151,7 +151,7 @@ class Namer:
         try:
             return name_unit(self._ctx.network_secret, identifier.type, scope or "", identifier.number)
         except InputError as fault:
-            self.faults.append(Fault(place, fault.message, fault.remedy))
+            self.faults.append(Fault.of(place, fault))
             return None
 
     def material(self, enterprise: str, value: Mapping[str, Any]) -> NamedMaterial:

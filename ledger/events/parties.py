@@ -66,7 +66,7 @@ def read_fields(reading: Reading, poster: ParticipantEntry, lines: ReadLines) ->
         try:
             fields.deadline_s = unix_milliseconds(event["cl:deadline"]) // 1000
         except InputError as fault:
-            fields.fault("/cl:deadline", fault.message, fault.remedy)
+            fields.faults.append(Fault.of("/cl:deadline", fault))
     if kind is Kind.RECEIVE_DOMESTIC and not (event.get("cl:documents") or event.get("bizTransactionList")):
         fields.fault(
             "/cl:documents",
@@ -272,4 +272,4 @@ def _unknown(find: Callable[[str], Any], key: str, place: str, fields: Fields) -
     try:
         find(key)
     except NotFoundError as fault:
-        fields.fault(place, fault.message, fault.remedy)
+        fields.faults.append(Fault.of(place, fault))

@@ -243,5 +243,5 @@ def _occurred(event: Mapping[str, Any], faults: list[Fault]) -> int:
     try:
         return unix_milliseconds(event["eventTime"])
     except InputError as fault:
-        faults.append(Fault("/eventTime", fault.message, fault.remedy))
+        faults.append(Fault.of("/eventTime", fault))
         return 0

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from ledger.errors import InputError
+from ledger.errors import InputError, Reason
 from ledger.vocabulary import MICRO, QUANTITY_MICRO_MAX
 
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
@@ -102,6 +102,7 @@ def to_micro(value: int | Decimal, pointer: str = "") -> int:
             f"the quantity {canonical(value)} is negative.",
             pointer=pointer,
             remedy="Say with the kind of the event in which direction goods move.",
+            reason=Reason.QUANTITY_NEGATIVE,
         )
     text = canonical(value)
     whole, _, decimals = text.partition(".")
@@ -110,6 +111,7 @@ def to_micro(value: int | Decimal, pointer: str = "") -> int:
             f"the quantity {text} has {len(decimals)} decimals; at most six are kept.",
             pointer=pointer,
             remedy="Round it where it is measured, or use a smaller unit of measure.",
+            reason=Reason.TOO_MANY_DECIMALS,
         )
     micro = int(whole) * MICRO + int(decimals.ljust(6, "0"))
     if micro > QUANTITY_MICRO_MAX:
@@ -117,6 +119,7 @@ def to_micro(value: int | Decimal, pointer: str = "") -> int:
             f"the quantity {text} is larger than {format_micro(QUANTITY_MICRO_MAX)}.",
             pointer=pointer,
             remedy="Use a larger unit of measure.",
+            reason=Reason.QUANTITY_TOO_LARGE,
         )
     return micro
 

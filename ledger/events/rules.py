@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from ledger.errors import Reason
 from ledger.events import cbv
 from ledger.events.context import prefix_of, prefixes
 from ledger.events.faults import Fault, pointer
@@ -50,8 +52,8 @@ def check(event: dict[str, Any], *, strict: bool = False) -> list[Fault]:
     ):
         faults += rule(event)
     for pointed_out in (declared_prefixes, sensors, orphan_error_declaration):
-        faults += [Fault(f.pointer, f.message, f.remedy, f.refuses or strict) for f in pointed_out(event)]
-    faults += [Fault(f.pointer, f.message, f.remedy, f.refuses and strict) for f in units_of_measure(event)]
+        faults += [replace(f, refuses=f.refuses or strict) for f in pointed_out(event)]
+    faults += [replace(f, refuses=f.refuses and strict) for f in units_of_measure(event)]
     return faults
 
 
@@ -170,7 +172,10 @@ def quantities(event: dict[str, Any]) -> Iterator[Fault]:
             yield Fault(
                 place + "/quantity",
                 f"the quantity {quantity} is out of range.",
-                "Quantities are not negative; the direction is said by the event.",
+                "Quantities are not negative; the direction is said by the event."
+                if quantity < 0
+                else "Use a larger unit of measure.",
+                reason=Reason.QUANTITY_NEGATIVE if quantity < 0 else Reason.QUANTITY_TOO_LARGE,
             )
 
 
@@ -180,7 +185,7 @@ def units_of_measure(event: dict[str, Any]) -> Iterator[Fault]:
         uom = element.get("uom")
         found = unit_fault(uom) if isinstance(uom, str) else None
         if found:
-            yield Fault(place + "/uom", *found)
+            yield Fault(place + "/uom", *found, Reason.UNKNOWN_UNIT_OF_MEASURE)
 
 
 def error_declaration(event: dict[str, Any]) -> Iterator[Fault]:

@@ -22,9 +22,11 @@ from jsonschema.exceptions import ValidationError
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
+from ledger.errors import Reason
 from ledger.events import rules
 from ledger.events.context import context_faults, merge_contexts
 from ledger.events.faults import Fault, pointer
+from ledger.events.ids import described
 
 DOCUMENT_TYPES = ("EPCISDocument", "EPCISQueryDocument")
 _EVENT_LISTS = {
@@ -164,7 +166,15 @@ def _translate(error: ValidationError) -> Iterator[Fault]:
     elif error.validator == "not" and isinstance(found, str) and "propertyNames" in error.schema_path:
         yield Fault(place + pointer(found), f"{_short(found)} {schema['message']}.", remedy)
     elif "message" in schema:
-        yield Fault(place, f"{_short(found)} {schema.get('message', error.message)}.", remedy)
+        strange = next((c for c in found if not " " <= c <= "~"), "") if isinstance(found, str) else ""
+        said = f"{_short(found)} {schema.get('message', error.message)}"
+        if strange:  # it may well look right
+            yield Fault(place, f"{said}: it contains {described(strange)} at character "
+                               f"{found.index(strange) + 1}.", "Type it with plain letters and digits.",
+                        reason=Reason.LOOK_ALIKE_CHARACTER)
+        else:
+            known = place.endswith("/cl:kind") and error.validator == "enum"
+            yield Fault(place, f"{said}.", remedy, reason=Reason.UNKNOWN_KIND if known else Reason.INVALID)
     elif error.validator == "type":
         types = wanted if isinstance(wanted, list) else [wanted]
         yield Fault(

@@ -15,7 +15,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from ledger.errors import InputError, TooLargeError
+from ledger.errors import InputError, Reason, TooLargeError
 from ledger.events.faults import Fault, InvalidEventError, pointer
 from ledger.limits import DEFAULT_LIMITS, Limits
 
@@ -25,6 +25,7 @@ NUMBER_EXPONENT_MAX = 64
 FAULTS_MAX = 200
 """Faults listed for one document: a person stops reading long before."""
 
+_SHORTER = "Write it in a larger unit; no quantity of goods needs so many digits."
 _BOM = b"\xef\xbb\xbf"
 # Strings, also one that never ends: without the last `?` each escaped quote in it would be tried as a start.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -36,11 +37,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class _Unusable:
     """Stands for a value that the hooks of the parser cannot take; the walk gives it a pointer."""
 
-    __slots__ = ("reason", "remedy")
+    __slots__ = ("code", "reason", "remedy")
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
+    def __init__(self, reason: str, remedy: str = "", code: Reason = Reason.NUMBER_OUT_OF_RANGE) -> None:
         self.reason = reason
         self.remedy = remedy
+        self.code = code
 
 
 class _Repeated(dict[str, Any]):
@@ -88,7 +90,10 @@ def parse_json(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
         raise InvalidEventError(
             [
                 Fault(
-                    "", f"the document is not JSON: {fault.msg} in line {fault.lineno}, column {fault.colno}."
+                    "",
+                    f"the document is not JSON: {fault.msg} in line {fault.lineno}, column {fault.colno}.",
+                    "Correct it there.",
+                    reason=Reason.NOT_JSON,
                 )
             ]
         ) from fault
@@ -140,7 +145,7 @@ def _dump(value: Any, parts: list[str]) -> None:
 
 def _decimal(text: str) -> Any:
     if len(text) > NUMBER_CHARACTERS_MAX:
-        return _Unusable(f"a number of {len(text)} characters is too long.")
+        return _Unusable(f"a number of {len(text)} characters is too long.", _SHORTER)
     number = Decimal(text)
     exponent = number.as_tuple().exponent
     if (
@@ -148,18 +153,19 @@ def _decimal(text: str) -> Any:
         or abs(exponent) > NUMBER_EXPONENT_MAX
         or abs(number.adjusted()) > NUMBER_EXPONENT_MAX
     ):
-        return _Unusable(f"the number {text} is out of range.")
+        return _Unusable(f"the number {text} is out of range.", _SHORTER)
     return number
 
 
 def _integer(text: str) -> Any:
     if len(text) > NUMBER_CHARACTERS_MAX:
-        return _Unusable(f"a number of {len(text)} characters is too long.")
+        return _Unusable(f"a number of {len(text)} characters is too long.", _SHORTER)
     return int(text)
 
 
 def _constant(text: str) -> Any:
-    return _Unusable(f"{text} is not a JSON number.", "Leave the field out if there is no value.")
+    return _Unusable(f"{text} is not a JSON number.", "Leave the field out if there is no value.",
+                     Reason.NOT_A_NUMBER)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -185,7 +191,8 @@ def _nests_deeper(data: bytes, depth_max: int) -> bool:
 
 
 def _too_deep(limits: Limits) -> Fault:
-    return Fault("", f"the document nests deeper than {limits.json_depth_max} levels.", "Flatten it.")
+    return Fault("", f"the document nests deeper than {limits.json_depth_max} levels.", "Flatten it.",
+                 reason=Reason.TOO_DEEP)
 
 
 def _walk(value: Any, place: str, depth: int, limits: Limits, faults: list[Fault]) -> None:
@@ -194,7 +201,7 @@ def _walk(value: Any, place: str, depth: int, limits: Limits, faults: list[Fault
     if isinstance(value, str):
         _check_text(value, place, faults)
     elif isinstance(value, _Unusable):
-        faults.append(Fault(place, value.reason, value.remedy))
+        faults.append(Fault(place, value.reason, value.remedy, reason=value.code))
     elif isinstance(value, dict | list):
         if depth > limits.json_depth_max:
             faults.append(_too_deep(limits))
@@ -206,7 +213,8 @@ def _walk(value: Any, place: str, depth: int, limits: Limits, faults: list[Fault
         if isinstance(value, _Repeated):
             faults += [
                 Fault(
-                    place + pointer(key), f"the key {key!r} stands twice in one object.", "Keep one of them."
+                    place + pointer(key), f"the key {key!r} stands twice in one object.", "Keep one of them.",
+                    reason=Reason.DUPLICATE_KEY,
                 )
                 for key in value.repeated
             ]

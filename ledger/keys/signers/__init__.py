@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from ledger.errors import InputError, TrustError
+from ledger.errors import InputError, Reason, TrustError
 from ledger.keys.signers.file import load_file_signer, new_file_signer
 from ledger.keys.signers.keystore import load_keystore_uri, new_keystore_signer
 from ledger.keys.signers.remote import load_remote_signer
 from ledger.keys.signers.uri import split_uri
-from ledger.proofs.signature import recover_signer
+from ledger.proofs.signature import SIGNATURE_BYTES, recover_signer
 
 AskSecret = Callable[[str], str]
 """Asks a person for a secret: prompt in, secret out."""
@@ -104,4 +104,7 @@ def recover_address(digest: bytes, signature: bytes) -> bytes:
     try:
         return recover_signer(digest, signature)
     except TrustError as fault:
-        raise InputError(fault.message, pointer="/signature") from fault
+        high_s = len(signature) == SIGNATURE_BYTES and "s is not low" in fault.message
+        raise InputError(
+            fault.message, pointer="/signature", remedy="Sign it again with the poster's own client.",
+            reason=Reason.HIGH_S_SIGNATURE if high_s else Reason.INVALID) from fault
