@@ -30,6 +30,7 @@ HASH_BYTES = 32            # a key of this length is the hash of its value
 CHECKPOINT_PAGES = 4_096   # 16 MB of log before it is folded into the file: pages written often fold once
 _BUSY_TIMEOUT_S = 10.0     # a reader never waits in WAL mode; a writer at most for a checkpoint
 
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where a damaged name stands in an error
 _NODES = (
     # Nodes in order of arrival, found by the first 8 bytes of their hash. With the hash itself as primary key
     # a block dirties a page for almost every node: ten times slower from some 100,000 on (adr/0006).
@@ -132,7 +133,7 @@ class Store:
             self._reader = _connect(path)
             self._reader_lock = threading.Lock()
             self._prepare()
-        except sqlite3.DatabaseError as fault:
+        except _DAMAGE as fault:
             self._lock.release()
             raise InputError(f"{path} is not a ledger: {fault}.") from fault
         except BaseException:
@@ -192,7 +193,24 @@ class Store:
         try:
             with self._reader_lock:
                 return self._reader.execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError as fault:
+        except _DAMAGE as fault:
+            raise damaged(self.path, str(fault)) from fault
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read one state of the file throughout, whatever is written meanwhile; for one reader alone."""
+        self._fetch("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(InvariantError):
+                self._fetch("ROLLBACK")
+
+    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Rows of a question of the checker's own, one after the other."""
+        try:
+            yield from self._reader.execute(sql)
+        except _DAMAGE as fault:
             raise damaged(self.path, str(fault)) from fault
 
     def meta(self, name: str) -> str | None:
@@ -216,6 +234,10 @@ class Store:
                     raise damaged(self.path, f"state node 0x{key.hex()} has other content")
                 return bytes(value)
         return None
+
+    def finds_node(self, key: bytes, number: int) -> bool:
+        """Whether the index of nodes leads from a hash to that row."""
+        return bool(self._fetch("SELECT 1 FROM node_at WHERE prefix = ? AND id = ?", (_prefix(key), number)))
 
     def head(self) -> BlockRow | None:
         """The latest block, or None before the genesis block."""

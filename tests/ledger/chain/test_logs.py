@@ -189,7 +189,7 @@ def test_ledger__of_the_first_release__is_indexed_when_opened_for_writing(tmp_pa
         EmbeddedChain(path, lambda: NOW_S, CHAIN_ID, read_only=True)
     again = EmbeddedChain(path, lambda: NOW_S, CHAIN_ID)
     assert place(again, topic(6)) == before
-    assert again.state(1).get_nonce(ALICE.address) == 1
+    assert again.state(lambda s: s.get_nonce(ALICE.address), 1) == 1
     shout(again, 6)
     assert len(place(again, topic(6))) == len(before) + 1
     again.close()
