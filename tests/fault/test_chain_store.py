@@ -158,8 +158,8 @@ def traced(folder: Path, script: Path, *options: str) -> tuple[int, dict[int, by
     folder.mkdir(exist_ok=True)
     trace = folder.parent / f"{folder.name}.trace"
     done = subprocess.run(
-        [strace(), "-f", "-y", "-qq", "--seccomp-bpf", "-o", str(trace), *options, sys.executable, str(script), str(folder)], check=False,
-        capture_output=True, timeout=120)
+        [strace(), "-f", "-y", "-qq", "-o", str(trace), *options, sys.executable, "-B", str(script), str(folder)], check=False,
+        capture_output=True, timeout=120, env=os.environ | {"PYTHONHASHSEED": "0"})
     said = done.stdout
     told = {int.from_bytes(said[i:i + 4], "big"): said[i + 4:i + 36] for i in range(0, len(said) - 35, 36)}
     return done.returncode, told, trace.read_text("utf-8", "replace")
@@ -167,14 +167,15 @@ def traced(folder: Path, script: Path, *options: str) -> tuple[int, dict[int, by
 
 def ledger_calls(trace: str) -> list[tuple[str, int]]:
     """(call, how many of that call the process had made) for each call on a file of the ledger."""
-    counts: dict[str, int] = {}
+    counts: dict[tuple[str, str], int] = {}  # strace counts for each thread
     found = []
     for line in trace.splitlines():
-        match = re.match(r"\d+\s+(\w+)\((.*)", line)
-        if match and match[1] in CALLS.split(","):
-            counts[match[1]] = counts.get(match[1], 0) + 1
-            if NAME in match[2]:
-                found.append((match[1], counts[match[1]]))
+        match = re.match(r"(\d+)\s+(\w+)\((.*)", line)
+        if match and match[2] in CALLS.split(","):
+            key = (match[1], match[2])
+            counts[key] = counts.get(key, 0) + 1
+            if NAME in match[3]:
+                found.append((match[2], counts[key]))
     return found
 
 
