@@ -12,8 +12,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-NAMES = ("AccessManager", "BookKinds", "CustodyLedger", "Participants")
-"""Contracts that have an artifact. BookKinds is a library that CustodyLedger links: deploy it first."""
+LIBRARIES = ("ApprovalKinds", "BookKinds", "CargoKinds")
+"""Libraries that CustodyLedger links: deploy them first."""
+
+NAMES = ("AccessManager", *LIBRARIES, "CustodyLedger", "Participants")
+"""Contracts that have an artifact."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from indexer.source import CheckedBlock
 from ledger.chain.codec import Contracts, decode_logs
 from ledger.chain.facts import (
     BookSet,
+    ContentsNotEligible,
     DeviceAdded,
     DeviceCalibrated,
     DeviceRevoked,
@@ -22,11 +23,13 @@ from ledger.chain.facts import (
     FacilityRolesSet,
     FacilitySet,
     Fact,
+    InsideChanged,
     LineChanged,
     LineDeclared,
     LoadedChanged,
     LotChanged,
     LotCreated,
+    NormExceeded,
     OpeningClosed,
     ParticipantAdmitted,
     ParticipantRecovered,
@@ -43,7 +46,10 @@ from ledger.chain.facts import (
 )
 from ledger.errors import TrustError
 
-Change = UnitChanged | LotCreated | LotChanged | LoadedChanged | LineDeclared | LineChanged | PendingEnded
+Change = (
+    UnitChanged | InsideChanged | ContentsNotEligible | NormExceeded | LotCreated | LotChanged | LoadedChanged
+    | LineDeclared | LineChanged | PendingEnded
+)
 Registry = (
     ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated | ReadingKeyChanged
     | SignerAdded | SignerLimited | SignerRevoked | ParticipantRecovered | FacilityRolesSet | DeviceAdded

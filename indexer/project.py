@@ -91,7 +91,7 @@ def _prefetch(rows: Rows, happenings: Sequence[Happening]) -> None:
 
 def _subject(change: Change) -> bytes | None:
     """The unit, lot or line that a state log is about."""
-    if isinstance(change, facts.UnitChanged):
+    if isinstance(change, facts.UnitChanged | facts.InsideChanged):
         return change.unit
     if isinstance(change, facts.LotCreated | facts.LotChanged | facts.LoadedChanged):
         return change.lot
@@ -157,6 +157,16 @@ def _change(rows: Rows, taken: Taken, change: Change, seq: int) -> None:
     event_id = hexed(taken.outcome.event_id)
     if isinstance(change, facts.UnitChanged):
         _unit(rows, taken, change, seq)
+    elif isinstance(change, facts.InsideChanged):
+        inside = None if change.container == ZERO32 else hexed(change.container)
+        rows.change(Unit, hexed(change.unit), inside=inside)
+    elif isinstance(change, facts.ContentsNotEligible):
+        rows.flush()
+        there = select(table_of(Unit).c.unit).where(table_of(Unit).c.inside == hexed(change.container))
+        for key in list(rows.connection.execute(there).scalars()):
+            rows.change(Unit, key, eligible=False)
+    elif isinstance(change, facts.NormExceeded):
+        pass  # the event, its lines and the norm that it names say it too; no table holds it
     elif isinstance(change, facts.LotCreated):
         rows.put(Lot, {
             "unit": hexed(change.lot), "book": change.book, "material": hexed(change.material),
@@ -193,8 +203,8 @@ def _unit(rows: Rows, taken: Taken, change: facts.UnitChanged, seq: int) -> None
     key, state, event_id = hexed(change.unit), change.state, hexed(taken.outcome.event_id)
     head = rows.get(Head, key)
     offer = None
+    before = rows.get(Unit, key)
     if state.offeree:
-        before = rows.get(Unit, key)
         own = taken.outcome.event_id.startswith(state.offer_tag)
         offer = event_id if own else before["offer_event"] if before else None
     same = {
@@ -204,7 +214,8 @@ def _unit(rows: Rows, taken: Taken, change: facts.UnitChanged, seq: int) -> None
     rows.put(Unit, {
         "unit": key, **same, "empty": state.empty, "offer_expires_at_s": state.offer_expiry_s,
         "offer_event": offer,
-        "inside": None, "head": head["head"] if head else ZERO_ID, "changed_by": event_id})
+        "inside": before["inside"] if before and state.inside else None,
+        "head": head["head"] if head else ZERO_ID, "changed_by": event_id})
     rows.put(UnitState, {"unit": key, "seq": seq, "event_id": event_id, **same})
 
 

@@ -43,8 +43,8 @@ _TEXTS: dict[Outcome, tuple[str, str]] = {
         "The participant does not have the role that this act needs.",
         "Have it done by who has the role, or ask the authority for the role."),
     Outcome.NOT_OPERATOR: (
-        "The participant is neither a carrier nor the operator of this facility.",
-        "Have it reported by the carrier or by the operator."),
+        "The participant does not operate this facility (and, for an arrival, is no carrier either).",
+        "Have it reported by the operator, an arrival also by a carrier, an exit also by customs."),
     Outcome.NOT_OWNER: (
         "The book, or the lot, belongs to another enterprise.",
         "Only the owner (for some acts also the custodian) may do this."),
@@ -54,9 +54,10 @@ _TEXTS: dict[Outcome, tuple[str, str]] = {
     Outcome.NOT_OFFEREE: (
         "The offer was made to another participant.", "Ask the custodian to offer it to you."),
     Outcome.OWN_EVENT: (
-        "Nobody approves an event of their own.", "Have it approved by another authority."),
+        "Nobody approves an event of their own.",
+        "Have it approved by another authority; a reassignment by a second signer of customs."),
     Outcome.NOT_POSTER: (
-        "Only who posted the event (for a correction also customs) may do this.",
+        "Only who posted the event may do this.",
         "Have it done by the original poster."),
     Outcome.NO_HOLD_AUTHORITY: (
         "The participant was given no hold to set or lift.", "Ask the authority for one."),
@@ -103,9 +104,17 @@ _TEXTS: dict[Outcome, tuple[str, str]] = {
         "It may have been approved, denied or cancelled already."),
     Outcome.NOT_EMPTY: (
         "Something is still inside the container, or goods of the lot are still loaded for export.",
-        "Take it out, or wait for the confirmed exit."),
+        "Take it out, or wait for the confirmed exit; name every empty lot inside when closing."),
     Outcome.NOT_HELD: (
         "This authority has set no hold here that it could lift.", "Only who set a hold can lift it."),
+    Outcome.NOT_INSIDE: (
+        "The goods are not inside the container named.", "Check which container they were stuffed into."),
+    Outcome.NOTHING_TO_STRIP: (
+        "The container arrived empty or was stripped already, so nothing unknown can come out of it.",
+        "Name the goods that were stuffed into it, or post what was found as an observation."),
+    Outcome.ALREADY_ADJUSTED: (
+        "This count or correction has already adjusted this balance of the lot.",
+        "Count again and name the new count."),
     # 4xx custody
     Outcome.NOT_CUSTODIAN: (
         "The participant does not have the unit in its custody.",
@@ -121,6 +130,9 @@ _TEXTS: dict[Outcome, tuple[str, str]] = {
     Outcome.FACILITY_NOT_SUPERVISED: (
         "Goods under customs supervision may stand only in a supervised facility.",
         "Name a supervised facility, or none while they are carried under supervision."),
+    Outcome.NOT_TOGETHER: (
+        "Cargo and container stand in different places, or only one of them is under supervision.",
+        "Bring them together first: same facility, same customs status."),
     # 5xx quantity
     Outcome.NOT_ENOUGH: (
         "The lot does not have that much in the balance named.",
@@ -141,6 +153,9 @@ _TEXTS: dict[Outcome, tuple[str, str]] = {
         "Amend it to at least what was drawn."),
     Outcome.QUANTITY_OVERFLOW: (
         "The quantity does not fit the ledger (18 million million units of measure).", "Split the lot."),
+    Outcome.NORM_EXCEEDED: (
+        "More material was used than the norm allows, and the book is kept with strict norms.",
+        "Check quantities and the norm named; have the norm amended, or post what is beyond it as scrap."),
     # 6xx reference
     Outcome.UNKNOWN_REFERENCE: (
         "The event or declaration line referred to is missing, or the ledger does not know it.",
@@ -162,10 +177,17 @@ _TEXTS: dict[Outcome, tuple[str, str]] = {
     Outcome.UNKNOWN_PARTICIPANT: (
         "No such participant was admitted.", "Check the participant named."),
     Outcome.WITNESS_MISMATCH: (
-        "The event shown is not the one referred to.", "Send the referred event exactly as it was signed."),
+        "The event shown to the ledger is not the one referred to, so the act was not taken.",
+        "Send it again with the referred event exactly as it was signed; another gateway may do."),
     Outcome.UNLIKE_LOTS: (
         "The lots differ in material, book, origin, source or custodian.",
         "Put together only what is alike and in one custody."),
+    Outcome.UNITS_DIFFER: (
+        "The correction names other units than the event that it corrects.",
+        "Name the units of the corrected event, or none."),
+    Outcome.NO_NORM: (
+        "The book is kept with strict norms, and no norm with numbers in force is named for it.",
+        "Declare the norm with its numbers first and name it."),
     # 7xx format
     Outcome.UNKNOWN_KIND: ("There is no such kind of event.", "Check the kind."),
     Outcome.KIND_NOT_AVAILABLE: (

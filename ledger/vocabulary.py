@@ -143,7 +143,8 @@ class Balance(IntEnum):
 
 
 class LineRole(IntEnum):
-    """What a unit is in its event; in DECLARE the purpose of the line, in OPENING the origin of the lot."""
+    """What a unit is in its event; in DECLARE the purpose of the line, in OPENING the origin of the lot, in
+    REASSIGN what it becomes."""
 
     NONE = 0
     INPUT = 1
@@ -155,6 +156,7 @@ class LineRole(IntEnum):
     CONTAINER = 7
     CARGO = 8
     EMPTY_CONTAINER = 9
+    FROM_SHORT = 10
     RECEIVE = 11
     EXPORT = 12
     RE_EXPORT = 13
@@ -164,6 +166,8 @@ class LineRole(IntEnum):
     IMPORTED = 21
     DOMESTIC = 22
     OWN = 23
+    SUPERVISED = 24
+    FREE = 25
 
 
 class Origin(IntEnum):
@@ -197,8 +201,8 @@ class Outcome(IntEnum):
     """The outcome of an event: recorded, pending, or refused with a stable code (hundreds are groups).
 
     1xx signature, 2xx authority, 3xx state, 4xx custody, 5xx quantity, 6xx reference, 7xx format.
-    BAD_SIGNATURE, UNKNOWN_SIGNER and NONCE_USED are no outcomes: the event was not taken and its nonce
-    not burned (log EventNotTaken).
+    BAD_SIGNATURE, UNKNOWN_SIGNER, NONCE_USED and WITNESS_MISMATCH are no outcomes: the event was not taken
+    and its nonce not burned (log EventNotTaken).
     """
 
     RECORDED = 0
@@ -238,12 +242,16 @@ class Outcome(IntEnum):
     NOT_PENDING = 314
     NOT_EMPTY = 315
     NOT_HELD = 316
+    NOT_INSIDE = 317
+    NOTHING_TO_STRIP = 318
+    ALREADY_ADJUSTED = 319
     NOT_CUSTODIAN = 400
     NO_OPEN_OFFER = 401
     OFFER_EXPIRED = 402
     OFFER_MISMATCH = 403
     SELF_OFFER = 404
     FACILITY_NOT_SUPERVISED = 405
+    NOT_TOGETHER = 406
     NOT_ENOUGH = 500
     LINE_EXCEEDED = 501
     QUANTITY_ZERO = 502
@@ -251,6 +259,7 @@ class Outcome(IntEnum):
     MORE_THAN_OFFERED = 504
     BELOW_DRAWN = 505
     QUANTITY_OVERFLOW = 506
+    NORM_EXCEEDED = 507
     UNKNOWN_REFERENCE = 600
     WRONG_PURPOSE = 601
     WRONG_MATERIAL = 602
@@ -261,6 +270,8 @@ class Outcome(IntEnum):
     UNKNOWN_PARTICIPANT = 607
     WITNESS_MISMATCH = 608
     UNLIKE_LOTS = 609
+    UNITS_DIFFER = 610
+    NO_NORM = 611
     UNKNOWN_KIND = 700
     KIND_NOT_AVAILABLE = 701
     LINES_NOT_ASCENDING = 702
@@ -279,4 +290,5 @@ class Outcome(IntEnum):
     @property
     def taken(self) -> bool:
         """Whether the ledger took the event at all (a nonce was burned and an outcome exists)."""
-        return self not in (Outcome.BAD_SIGNATURE, Outcome.UNKNOWN_SIGNER, Outcome.NONCE_USED)
+        return self not in (
+            Outcome.BAD_SIGNATURE, Outcome.UNKNOWN_SIGNER, Outcome.NONCE_USED, Outcome.WITNESS_MISMATCH)

@@ -30,7 +30,9 @@ class CompileError(Exception):
 
 SOLC_VERSION = "0.8.37"
 TARGETS = {
+    "ApprovalKinds": "src/ApprovalKinds.sol",
     "BookKinds": "src/BookKinds.sol",
+    "CargoKinds": "src/CargoKinds.sol",
     "CustodyLedger": "src/CustodyLedger.sol",
     "Participants": "src/Participants.sol",
     "AccessManager": "@openzeppelin/contracts/access/manager/AccessManager.sol",

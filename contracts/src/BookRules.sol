@@ -9,7 +9,6 @@ import {CustodyEvent, Line} from "./Types.sol";
 import {
     Balances,
     BookOptions,
-    Kinds,
     LineRoles,
     Origins,
     Outcomes,
@@ -20,26 +19,13 @@ import {
 import {LotWord, UnitWord} from "./Words.sol";
 
 /// @title How goods come into a book, and counts: OPENING, RECEIVE_FACTORY, RECEIVE_DOMESTIC, COUNT
-/// @dev DESTROY and ADJUST have their place here.
 library BookRules {
     using ActLib for Act;
     using StoreLib for Store;
     using LotWord for uint256;
     using UnitWord for uint256;
 
-    /// @dev OPENING, when posted: every check, then it waits for customs.
-    function proposeOpening(Store storage s, Act memory act, CustodyEvent memory e)
-        internal
-        returns (uint256)
-    {
-        uint256 fault = checkOpening(s, act, e);
-        if (fault != Outcomes.RECORDED) return fault;
-        act.tell(e, Outcomes.PENDING);
-        s.setPending(act.id, act, Kinds.OPENING);
-        return Outcomes.PENDING;
-    }
-
-    /// @dev OPENING. Who: owner. Needs: the book's opening still open; new lots.
+    /// @dev OPENING. Who: owner. Needs: the book's opening still open; new lots; approval (ApprovalRules).
     function checkOpening(Store storage s, Act memory poster, CustodyEvent memory e)
         internal
         view
@@ -62,7 +48,7 @@ library BookRules {
             uint8 origin = Origins.OWN;
             if (line.role == LineRoles.IMPORTED) origin = Origins.IMPORTED;
             if (line.role == LineRoles.DOMESTIC) origin = Origins.DOMESTIC;
-            _newLot(s, poster, line, line.balance, 0, e.book, origin);
+            newLot(s, poster, line, line.balance, 0, e.book, origin);
         }
     }
 
@@ -91,7 +77,7 @@ library BookRules {
         if (line.material != s.lineAt(e.reference_).material) return Outcomes.WRONG_MATERIAL;
         if (LineRules.exceeds(s, e.reference_, line.quantity)) return Outcomes.LINE_EXCEEDED;
         act.tell(e, Outcomes.RECORDED);
-        _newLot(s, act, line, Balances.RAW, e.reference_, e.book, Origins.IMPORTED);
+        newLot(s, act, line, Balances.RAW, e.reference_, e.book, Origins.IMPORTED);
         LineRules.draw(s, e.reference_, line.quantity);
         return Outcomes.RECORDED;
     }
@@ -110,12 +96,13 @@ library BookRules {
         }
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
-            _newLot(s, act, e.lines[i], Balances.RAW, 0, e.book, Origins.DOMESTIC);
+            newLot(s, act, e.lines[i], Balances.RAW, 0, e.book, Origins.DOMESTIC);
         }
         return Outcomes.RECORDED;
     }
 
-    /// @dev COUNT. Who: owner, or customs. Needs: lots, where named, of that book. Does: nothing; it is evidence.
+    /// @dev COUNT. Who: owner, or customs. Needs: lots, where named, of that book. Does: nothing; it is evidence,
+    ///      which an ADJUST may name.
     function count(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         uint32 owner = act.ownerOf(e.book);
         if (owner == 0) return Outcomes.UNKNOWN_BOOK;
@@ -125,13 +112,14 @@ library BookRules {
             Line memory line = e.lines[i];
             if (line.unit == 0) continue; // a stock named only by code, which the payload has
             uint256 word = s.unitAt(line.unit);
-            uint256 fault = s.checkOpen(line.unit, word);
+            uint256 fault = s.checkThere(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
             if (s.lotAt(line.unit).more.book() != e.book) return Outcomes.WRONG_BOOK;
             if (line.balance == Balances.NONE) return Outcomes.WRONG_BALANCE;
         }
         act.tell(e, Outcomes.RECORDED);
+        s.setCount(act.id, e.book);
         return Outcomes.RECORDED;
     }
 
@@ -144,7 +132,7 @@ library BookRules {
         return line.material == 0 ? Outcomes.WRONG_MATERIAL : Outcomes.RECORDED;
     }
 
-    function _newLot(
+    function newLot(
         Store storage s,
         Act memory poster,
         Line memory line,
@@ -152,7 +140,7 @@ library BookRules {
         bytes32 sourceLine,
         uint32 book,
         uint8 origin
-    ) private {
+    ) internal {
         uint256 word = UnitWord.create(Things.LOT, poster.participant);
         uint256 balances = LotWord.only(balance, line.quantity);
         s.createLot(line.unit, word, line.material, sourceLine, book, origin, balances);

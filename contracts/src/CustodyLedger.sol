@@ -7,11 +7,13 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 import {Act, ActLib} from "./Act.sol";
+import {ApprovalKinds} from "./ApprovalKinds.sol";
 import {BookKinds} from "./BookKinds.sol";
+import {CargoKinds} from "./CargoKinds.sol";
 import {CustodyRules} from "./CustodyRules.sol";
 import {EventHash} from "./EventHash.sol";
 import {Format} from "./Format.sol";
-import {DeclaredLine, ICustodyLedger, Lot, Pending} from "./ICustodyLedger.sol";
+import {DeclaredLine, ICustodyLedger, Lot, Norm, Pending} from "./ICustodyLedger.sol";
 import {IParticipants, Participant, Signer} from "./IParticipants.sol";
 import {Known} from "./Known.sol";
 import {LineRules} from "./LineRules.sol";
@@ -20,32 +22,35 @@ import {Places} from "./Places.sol";
 import {LotRecord, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, SignedEvent} from "./Types.sol";
 import {Kinds, Outcomes} from "./Vocabulary.sol";
-import {LotWord} from "./Words.sol";
+import {LotWord, UnitWord} from "./Words.sol";
 
 /// @title The custody ledger
 /// @notice Takes signed events in batches from admitted gateways, refuses what is impossible or not allowed, and
 ///         logs every act with its outcome.
 /// @dev The way of an event: (1) whose signature, (2) nonce used once, (3) key's window, deadline, time, (4) form,
-///      (5) suspension, place of a key limited to one, (6) the row of its kind, in CustodyRules, LineRules,
-///      BookRules, LotRules, ApprovalRules; the rarer kinds by way of BookKinds, a library linked at deployment.
-///      A fault in (1) or (2) means that the event is not taken. After that its nonce is burned and it has one
+///      (5) suspension, place of a key limited to one, (6) the row of its kind, in the files named ...Rules; the
+///      rarer kinds by way of BookKinds, CargoKinds and ApprovalKinds, libraries linked at deployment.
+///      A fault in (1) or (2), or a witness that does not show what the event refers to, means that the event is not
+///      taken. After that its nonce is burned and it has one
 ///      outcome, and the head of everything it names moves on, refused or not.
 ///      What always holds:
-///      1. Every open container, cargo and lot has exactly one custodian.
-///      2. Custody changes only by ACCEPT of an open offer, to the acceptor.
-///      3. Only GATE_OUT frees what is supervised, never under hold.
+///      1. Every open container, cargo and lot has exactly one custodian; contents have their container's.
+///      2. Custody changes only by ACCEPT of an open offer, to the acceptor, or an approved REASSIGN; contents with
+///         their container.
+///      3. Only GATE_OUT, or an approved REASSIGN, frees what is supervised, never under hold, alone or inside.
 ///      4. No balance is ever negative; SPLIT, MERGE, ISSUE_PROD and RETURN_PROD conserve.
 ///      5. Per line: exited <= drawn <= quantity, and what is loaded for it is drawn - exited.
 ///      6. A nonce is used at most once, so an event has at most one outcome, ever.
 ///      7. Nobody acts outside its key's window, while suspended, or without the role, at block time.
 ///      8. The head of a unit or line is the fold of the outcomes that named it.
-///      9. No proxy, no owner, no delegatecall but to the library whose address stands in the code: a new version
+///      9. No proxy, no owner, no delegatecall but to the libraries whose addresses stand in the code: a new version
 ///         is a new contract, recorded here as the successor, after which nothing more is taken.
 contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     using ActLib for Act;
     using Known for uint256;
     using LotWord for uint256;
     using StoreLib for Store;
+    using UnitWord for uint256;
 
     uint256 private constant CLOCK_SKEW_S_MAX = 300;
 
@@ -133,7 +138,23 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
 
     /// @inheritdoc ICustodyLedger
     function unitOf(bytes32 unit) external view returns (uint256) {
-        return _store.units[unit];
+        uint256 word = _store.storedUnit(unit);
+        return word.isInside() ? _store.unitAt(unit).withoutPlace() : word;
+    }
+
+    /// @inheritdoc ICustodyLedger
+    function containerOf(bytes32 unit) external view returns (bytes32) {
+        return _store.inside[unit].container;
+    }
+
+    /// @inheritdoc ICustodyLedger
+    function normOf(bytes32 version) external view returns (Norm memory) {
+        return _store.norms[version];
+    }
+
+    /// @inheritdoc ICustodyLedger
+    function coefficientOf(bytes32 version, bytes32 material) external view returns (uint64) {
+        return _store.coefficients[version][material];
     }
 
     /// @inheritdoc ICustodyLedger
@@ -195,6 +216,12 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         if (error_ != ECDSA.RecoverError.NoError) return _leave(id, Outcomes.BAD_SIGNATURE);
         Act memory act = memo.acts[_actOf(signer, memo)];
         if (act.participant == 0) return _leave(id, Outcomes.UNKNOWN_SIGNER);
+        if (_needsWitness(e)) {
+            if (_store.nonceUsed(signer, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
+            if (!ApprovalKinds.shows(_store, act, e.kind, e.reference_, signed.witness)) {
+                return _leave(id, Outcomes.WITNESS_MISMATCH);
+            }
+        }
         if (!_store.useNonce(signer, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
 
         act.id = id;
@@ -215,6 +242,11 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         if (isList) _store.foldHeads(id, e, outcome);
     }
 
+    /// @dev Kinds that refer to an event which the witness must show.
+    function _needsWitness(CustodyEvent memory e) private pure returns (bool) {
+        return e.kind == Kinds.APPROVE || e.kind == Kinds.CORRECT || (e.kind == Kinds.ACCEPT && e.book != 0);
+    }
+
     function _leave(bytes32 id, uint256 code) private returns (uint256) {
         emit EventNotTaken(id, uint16(code));
         return code;
@@ -233,11 +265,9 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
             }
             if (kind == Kinds.ARRIVE) return CustodyRules.arrive(_store, act, e);
             if (kind == Kinds.OFFER) return CustodyRules.offer(_store, act, e);
-            return CustodyRules.accept(_store, act, e);
+            if (e.book == 0) return CustodyRules.accept(_store, act, e);
         }
         if (kind <= Kinds.GATE_OUT) {
-            if (kind == Kinds.HOLD || kind == Kinds.UNHOLD) return CustodyRules.hold(_store, act, e);
-            if (kind == Kinds.ELIGIBLE || kind == Kinds.REVOKE) return CustodyRules.eligible(_store, act, e);
             if (kind == Kinds.GATE_OUT) return CustodyRules.gateOut(_store, act, e);
             if (kind == Kinds.REFUSE || (kind == Kinds.CANCEL && e.lines.length != 0)) {
                 return CustodyRules.closeOffer(_store, act, e);
@@ -248,8 +278,24 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         }
         if (kind == Kinds.EXPORT_LOAD) return LineRules.exportLoad(_store, act, e);
         if (kind == Kinds.EXIT_CONFIRM) return LineRules.exitConfirm(_store, act, e);
-        if (kind == Kinds.CLOSE) return CustodyRules.close(_store, act, e);
-        return BookKinds.judge(_store, act, signed.custodyEvent, signed.witness);
+        if (_isCargoKind(kind)) return CargoKinds.judge(_store, act, signed.custodyEvent, signed.witness);
+        if (_isApprovalKind(kind)) {
+            return ApprovalKinds.judge(_store, act, signed.custodyEvent, signed.witness);
+        }
+        return BookKinds.judge(_store, act, signed.custodyEvent);
+    }
+
+    /// @dev Kinds in CargoKinds: STUFF to REVOKE among them; of ACCEPT only what goes into a book gets here.
+    function _isCargoKind(uint8 kind) private pure returns (bool) {
+        return (kind >= Kinds.STUFF && kind <= Kinds.REVOKE) || kind == Kinds.CLOSE || kind == Kinds.TRANSFER
+            || kind == Kinds.ACCEPT;
+    }
+
+    /// @dev Kinds in ApprovalKinds; of CANCEL only what names no offer gets here.
+    function _isApprovalKind(uint8 kind) private pure returns (bool) {
+        return kind == Kinds.OPENING || kind == Kinds.DESTROY || kind == Kinds.ADJUST
+            || kind == Kinds.REASSIGN || kind == Kinds.APPROVE || kind == Kinds.DENY || kind == Kinds.CANCEL
+            || kind == Kinds.CORRECT;
     }
 
     /// @dev Place of the key's act in `memo.acts`. The register is asked once a batch, since what it says cannot

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
 import {Facility, Participant} from "./IParticipants.sol";
+import {InsideRules} from "./InsideRules.sol";
 import {Places} from "./Places.sol";
 import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
@@ -19,10 +20,10 @@ import {
 import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
 /// @title Custody and supervision: ARRIVE, OFFER, ACCEPT, REFUSE, CANCEL, HOLD, UNHOLD, ELIGIBLE, REVOKE,
-///        GATE_OUT, CLOSE
+///        GATE_OUT
 /// @dev Each function is one row of the table of kinds: it checks everything, tells the outcome, then writes.
-///      Custody changes in _accept and nowhere else; a supervised thing becomes free in _gateOut and nowhere else.
-///      STUFF, STRIP and REASSIGN have their place here; until then nothing is inside anything.
+///      Custody changes in accept and, with two signers of customs, in ReassignRules, nowhere else; so does what is
+///      supervised become free in gateOut. What is inside a container follows it (InsideRules).
 library CustodyRules {
     using ActLib for Act;
     using StoreLib for Store;
@@ -97,9 +98,10 @@ library CustodyRules {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             uint256 word = s.storedUnit(line.unit);
-            uint256 fault = _checkOffer(s, line.unit, word, e.reference_);
+            uint256 fault = checkOffer(s, line.unit, word, e.reference_);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.offeree() != act.participant) return Outcomes.NOT_OFFEREE;
+            if (word.isTransfer()) return Outcomes.OFFER_MISMATCH; // it is answered into a book
             if (word.isHeld() && !act.supervises && !Places.hasRoleAt(act, word.facility(), Roles.CUSTOMS)) {
                 return Outcomes.HELD;
             }
@@ -128,16 +130,23 @@ library CustodyRules {
         return Outcomes.RECORDED;
     }
 
-    /// @dev REFUSE; CANCEL of offers. Who: REFUSE the offeree; CANCEL the offeror, who is the custodian still.
+    /// @dev REFUSE; CANCEL of offers. Who: REFUSE the offeree; CANCEL the offeror, who is the custodian still, of a
+    ///      TRANSFER the owner.
     ///      Needs: the named offer, open. Does: closes it; custody stays.
     function closeOffer(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         bool byOfferee = e.kind == Kinds.REFUSE;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             uint256 word = s.storedUnit(e.lines[i].unit);
-            uint256 fault = _checkOffer(s, e.lines[i].unit, word, e.reference_);
+            uint256 fault = checkOffer(s, e.lines[i].unit, word, e.reference_);
             if (fault != Outcomes.RECORDED) return fault;
             if (byOfferee && word.offeree() != act.participant) return Outcomes.NOT_OFFEREE;
-            if (!byOfferee && word.custodian() != act.participant) return Outcomes.NOT_CUSTODIAN;
+            if (!byOfferee && word.isTransfer()) {
+                if (act.ownerOf(s.lotAt(e.lines[i].unit).more.book()) != act.participant) {
+                    return Outcomes.NOT_OWNER;
+                }
+            } else if (!byOfferee && word.custodian() != act.participant) {
+                return Outcomes.NOT_CUSTODIAN;
+            }
         }
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
@@ -165,7 +174,7 @@ library CustodyRules {
             uint256 word = s.unitAt(unit);
             if (word != 0) {
                 uint16 holds = word.holds();
-                s.setUnit(unit, word.withHolds(set ? holds | bit : holds & ~bit));
+                InsideRules.setHolds(s, unit, set ? holds | bit : holds & ~bit);
             } else {
                 uint256 state = s.lineAt(unit).state;
                 uint16 holds = state.lineHolds();
@@ -182,15 +191,16 @@ library CustodyRules {
         if (!Places.hasRole(s, act, e, Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             uint256 word = s.unitAt(e.lines[i].unit);
-            uint256 fault = s.checkOpenCargo(e.lines[i].unit, word);
+            uint256 fault = s.checkThere(e.lines[i].unit, word); // inside a container too
             if (fault != Outcomes.RECORDED) return fault;
+            if (word.thing() == Things.LOT) return Outcomes.WRONG_THING;
             if (set && word.isHeld()) return Outcomes.HELD;
             if (word.status() != UnitStatuses.SUPERVISED) return Outcomes.NOT_SUPERVISED;
         }
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             bytes32 unit = e.lines[i].unit;
-            s.setUnit(unit, s.unitAt(unit).withEligible(set));
+            InsideRules.setEligible(s, unit, set);
         }
         return Outcomes.RECORDED;
     }
@@ -211,28 +221,7 @@ library CustodyRules {
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             bytes32 unit = e.lines[i].unit;
-            s.setUnit(unit, s.unitAt(unit).withStatus(UnitStatuses.FREE).withEligible(false));
-        }
-        return Outcomes.RECORDED;
-    }
-
-    /// @dev CLOSE. Who: the operator, or the custodian. Needs: not held, nothing inside, free or stripped. Does:
-    ///      closed for good. (A container whose lots have all exited joins with STUFF.)
-    function close(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            uint256 word = s.unitAt(e.lines[i].unit);
-            uint256 fault = s.checkOpenCargo(e.lines[i].unit, word);
-            if (fault != Outcomes.RECORDED) return fault;
-            if (word.custodian() != act.participant && !act.operates(word)) return Outcomes.NOT_CUSTODIAN;
-            fault = StoreLib.checkUnhindered(word);
-            if (fault != Outcomes.RECORDED) return fault;
-            if (word.insideCount() != 0) return Outcomes.NOT_EMPTY;
-            if (word.status() == UnitStatuses.SUPERVISED) return Outcomes.NOT_FREE;
-        }
-        act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            bytes32 unit = e.lines[i].unit;
-            s.setUnit(unit, s.unitAt(unit).withStatus(UnitStatuses.CLOSED));
+            s.setUnit(unit, InsideRules.released(s, unit, s.unitAt(unit)));
         }
         return Outcomes.RECORDED;
     }
@@ -240,8 +229,8 @@ library CustodyRules {
     // ---- parts of the rows above ------------------------------------------------------------------------------
 
     /// @dev The stored word is under exactly this offer, and the offer has not expired.
-    function _checkOffer(Store storage s, bytes32 unit, uint256 word, bytes32 offerId)
-        private
+    function checkOffer(Store storage s, bytes32 unit, uint256 word, bytes32 offerId)
+        internal
         view
         returns (uint256)
     {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {CustodyEvent, Line} from "./Types.sol";
-import {Balances, Kinds, LineRoles, Outcomes} from "./Vocabulary.sol";
+import {Balances, Kinds, LineRoles, Outcomes, Steps} from "./Vocabulary.sol";
 
 /// @title Which fields an event of each kind may carry
 /// @dev What is not named here for a kind must be zero or empty. docs/formats/events.md prints this table.
@@ -20,17 +20,23 @@ library Format {
     // What a line may say. The shifts are the numbers of LineRoles, and 32 + those of Balances.
     uint256 private constant NO_ROLE = 1 << 0;
     uint256 private constant INPUT = 1 << 1;
+    uint256 private constant PRODUCT = 1 << 2;
     uint256 private constant PRODUCED = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5; // product, co-product, scrap, semi-finished
     uint256 private constant OUTPUT = 1 << 6;
     uint256 private constant VEHICLE = 1 << 7 | 1 << 8; // container, cargo
+    uint256 private constant CONTAINER = 1 << 7;
     uint256 private constant EMPTY_CONTAINER = 1 << 9;
+    uint256 private constant FROM_SHORT = 1 << 10;
     uint256 private constant PURPOSE = 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 16;
     uint256 private constant ORIGIN = 1 << 21 | 1 << 22 | 1 << 23;
+    uint256 private constant TRANSFER_LINES = 1 << 15 | 1 << 16; // transfer in, transfer out
+    uint256 private constant NEW_STATUS = 1 << 24 | 1 << 25; // supervised, free
     uint256 private constant NO_BALANCE = 1 << 32;
     uint256 private constant RAW = 1 << 33;
     uint256 private constant WIP = 1 << 34;
     uint256 private constant FINISHED = 1 << 35;
     uint256 private constant SCRAP = 1 << 36;
+    uint256 private constant SHORT = 1 << 37;
     uint256 private constant LOADED = 1 << 38;
     uint256 private constant STOCK = 1 << 33 | 1 << 34 | 1 << 35 | 1 << 36; // raw, wip, finished, scrap
     uint256 private constant EVERY_BALANCE = 0x7f << 32;
@@ -49,6 +55,14 @@ library Format {
     uint256 private constant OR = 1 << 80;
 
     uint256 private constant ANCHOR = BOOK | SHAPE; // DECLARE without a line, of a manifest, norm, contract or document
+
+    // DECLARE of a norm with numbers: its units are material ids.
+    uint256 private constant NORM =
+        BOOK | REFERENCE | TWO | SHAPE * (PRODUCT | INPUT | NO_BALANCE | QUANTITY);
+
+    // ACCEPT with a book answers a TRANSFER: the lot, the new lot, and both lines.
+    uint256 private constant TAKE_TRANSFER = BOOK | REFERENCE | 4 * MIN | 4 * MAX
+        | SHAPE * (INPUT | TRANSFER_LINES | NO_BALANCE) | OR * (OUTPUT | RAW | QUANTITY | MATERIAL);
 
     /// @dev At most 64 lines, units strictly ascending. A list that is not one names nothing.
     function isList(Line[] memory lines) internal pure returns (bool) {
@@ -74,7 +88,11 @@ library Format {
         }
         if (e.kind == 0 || e.kind > Kinds.CLOSE) return Outcomes.UNKNOWN_KIND;
         uint256 rule = table[e.kind];
-        if (e.kind == Kinds.DECLARE && lines.length == 0) rule = ANCHOR;
+        if (e.kind == Kinds.DECLARE) {
+            if (lines.length == 0) rule = ANCHOR;
+            else if (e.step == Steps.NORM) rule = NORM;
+        }
+        if (e.kind == Kinds.ACCEPT && e.book != 0) rule = TAKE_TRANSFER;
         if (rule == 0) return Outcomes.KIND_NOT_AVAILABLE;
         if (lines.length < uint8(rule >> 8)) return Outcomes.LINES_MISSING;
         if (lines.length > uint8(rule >> 16) || _fieldsOf(e) & ~rule & 0xff != 0) {
@@ -98,7 +116,7 @@ library Format {
 
     /// @dev The line's role decides which of the two shapes it must have.
     function _lineFault(Line memory line, uint256 rule) private pure returns (uint256) {
-        if (line.role > LineRoles.OWN) return Outcomes.WRONG_ROLE;
+        if (line.role > LineRoles.FREE) return Outcomes.WRONG_ROLE;
         uint256 shape = uint48(rule >> 32);
         if ((shape >> line.role) & 1 == 0) shape = uint48(rule >> 80);
         if ((shape >> line.role) & 1 == 0) return Outcomes.WRONG_ROLE;
@@ -110,9 +128,8 @@ library Format {
         return says ? Outcomes.FIELD_NOT_ALLOWED : Outcomes.RECORDED;
     }
 
-    /// @dev The table, by kind; 0 for kinds whose rules are not available on this ledger: STUFF, STRIP, REEXPORT,
-    ///      UNLOAD, FG_RETURN, DESTROY, TRANSFER, ADJUST, REASSIGN. Made once a batch, since reading it is cheap and
-    ///      asking kind by kind is not.
+    /// @dev The table, by kind; 0 would be a kind whose rules are not available on this ledger. Made once a batch,
+    ///      since reading it is cheap and asking kind by kind is not.
     function rules() internal pure returns (uint256[] memory table) {
         table = new uint256[](uint256(Kinds.CLOSE) + 1);
         table[Kinds.ARRIVE] = FACILITY | SOME | SHAPE * (VEHICLE | EMPTY_CONTAINER | NO_BALANCE);
@@ -121,6 +138,8 @@ library Format {
         table[Kinds.ACCEPT] = FACILITY | REFERENCE | SOME | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY);
         table[Kinds.REFUSE] = REFERENCE | SOME | SHAPE * UNIT_ONLY;
         table[Kinds.CANCEL] = REFERENCE | ANY | SHAPE * UNIT_ONLY;
+        table[Kinds.STUFF] = TWO | SHAPE * (CONTAINER | INPUT | NO_BALANCE);
+        table[Kinds.STRIP] = TWO | SHAPE * (CONTAINER | INPUT | OUTPUT | NO_BALANCE);
         table[Kinds.HOLD] = SOME | SHAPE * UNIT_ONLY;
         table[Kinds.UNHOLD] = SOME | SHAPE * UNIT_ONLY;
         table[Kinds.ELIGIBLE] = SOME | SHAPE * UNIT_ONLY;
@@ -141,14 +160,25 @@ library Format {
         table[Kinds.TRANSFORM] = BOOK | REFERENCE | TWO | SHAPE * (INPUT | WIP | QUANTITY)
             | OR * (PRODUCED | NO_BALANCE | QUANTITY | MATERIAL);
         table[Kinds.EXPORT_LOAD] = REFERENCE | SOME | SHAPE * (NO_ROLE | FINISHED | QUANTITY);
+        table[Kinds.REEXPORT] = REFERENCE | SOME | SHAPE * (NO_ROLE | RAW | QUANTITY);
+        table[Kinds.UNLOAD] = REFERENCE | SOME | SHAPE * (NO_ROLE | LOADED | QUANTITY);
         table[Kinds.EXIT_CONFIRM] = REFERENCE | SOME | SHAPE * (NO_ROLE | LOADED | QUANTITY);
+        table[Kinds.FG_RETURN] =
+            BOOK | REFERENCE | MIN | MAX | SHAPE * (OUTPUT | FINISHED | QUANTITY | MATERIAL);
         table[Kinds.REPURPOSE] = BOOK | REFERENCE | SOME | SHAPE * (NO_ROLE | RAW | FINISHED | QUANTITY);
         table[Kinds.SELL_INLAND] = table[Kinds.REPURPOSE];
         table[Kinds.SCRAP_OUT] = BOOK | REFERENCE | SOME | SHAPE * (NO_ROLE | SCRAP | QUANTITY);
+        table[Kinds.DESTROY] = BOOK | SOME | SHAPE * (NO_ROLE | STOCK | QUANTITY);
+        table[Kinds.TRANSFER] =
+            COUNTERPARTY | BOOK | REFERENCE | MIN | MAX | SHAPE * (NO_ROLE | RAW | QUANTITY);
         table[Kinds.COUNT] = BOOK | ANY | SHAPE * (NO_ROLE | EVERY_BALANCE | QUANTITY | MATERIAL);
+        table[Kinds.ADJUST] = BOOK | REFERENCE | SOME | SHAPE * (INPUT | STOCK | SHORT | QUANTITY)
+            | OR * (OUTPUT | FROM_SHORT | STOCK | QUANTITY);
+        table[Kinds.REASSIGN] =
+            COUNTERPARTY | FACILITY | REFERENCE | SOME | SHAPE * (NO_ROLE | NEW_STATUS | NO_BALANCE);
         table[Kinds.APPROVE] = REFERENCE | SHAPE;
         table[Kinds.DENY] = REFERENCE | SHAPE;
         table[Kinds.CORRECT] = REFERENCE | ANY | SHAPE * FREE;
-        table[Kinds.CLOSE] = SOME | SHAPE * UNIT_ONLY;
+        table[Kinds.CLOSE] = SOME | SHAPE * (UNIT_ONLY | INPUT);
     }
 }

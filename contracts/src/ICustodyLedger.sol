@@ -33,6 +33,22 @@ struct DeclaredLine {
     bytes32 version;
 }
 
+/// @notice Terms of a norm with numbers: `coefficientOf` of each material for `base` of product.
+/// @param book Book it is for; 0 means no norm.
+/// @param toleranceMicro What may be used beyond it, in 10^-6 of the norm.
+/// @param validFrom First second (since 1970 UTC) of production that it covers.
+/// @param validUntil Last second.
+/// @param base Quantity of product that the coefficients are for, in 10^-6 of its unit of measure.
+/// @param product Material id of the product.
+struct Norm {
+    uint32 book;
+    uint32 toleranceMicro;
+    uint64 validFrom;
+    uint64 validUntil;
+    uint64 base;
+    bytes32 product;
+}
+
 /// @notice An event that waits for approval.
 /// @param kind Its kind; 0 means that nothing waits under this id.
 /// @param participant Who posted it.
@@ -62,13 +78,29 @@ interface ICustodyLedger {
 
     /// @notice An event was not taken; nothing was burned and it has no outcome.
     /// @param eventId EIP-712 digest of what was sent.
-    /// @param code 100 bad signature, 101 unknown signer, 102 nonce used.
+    /// @param code 100 bad signature, 101 unknown signer, 102 nonce used, 608 witness mismatch.
     event EventNotTaken(bytes32 indexed eventId, uint16 code);
 
     /// @notice A container or cargo changed, or custody, holds or offer of a lot.
     /// @param unit Its id.
     /// @param state The whole state word, as UnitWord packs it.
     event UnitChanged(bytes32 indexed unit, uint256 state);
+
+    /// @notice A thing was put into a container or taken out of it; UnitChanged of thing and container tell the rest.
+    /// @param unit The thing's id.
+    /// @param container The container's id; zero if it was taken out.
+    event InsideChanged(bytes32 indexed unit, bytes32 indexed container);
+
+    /// @notice A container became free or was reassigned: no cargo inside it is eligible any more.
+    /// @param container The container's id.
+    event ContentsNotEligible(bytes32 indexed container);
+
+    /// @notice A TRANSFORM used more of a material than the norm that it names allows; it is recorded all the same.
+    /// @param eventId Id of the TRANSFORM.
+    /// @param material Material id.
+    /// @param allowed What the norm allows, in 10^-6 of the unit of measure.
+    /// @param used What was used.
+    event NormExceeded(bytes32 indexed eventId, bytes32 indexed material, uint256 allowed, uint256 used);
 
     /// @notice A lot was made; UnitChanged and LotChanged follow.
     /// @param lot Its id.
@@ -117,7 +149,7 @@ interface ICustodyLedger {
     /// @dev Only admitted gateways may call. A gateway has no rights over content. Once there is a successor the
     ///      whole batch reverts, so nothing of it is burned.
     /// @param batch Events with signatures and witnesses.
-    /// @return outcomes One code an event, in order; 100 to 102 mean not taken.
+    /// @return outcomes One code an event, in order; 100, 101, 102 and 608 mean not taken.
     function record(SignedEvent[] calldata batch) external returns (uint16[] memory outcomes);
 
     /// @notice End this ledger and name the one that follows; once, for good. State is not moved.
@@ -134,6 +166,22 @@ interface ICustodyLedger {
     /// @param unit Its id.
     /// @return Word as UnitWord packs it; 0 if there is none.
     function unitOf(bytes32 unit) external view returns (uint256);
+
+    /// @notice Container in which a thing is.
+    /// @param unit The thing's id.
+    /// @return The container's id; zero if it is in none.
+    function containerOf(bytes32 unit) external view returns (bytes32);
+
+    /// @notice A norm with numbers, by the id of the DECLARE event that is its version.
+    /// @param version That event's id.
+    /// @return The norm; book 0 if there is none.
+    function normOf(bytes32 version) external view returns (Norm memory);
+
+    /// @notice How much of a material a norm allows for its base quantity of product.
+    /// @param version Id of the DECLARE event.
+    /// @param material Material id.
+    /// @return In 10^-6 of the unit of measure; 0 if the norm does not name it.
+    function coefficientOf(bytes32 version, bytes32 material) external view returns (uint64);
 
     /// @notice What a lot is and holds.
     /// @param lot Its id.

@@ -3,8 +3,9 @@ pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
 import {DeclaredLine} from "./ICustodyLedger.sol";
+import {NormRules} from "./NormRules.sol";
 import {Places} from "./Places.sol";
-import {LotRecord, Store, StoreLib} from "./Store.sol";
+import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
     Balances,
@@ -21,9 +22,9 @@ import {
 import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
 /// @title Declaration lines as quotas, and what draws from them when goods leave: DECLARE, CLEAR, EXPORT_LOAD,
-///        EXIT_CONFIRM, REPURPOSE, SELL_INLAND, SCRAP_OUT
+///        REEXPORT, EXIT_CONFIRM, REPURPOSE, SELL_INLAND, SCRAP_OUT
 /// @dev Per line: exited <= drawn <= quantity, and what is loaded for it is drawn - exited. A kilogram counts once.
-///      REEXPORT, UNLOAD, FG_RETURN and TRANSFER have their place here.
+///      What comes back is in ReturnRules, what goes to another book in TransferRules.
 library LineRules {
     using ActLib for Act;
     using StoreLib for Store;
@@ -33,9 +34,10 @@ library LineRules {
 
     /// @dev DECLARE. Who: anybody for a new line, then its declarant while it is registered; customs at any time.
     ///      Needs: never below what is drawn. Does: makes or amends a line (a new version), or, without a line,
-    ///      anchors a manifest, norm, contract or document by its commitment.
+    ///      anchors a manifest, norm, contract or document by its commitment; a norm may have numbers (NormRules).
     function declare(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         if (e.lines.length == 0) return _anchor(act, e);
+        if (e.step == Steps.NORM) return NormRules.declare(s, act, e);
         if (e.counterparty != 0 && !act.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
         bytes32 id = e.lines[0].unit;
         DeclaredLine memory declared = s.lineAt(id);
@@ -78,20 +80,27 @@ library LineRules {
 
     /// @dev EXPORT_LOAD. Who: owner or custodian of every lot. Needs: finished >= q; export line of the owner,
     ///      cleared, enough left, same material. Does: finished to loaded for that line; drawn += q.
+    ///      REEXPORT. Who: owner. Needs: raw >= q; re-export line of the owner, likewise. Does: raw to loaded for
+    ///      that line; drawn += q.
     function exportLoad(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+        bool isExport = e.kind == Kinds.EXPORT_LOAD;
         uint256 total;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             uint256 word = s.unitAt(line.unit);
-            uint256 fault = s.checkOpen(line.unit, word);
+            uint256 fault = isExport ? s.checkThere(line.unit, word) : s.checkOpen(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
             uint32 owner = act.ownerOf(s.lotAt(line.unit).more.book());
-            if (owner != act.participant && word.custodian() != act.participant) return Outcomes.NOT_OWNER;
-            fault = s.checkLine(e.reference_, LineRoles.EXPORT, owner);
+            bool may = owner == act.participant || (isExport && word.custodian() == act.participant);
+            if (!may) return Outcomes.NOT_OWNER;
+            fault = s.checkLine(e.reference_, isExport ? LineRoles.EXPORT : LineRoles.RE_EXPORT, owner);
             if (fault == Outcomes.RECORDED) fault = s.checkBookLot(line.unit, e);
-            if (fault == Outcomes.RECORDED) fault = _checkDraw(s, line, e.reference_);
+            if (fault == Outcomes.RECORDED) fault = checkDraw(s, line, e.reference_);
             if (fault != Outcomes.RECORDED) return fault;
+            if (uint256(s.lotAt(line.unit).more.loaded()) + line.quantity > QUANTITY_MAX) {
+                return Outcomes.QUANTITY_OVERFLOW;
+            }
             total += line.quantity;
         }
         if (exceeds(s, e.reference_, total)) return Outcomes.LINE_EXCEEDED;
@@ -99,7 +108,6 @@ library LineRules {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             LotRecord storage lot = s.lotAt(line.unit);
-            // Fits: finished + loaded of a lot fits 64 bits, since finished grows only while nothing is loaded.
             uint256 more = lot.more.withLoaded(lot.more.loaded() + line.quantity);
             s.setLot(line.unit, _minus(lot, line), more);
             s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) + line.quantity);
@@ -108,17 +116,18 @@ library LineRules {
         return Outcomes.RECORDED;
     }
 
-    /// @dev EXIT_CONFIRM. Who: customs. (The operator of the supervised facility where the lot's container stands
-    ///      joins with STUFF.) Needs: loaded for that line >= q; the line not held. Does: loaded -= q; exited += q.
-    ///      Exemption counts only here.
+    /// @dev EXIT_CONFIRM. Who: customs, or the operator of the supervised facility where the lot's container stands.
+    ///      Needs: loaded for that line >= q; the line not held. Does: loaded -= q; exited += q. Exemption counts
+    ///      only here.
     function exitConfirm(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        if (!Places.hasRole(s, act, e, Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
+        uint256 fault = _checkExit(s, act, e);
+        if (fault != Outcomes.RECORDED) return fault;
         uint256 state = s.lineAt(e.reference_).state;
         if (state == 0) return Outcomes.UNKNOWN_REFERENCE;
         if (state.purpose() != LineRoles.EXPORT && state.purpose() != LineRoles.RE_EXPORT) {
             return Outcomes.WRONG_PURPOSE;
         }
-        uint256 fault = s.checkLine(e.reference_, state.purpose(), state.declarant());
+        fault = s.checkLine(e.reference_, state.purpose(), state.declarant());
         if (fault != Outcomes.RECORDED) return fault;
         uint256 total;
         for (uint256 i = 0; i < e.lines.length; ++i) {
@@ -170,7 +179,7 @@ library LineRules {
                 fault = checkAmount(s, line);
             } else {
                 if (lot.sourceLine != 0 && lot.sourceLine != original) return Outcomes.WRONG_PURPOSE;
-                fault = _checkDraw(s, line, e.reference_);
+                fault = checkDraw(s, line, e.reference_);
             }
             if (fault != Outcomes.RECORDED) return fault;
             total += line.quantity;
@@ -186,6 +195,23 @@ library LineRules {
     }
 
     // ---- parts of the rows above ------------------------------------------------------------------------------
+
+    /// @dev Poster is customs, or runs the supervised facility where the container of every lot stands.
+    function _checkExit(Store storage s, Act memory act, CustodyEvent memory e)
+        private
+        view
+        returns (uint256)
+    {
+        if (Places.hasRole(s, act, e, Roles.CUSTOMS)) return Outcomes.RECORDED;
+        for (uint256 i = 0; i < e.lines.length; ++i) {
+            uint256 word = s.unitAt(e.lines[i].unit);
+            if (!word.isInside()) return Outcomes.ROLE_MISSING;
+            if (!act.operates(word) || !act.facilityAt(word.facility()).supervised) {
+                return Outcomes.NOT_OPERATOR;
+            }
+        }
+        return Outcomes.RECORDED;
+    }
 
     function _anchor(Act memory act, CustodyEvent memory e) private returns (uint256) {
         if (e.step < Steps.MANIFEST || e.step > Steps.DOCUMENT) return Outcomes.LINES_MISSING;
@@ -254,7 +280,7 @@ library LineRules {
     }
 
     /// @dev As checkAmount, and lot and line are of the same material.
-    function _checkDraw(Store storage s, Line memory line, bytes32 drawnLine) private view returns (uint256) {
+    function checkDraw(Store storage s, Line memory line, bytes32 drawnLine) internal view returns (uint256) {
         if (s.lotAt(line.unit).material != s.lineAt(drawnLine).material) return Outcomes.WRONG_MATERIAL;
         return checkAmount(s, line);
     }

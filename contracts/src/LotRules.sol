@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Act, ActLib} from "./Act.sol";
 import {BookRules} from "./BookRules.sol";
 import {LineRules} from "./LineRules.sol";
+import {NormRules} from "./NormRules.sol";
 import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Balances, Kinds, LineRoles, Origins, Outcomes, Things} from "./Vocabulary.sol";
@@ -22,7 +23,7 @@ library LotRules {
     ///      lot nothing loaded, and no more taken than there is. Does: the parent keeps the rest; what is made is
     ///      like its parent, with every hold of it, and not eligible.
     function split(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        (uint256 fault, uint256 parent) = _onlyOne(e, LineRoles.INPUT);
+        (uint256 fault, uint256 parent) = onlyOne(e, LineRoles.INPUT);
         if (fault != Outcomes.RECORDED) return fault;
         bytes32 id = e.lines[parent].unit;
         uint256 word = s.unitAt(id);
@@ -66,7 +67,7 @@ library LotRules {
     ///      custodian; nothing loaded. Does: the inputs are emptied into the output, new or like them, which takes
     ///      over every hold.
     function merge(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        (uint256 fault, uint256 target) = _onlyOne(e, LineRoles.OUTPUT);
+        (uint256 fault, uint256 target) = onlyOne(e, LineRoles.OUTPUT);
         if (fault != Outcomes.RECORDED) return fault;
         bytes32 first = e.lines[target == 0 ? 1 : 0].unit;
         uint256[5] memory sums; // raw, wip, finished, scrap, short
@@ -132,8 +133,9 @@ library LotRules {
 
     /// @dev TRANSFORM. Who: owner. Needs: one book and, so that nothing changes hands unseen, one custodian; at
     ///      least one input, each wip >= q; at least one output, new; products, co-products and semi-finished of
-    ///      another material than every input. Does: wip -= q; outputs of own origin: product and co-product
-    ///      finished, semi-finished raw, scrap scrap.
+    ///      another material than every input; in a book with strict norms not more material than the norm named
+    ///      allows. Does: wip -= q; outputs of own origin: product and co-product finished, semi-finished raw, scrap
+    ///      scrap.
     function transform(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         uint256 fault = act.checkOwner(e.book);
         if (fault != Outcomes.RECORDED) return fault;
@@ -156,7 +158,10 @@ library LotRules {
             if (fault != Outcomes.RECORDED) return fault;
         }
         if (inputCount == 0 || inputCount == e.lines.length) return Outcomes.LINES_MISSING;
+        fault = NormRules.check(s, act, e);
+        if (fault != Outcomes.RECORDED) return fault;
         act.tell(e, Outcomes.RECORDED);
+        NormRules.report(s, act, e);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             if (line.role == LineRoles.INPUT) {
@@ -175,7 +180,7 @@ library LotRules {
     // ---- parts of the rows above ------------------------------------------------------------------------------
 
     /// @dev Place of the one line with that role: LINES_MISSING if none, FIELD_NOT_ALLOWED if several.
-    function _onlyOne(CustodyEvent memory e, uint8 role) private pure returns (uint256 fault, uint256 found) {
+    function onlyOne(CustodyEvent memory e, uint8 role) internal pure returns (uint256 fault, uint256 found) {
         uint256 count;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             if (e.lines[i].role != role) continue;

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Act} from "./Act.sol";
-import {DeclaredLine, ICustodyLedger, Pending} from "./ICustodyLedger.sol";
+import {DeclaredLine, ICustodyLedger, Norm, Pending} from "./ICustodyLedger.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Kinds, LineStatuses, Outcomes, Things} from "./Vocabulary.sol";
 import {LineWord, LotWord, UnitWord} from "./Words.sol";
@@ -15,6 +15,19 @@ struct LotRecord {
     bytes32 sourceLine;
 }
 
+/// @dev Where a thing that is inside a container is. `eligibleIn`: the container's round in which this cargo was
+///      declared eligible, plus 1; 0 if it was not. A container's release uses up the eligibility of all inside.
+struct Inside {
+    bytes32 container;
+    uint32 eligibleIn;
+}
+
+/// @dev What a container's word has no room for: how often it was released, how many cargo are inside.
+struct Contents {
+    uint32 round;
+    uint16 cargo;
+}
+
 /// @dev Everything that the ledger keeps.
 struct Store {
     mapping(bytes32 unit => uint256 word) units;
@@ -24,9 +37,16 @@ struct Store {
     mapping(bytes32 unit => bytes32 head) heads;
     mapping(bytes32 eventId => Pending) pending;
     mapping(address signer => mapping(uint64 word => uint256 bits)) nonces;
+    mapping(bytes32 unit => Inside) inside;
+    mapping(bytes32 container => Contents) contents;
+    mapping(bytes32 eventId => uint256 what) evidence;
+    mapping(bytes32 key => bool) adjusted;
+    mapping(bytes32 version => Norm) norms;
+    mapping(bytes32 version => mapping(bytes32 material => uint64 quantity)) coefficients;
 }
 
 uint256 constant QUANTITY_MAX = type(uint64).max;
+uint256 constant CORRECTED = 1 << 32; // in Store.evidence, above the book of a COUNT
 
 /// @title Reading and writing what the ledger keeps, and the checks that several kinds share
 /// @dev Every writing function emits what it wrote, at once. A check returns the first fault, or RECORDED (0).
@@ -69,7 +89,18 @@ library StoreLib {
         emit ICustodyLedger.PendingEnded(id);
     }
 
+    /// @dev A COUNT of that book was recorded, which ADJUST may name.
+    function setCount(Store storage s, bytes32 id, uint32 book) internal {
+        s.evidence[id] |= book;
+    }
+
+    /// @dev The event was corrected, so ADJUST and REASSIGN may name it.
+    function setCorrected(Store storage s, bytes32 id) internal {
+        s.evidence[id] |= CORRECTED;
+    }
+
     function setUnit(Store storage s, bytes32 unit, uint256 word) internal {
+        if (word.isInside()) word = word.withoutPlace();
         s.units[unit] = word;
         emit ICustodyLedger.UnitChanged(unit, word);
     }
@@ -98,6 +129,16 @@ library StoreLib {
         emit ICustodyLedger.LotChanged(lot, s.units[lot], balances, more.logged());
     }
 
+    /// @dev Puts a thing into a container, or (container zero) out of it. The caller writes the container's counts.
+    function setInside(Store storage s, bytes32 unit, uint256 word, bytes32 container, uint32 eligibleIn)
+        internal
+    {
+        if (container == 0) delete s.inside[unit];
+        else s.inside[unit] = Inside({container: container, eligibleIn: eligibleIn});
+        s.setUnit(unit, word.withInside(container != 0));
+        emit ICustodyLedger.InsideChanged(unit, container);
+    }
+
     function setLoaded(Store storage s, bytes32 lot, bytes32 line, uint64 quantity) internal {
         s.loaded[lot][line] = quantity;
         emit ICustodyLedger.LoadedChanged(lot, line, quantity);
@@ -119,6 +160,16 @@ library StoreLib {
         emit ICustodyLedger.LineChanged(line, s.lines[line].state, amounts);
     }
 
+    /// @dev A recorded CORRECT corrects this event.
+    function isCorrected(Store storage s, bytes32 id) internal view returns (bool) {
+        return s.evidence[id] & CORRECTED != 0;
+    }
+
+    /// @dev The book of the COUNT recorded under this id; 0 if none was.
+    function countedBook(Store storage s, bytes32 id) internal view returns (uint32) {
+        return uint32(s.evidence[id]);
+    }
+
     function nonceUsed(Store storage s, address signer, uint64 nonce) internal view returns (bool) {
         return (s.nonces[signer][nonce >> 8] >> (nonce & 0xff)) & 1 != 0;
     }
@@ -127,9 +178,18 @@ library StoreLib {
         return s.pending[id];
     }
 
-    /// @dev The state word as it counts now: an offer that expired counts as none.
+    /// @dev The state word as it counts now: an offer that expired counts as none; what is inside a container has
+    ///      that container's custodian, facility, status and holds, and is eligible only if it was declared so since
+    ///      the container was last released. One step, since containers do not nest.
     function unitAt(Store storage s, bytes32 unit) internal view returns (uint256 word) {
         word = s.units[unit];
+        if (word.isInside()) {
+            Inside memory place = s.inside[unit];
+            if (word.isEligible() && place.eligibleIn != s.contents[place.container].round + 1) {
+                word = word.withEligible(false);
+            }
+            return word.seenIn(s.units[place.container]);
+        }
         if (word.offeree() != 0 && word.offerExpired()) word = word.withoutOffer();
     }
 
@@ -155,11 +215,18 @@ library StoreLib {
         return s.units[id] != 0 || s.lines[id].state != 0;
     }
 
-    /// @dev The unit exists and is not closed.
-    function checkOpen(Store storage s, bytes32 unit, uint256 word) internal view returns (uint256) {
+    /// @dev The unit exists and is not closed; it may be inside a container.
+    function checkThere(Store storage s, bytes32 unit, uint256 word) internal view returns (uint256) {
         if (word == 0) return s.lines[unit].state != 0 ? Outcomes.WRONG_THING : Outcomes.UNKNOWN_UNIT;
         if (word.isClosed()) return Outcomes.TERMINAL_UNIT;
         return Outcomes.RECORDED;
+    }
+
+    /// @dev The unit exists, is not closed and not inside a container.
+    function checkOpen(Store storage s, bytes32 unit, uint256 word) internal view returns (uint256) {
+        uint256 fault = s.checkThere(unit, word);
+        if (fault == Outcomes.RECORDED && word.isInside()) fault = Outcomes.INSIDE_CONTAINER;
+        return fault;
     }
 
     /// @dev As checkOpen, and it is a container or cargo.
@@ -176,20 +243,22 @@ library StoreLib {
         return Outcomes.RECORDED;
     }
 
-    /// @dev The unit is a lot, of the event's book where it names one, not held (RETURN_PROD may act under hold),
-    ///      not under offer and not empty.
+    /// @dev The unit is a lot, of the event's book where it names one, not held (RETURN_PROD and UNLOAD may act
+    ///      under hold), not under offer and not empty; inside a container only for loading and exit.
     function checkBookLot(Store storage s, bytes32 unit, CustodyEvent memory e)
         internal
         view
         returns (uint256)
     {
         uint256 word = s.unitAt(unit);
-        uint256 fault = s.checkOpen(unit, word);
+        bool insideToo = e.kind == Kinds.EXPORT_LOAD || e.kind == Kinds.UNLOAD || e.kind == Kinds.EXIT_CONFIRM;
+        uint256 fault = insideToo ? s.checkThere(unit, word) : s.checkOpen(unit, word);
         if (fault != Outcomes.RECORDED) return fault;
         if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
         LotRecord storage lot = s.lots[unit];
         if (e.book != 0 && lot.more.book() != e.book) return Outcomes.WRONG_BOOK;
-        if (word.isHeld() && e.kind != Kinds.RETURN_PROD) return Outcomes.HELD;
+        bool heldToo = e.kind == Kinds.RETURN_PROD || e.kind == Kinds.UNLOAD;
+        if (word.isHeld() && !heldToo) return Outcomes.HELD;
         if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
         return lot.balances.isEmpty(lot.more) ? Outcomes.EMPTY_LOT : Outcomes.RECORDED;
     }

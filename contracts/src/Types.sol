@@ -17,9 +17,11 @@ struct Line {
 
 /// @notice What a participant signs (EIP-712); one structure for all kinds.
 /// @param kind Number of the kind (ledger/vocabulary.py).
-/// @param step The finer step; evidence only, but LINE_CANCELLED (20) makes CLEAR cancel.
+/// @param step The finer step; evidence only, but LINE_CANCELLED (20) makes CLEAR cancel, and NORM (17) makes a
+///        DECLARE with lines a norm with numbers.
 /// @param lines Ascending by unit, none twice, at most 64.
-/// @param counterparty Participant number: offeree of OFFER, declarant that customs names in DECLARE; else 0.
+/// @param counterparty Participant number: offeree of OFFER and TRANSFER, declarant that customs names in DECLARE,
+///        custodian that it names in REASSIGN; else 0.
 /// @param facility Facility number, or 0.
 /// @param book Book number, or 0.
 /// @param reference_ The event that this one answers, approves or corrects, or the line it draws from.
@@ -45,8 +47,8 @@ struct CustodyEvent {
 /// @notice An event with its signature, as a gateway sends it.
 /// @param custodyEvent The signed content.
 /// @param signature 65 bytes r, s, v over the EIP-712 digest; low s.
-/// @param witness What the contract must see but nobody signs: for APPROVE and DENY abi.encode(pending event),
-///        for CORRECT abi.encode(corrected event, its signature); else empty.
+/// @param witness What the contract must see but nobody signs: for APPROVE abi.encode(pending event), for an ACCEPT
+///        into a book abi.encode(TRANSFER), for CORRECT abi.encode(corrected event, its signature); else empty.
 struct SignedEvent {
     CustodyEvent custodyEvent;
     bytes signature;

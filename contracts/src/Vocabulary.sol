@@ -106,7 +106,8 @@ library Balances {
     uint8 internal constant LOADED = 6;
 }
 
-/// @title What a unit is in the event that names it; in DECLARE the line's purpose, in OPENING the lot's origin
+/// @title What a unit is in the event that names it; in DECLARE the line's purpose, in OPENING the lot's origin,
+///        in REASSIGN what the unit becomes
 library LineRoles {
     uint8 internal constant NONE = 0;
     uint8 internal constant INPUT = 1;
@@ -118,6 +119,7 @@ library LineRoles {
     uint8 internal constant CONTAINER = 7;
     uint8 internal constant CARGO = 8;
     uint8 internal constant EMPTY_CONTAINER = 9;
+    uint8 internal constant FROM_SHORT = 10;
     uint8 internal constant RECEIVE = 11;
     uint8 internal constant EXPORT = 12;
     uint8 internal constant RE_EXPORT = 13;
@@ -127,6 +129,8 @@ library LineRoles {
     uint8 internal constant IMPORTED = 21;
     uint8 internal constant DOMESTIC = 22;
     uint8 internal constant OWN = 23;
+    uint8 internal constant SUPERVISED = 24;
+    uint8 internal constant FREE = 25;
 }
 
 /// @title Where the goods of a lot come from
@@ -185,12 +189,16 @@ library Outcomes {
     uint256 internal constant NOT_PENDING = 314;
     uint256 internal constant NOT_EMPTY = 315;
     uint256 internal constant NOT_HELD = 316;
+    uint256 internal constant NOT_INSIDE = 317;
+    uint256 internal constant NOTHING_TO_STRIP = 318;
+    uint256 internal constant ALREADY_ADJUSTED = 319;
     uint256 internal constant NOT_CUSTODIAN = 400;
     uint256 internal constant NO_OPEN_OFFER = 401;
     uint256 internal constant OFFER_EXPIRED = 402;
     uint256 internal constant OFFER_MISMATCH = 403;
     uint256 internal constant SELF_OFFER = 404;
     uint256 internal constant FACILITY_NOT_SUPERVISED = 405;
+    uint256 internal constant NOT_TOGETHER = 406;
     uint256 internal constant NOT_ENOUGH = 500;
     uint256 internal constant LINE_EXCEEDED = 501;
     uint256 internal constant QUANTITY_ZERO = 502;
@@ -198,6 +206,7 @@ library Outcomes {
     uint256 internal constant MORE_THAN_OFFERED = 504;
     uint256 internal constant BELOW_DRAWN = 505;
     uint256 internal constant QUANTITY_OVERFLOW = 506;
+    uint256 internal constant NORM_EXCEEDED = 507;
     uint256 internal constant UNKNOWN_REFERENCE = 600;
     uint256 internal constant WRONG_PURPOSE = 601;
     uint256 internal constant WRONG_MATERIAL = 602;
@@ -208,6 +217,8 @@ library Outcomes {
     uint256 internal constant UNKNOWN_PARTICIPANT = 607;
     uint256 internal constant WITNESS_MISMATCH = 608;
     uint256 internal constant UNLIKE_LOTS = 609;
+    uint256 internal constant UNITS_DIFFER = 610;
+    uint256 internal constant NO_NORM = 611;
     uint256 internal constant UNKNOWN_KIND = 700;
     uint256 internal constant KIND_NOT_AVAILABLE = 701;
     uint256 internal constant LINES_NOT_ASCENDING = 702;

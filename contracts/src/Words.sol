@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Balances, UnitStatuses} from "./Vocabulary.sol";
+import {Balances, Things, UnitStatuses} from "./Vocabulary.sol";
 
 // Packed storage words, low bits first. The same words are logged; docs/formats/contracts.md has the layouts
 // for those who read logs without Solidity.
 
 /// @title The state word of a container, cargo or lot
-/// @dev thing 0..1 | status 2..4 | eligible 5 | empty 6 | spare 7 | holds 8..23 | custodian 24..47 |
-///      facility 48..71 | offeree 72..95 | offerExpiry 96..135 | insideCount 136..151 | insideHeld 152..167 |
-///      insideNotEligible 168..183 | offerTag 184..255. Zero means that the unit does not exist.
+/// @dev thing 0..1 | status 2..4 | eligible 5 | empty (of a lot: its offer is a TRANSFER) 6 | inside 7 |
+///      holds 8..23 | custodian 24..47 | facility 48..71 | offeree 72..95 | offerExpiry 96..135 |
+///      insideCount 136..151 | insideHeld 152..167 | insideNotEligible 168..183 | offerTag 184..255.
+///      Zero means that the unit does not exist. What is inside a container keeps neither custodian, facility nor
+///      status: they are its container's, and StoreLib.unitAt reads them there.
 library UnitWord {
     uint256 private constant STATUS_MASK = 0x7 << 2;
     uint256 private constant ELIGIBLE_BIT = 1 << 5;
     uint256 private constant EMPTY_BIT = 1 << 6;
+    uint256 private constant TRANSFER_BIT = 1 << 6; // lots never arrive empty
+    uint256 private constant INSIDE_BIT = 1 << 7;
+    // Status, custodian and facility: what a thing inside has from its container.
+    uint256 private constant PLACE_MASK = (0x7 << 2) | (0xffffff << 24) | (0xffffff << 48);
+    uint256 private constant COUNTS_MASK = 0xffffffffffff << 136;
     uint256 private constant HOLDS_MASK = 0xffff << 8;
     uint256 private constant CUSTODIAN_MASK = 0xffffff << 24;
     uint256 private constant FACILITY_MASK = 0xffffff << 48;
@@ -45,7 +52,20 @@ library UnitWord {
         return uint16(word >> 8);
     }
 
-    /// @dev Held itself, or something inside it is.
+    function arrivedEmpty(uint256 word) internal pure returns (bool) {
+        return word & EMPTY_BIT != 0;
+    }
+
+    function isInside(uint256 word) internal pure returns (bool) {
+        return word & INSIDE_BIT != 0;
+    }
+
+    /// @dev The offer that a lot is under is a TRANSFER.
+    function isTransfer(uint256 word) internal pure returns (bool) {
+        return thing(word) == Things.LOT && word & TRANSFER_BIT != 0;
+    }
+
+    /// @dev Held itself, or something inside it is, or (as unitAt reads it) its container is.
     function isHeld(uint256 word) internal pure returns (bool) {
         return word & HOLDS_MASK != 0 || (word >> 152) & 0xffff != 0;
     }
@@ -76,8 +96,36 @@ library UnitWord {
         return uint16(word >> 136);
     }
 
+    function insideHeld(uint256 word) internal pure returns (uint16) {
+        return uint16(word >> 152);
+    }
+
     function insideNotEligible(uint256 word) internal pure returns (uint16) {
         return uint16(word >> 168);
+    }
+
+    function withInside(uint256 word, bool value) internal pure returns (uint256) {
+        return value ? word | INSIDE_BIT : word & ~INSIDE_BIT;
+    }
+
+    /// @dev How many things are inside, how many of them held, how many cargo not eligible; each below 2^16.
+    function withCounts(uint256 word, uint256 count, uint256 held, uint256 notEligible)
+        internal
+        pure
+        returns (uint256)
+    {
+        return (word & ~COUNTS_MASK) | (count << 136) | (held << 152) | (notEligible << 168);
+    }
+
+    /// @dev A thing inside, with custodian, facility and status of its container, and held if its container is.
+    function seenIn(uint256 word, uint256 container) internal pure returns (uint256) {
+        uint256 held = holds(container) == 0 ? 0 : 1;
+        return withoutPlace(word) | (container & PLACE_MASK) | (held << 152);
+    }
+
+    /// @dev A thing inside, without what its container says for it.
+    function withoutPlace(uint256 word) internal pure returns (uint256) {
+        return word & ~(PLACE_MASK | COUNTS_MASK);
     }
 
     function withStatus(uint256 word, uint8 value) internal pure returns (uint256) {
@@ -115,8 +163,13 @@ library UnitWord {
                 | ((uint256(offer) >> 184) << 184);
     }
 
+    /// @dev The offer just made of a lot is a TRANSFER: only an ACCEPT into another book answers it.
+    function withTransfer(uint256 word) internal pure returns (uint256) {
+        return word | TRANSFER_BIT;
+    }
+
     function withoutOffer(uint256 word) internal pure returns (uint256) {
-        return word & ~OFFER_MASK;
+        return word & ~(thing(word) == Things.LOT ? OFFER_MASK | TRANSFER_BIT : OFFER_MASK);
     }
 }
 
@@ -243,6 +296,14 @@ library LineWord {
 
     function exited(uint256 amounts) internal pure returns (uint64) {
         return uint64(amounts >> 128);
+    }
+
+    function returned(uint256 amounts) internal pure returns (uint64) {
+        return uint64(amounts >> 192);
+    }
+
+    function withReturned(uint256 amounts, uint64 value) internal pure returns (uint256) {
+        return (amounts & ~(AMOUNT_MASK << 192)) | (uint256(value) << 192);
     }
 
     function withQuantity(uint256 amounts, uint64 value) internal pure returns (uint256) {

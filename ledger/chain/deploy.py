@@ -35,7 +35,8 @@ REGISTRAR_FUNCTIONS = (
 )
 
 _FORMAT = "cargoledger-deployment-1"
-_NAMES = ("manager", "participants", "book_kinds", "ledger")
+_LIBRARIES = {"approval_kinds": "ApprovalKinds", "book_kinds": "BookKinds", "cargo_kinds": "CargoKinds"}
+_NAMES = ("manager", "participants", *_LIBRARIES, "ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,17 @@ class Deployment:
 
     Attributes:
         manager, participants, ledger: 20-byte addresses of AccessManager, Participants and CustodyLedger.
-        book_kinds: 20-byte address of the library BookKinds, which the ledger's code names.
+        approval_kinds, book_kinds, cargo_kinds: 20-byte addresses of the libraries that the ledger links.
         block_number: nothing of this ledger happened before this block.
-        code_hashes: keccak-256 of the runtime code by `manager`, `participants`, `book_kinds`, `ledger`.
+        code_hashes: keccak-256 of the runtime code by the names of these contracts, as `manager`.
     """
 
     chain_id: int
     manager: bytes
     participants: bytes
+    approval_kinds: bytes
     book_kinds: bytes
+    cargo_kinds: bytes
     ledger: bytes
     block_number: int
     code_hashes: Mapping[str, bytes]
@@ -117,14 +120,13 @@ def deploy(
         UnavailableError: the chain does not answer; run again.
     """
     transactions = Sender(chain, authority, **sender)
-    manager, participants, book_kinds, ledger = (
-        created_address(authority.address, first_nonce + i) for i in range(4))
-    addresses = {"manager": manager, "participants": participants, "book_kinds": book_kinds, "ledger": ledger}
+    addresses = {name: created_address(authority.address, first_nonce + i) for i, name in enumerate(_NAMES)}
+    manager, participants, ledger = addresses["manager"], addresses["participants"], addresses["ledger"]
     creations = (
         (manager, load("AccessManager").linked() + encode(["address"], [authority.address])),
         (participants, load("Participants").linked() + encode(["address"], [manager])),
-        (book_kinds, load("BookKinds").linked()),
-        (ledger, load("CustodyLedger").linked({"BookKinds": book_kinds})
+        *((addresses[name], load(library).linked()) for name, library in _LIBRARIES.items()),
+        (ledger, load("CustodyLedger").linked({_LIBRARIES[x]: addresses[x] for x in _LIBRARIES})
          + encode(["address", "address"], [manager, participants])),
     )
     blocks = [_create(transactions, first_nonce + i, *creation) for i, creation in enumerate(creations)]

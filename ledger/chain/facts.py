@@ -16,6 +16,8 @@ class UnitState:
     """State of a container, cargo or lot (word of UnitChanged).
 
     Attributes:
+        empty: of a container: it arrived empty; of a lot: its open offer is a TRANSFER.
+        inside: it is inside a container, which then has custodian, facility and status for it.
         holds: bit mask, one bit an authority.
         custodian, facility, offeree: numbers; 0 where none (no open offer if `offeree` is 0).
         offer_expiry_s: the offer counts as none after this block time.
@@ -26,6 +28,7 @@ class UnitState:
     status: UnitStatus
     eligible: bool
     empty: bool
+    inside: bool
     holds: int
     custodian: int
     facility: int
@@ -85,7 +88,8 @@ def unpack_unit_state(word: int) -> UnitState:
     """Read the state word of a container, cargo or lot."""
     return UnitState(
         thing=Thing(word & 3), status=UnitStatus(word >> 2 & 7), eligible=bool(word >> 5 & 1),
-        empty=bool(word >> 6 & 1), holds=word >> 8 & 0xFFFF, custodian=word >> 24 & 0xFFFFFF,
+        empty=bool(word >> 6 & 1), inside=bool(word >> 7 & 1), holds=word >> 8 & 0xFFFF,
+        custodian=word >> 24 & 0xFFFFFF,
         facility=word >> 48 & 0xFFFFFF, offeree=word >> 72 & 0xFFFFFF,
         offer_expiry_s=word >> 96 & 0xFFFFFFFFFF, inside_count=word >> 136 & 0xFFFF,
         inside_held=word >> 152 & 0xFFFF,
@@ -130,7 +134,7 @@ class EventOutcome:
 
 @dataclass(frozen=True, slots=True)
 class EventNotTaken:
-    """An event that left no trace but this: bad signature, unknown signer, nonce used."""
+    """An event that left no trace but this: bad signature, unknown signer, nonce used, wrong witness."""
 
     log_index: int
     event_id: bytes
@@ -149,6 +153,34 @@ class UnitChanged:
     def state(self) -> UnitState:
         """The word, read."""
         return unpack_unit_state(self.word)
+
+
+@dataclass(frozen=True, slots=True)
+class InsideChanged:
+    """A thing is inside a container since this event, or (32 zero bytes) in none."""
+
+    log_index: int
+    unit: bytes
+    container: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContentsNotEligible:
+    """No cargo inside the container is eligible any more: it was released or reassigned."""
+
+    log_index: int
+    container: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NormExceeded:
+    """The TRANSFORM used more of a material than the norm that it names allows; it is recorded."""
+
+    log_index: int
+    event_id: bytes
+    material: bytes
+    allowed_micro: int
+    used_micro: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,9 +427,10 @@ class OpeningClosed:
 
 
 Fact = (
-    EventOutcome | EventNotTaken | UnitChanged | LotCreated | LotChanged | LoadedChanged | LineDeclared
-    | LineChanged | PendingEnded | SuccessorSet | ParticipantAdmitted | RolesChanged | ParticipantSuspended
-    | ParticipantReinstated | ReadingKeyChanged | SignerAdded | SignerLimited | SignerRevoked
-    | ParticipantRecovered | FacilityRolesSet | DeviceAdded | DeviceCalibrated | DeviceRevoked | FacilitySet
-    | BookSet | OpeningClosed
+    EventOutcome | EventNotTaken | UnitChanged | InsideChanged | ContentsNotEligible | NormExceeded
+    | LotCreated | LotChanged | LoadedChanged | LineDeclared | LineChanged | PendingEnded | SuccessorSet
+    | ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated
+    | ReadingKeyChanged | SignerAdded | SignerLimited | SignerRevoked | ParticipantRecovered
+    | FacilityRolesSet | DeviceAdded | DeviceCalibrated | DeviceRevoked | FacilitySet | BookSet
+    | OpeningClosed
 )

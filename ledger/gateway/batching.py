@@ -20,16 +20,17 @@ ANSWERS_EVENT = frozenset({
 """Kinds whose reference is always another event (elsewhere it may be a declaration line)."""
 
 SHOWS_WITNESS = frozenset({Kind.APPROVE, Kind.DENY, Kind.CORRECT})
-"""Kinds that show the event they name to the contract."""
+"""Kinds that show the event they name to the contract; so does an ACCEPT into a book, of a TRANSFER."""
 
 _MAKES_ROWS = frozenset({
     Kind.DECLARE, Kind.OPENING, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.SPLIT, Kind.MERGE,
-    Kind.TRANSFORM})
+    Kind.TRANSFORM, Kind.FG_RETURN})
+_MAKES_PARTS = frozenset({Kind.ARRIVE, Kind.STUFF, Kind.STRIP, Kind.ADJUST})
 # Measured on the embedded ledger, one event alone (all storage cold), then rounded up.
 GAS_TRANSACTION = 65_000   # intrinsic gas, signer and participant cold, the loop around a batch
 _GAS_EVENT = 20_000         # signature, nonce, log
 _GAS_LINE = 32_000          # one more unit or line: first head, state
-_GAS_NEW_UNIT = 86_000      # a new container or cargo
+_GAS_NEW_UNIT = 86_000      # a new container or cargo, a thing put inside, a balance adjusted
 _GAS_NEW_LOT = 120_000      # a new lot or declaration line: more fresh slots
 _GAS_BYTE = 12              # call data, more than half of it zeros
 
@@ -164,6 +165,10 @@ def event_gas(event: Queued) -> int:
         gas += _GAS_LINE
     if event.kind is Kind.APPROVE and event.shown_kind is not None:
         gas += _line_gas(event.shown_kind) * event.shown_line_count
+    if event.kind is Kind.ACCEPT and event.shown_kind is Kind.TRANSFER:
+        gas += _GAS_NEW_LOT
+    if event.kind is Kind.COUNT:
+        gas += _GAS_LINE  # it is kept, for an ADJUST to name
     return gas
 
 
@@ -179,4 +184,4 @@ def event_size(event: Queued) -> int:
 def _line_gas(kind: Kind) -> int:
     if kind in _MAKES_ROWS:
         return _GAS_NEW_LOT
-    return _GAS_NEW_UNIT if kind is Kind.ARRIVE else _GAS_LINE
+    return _GAS_NEW_UNIT if kind in _MAKES_PARTS else _GAS_LINE

@@ -74,7 +74,8 @@ class Delivery:
     def _witness(self, event: StoredEvent) -> bytes:
         """What the event shows of the one it names: from our own records, else what its poster sent along."""
         custody_event = event.custody_event
-        if custody_event.kind not in SHOWS_WITNESS:
+        into_book = custody_event.kind is Kind.ACCEPT and custody_event.book != 0
+        if custody_event.kind not in SHOWS_WITNESS and not into_book:
             return event.witness
         named = self._outbox.stored(custody_event.reference)
         if named is None:

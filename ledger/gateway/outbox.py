@@ -89,6 +89,9 @@ class Outbox:
                                 (identifier,)).fetchone()
             if known is not None:
                 if known["status"] == "not_taken":
+                    # Nobody signs a witness, and a wrong one may be why.
+                    sql.execute("UPDATE submission SET witness=? WHERE seq=?",
+                                (submission.witness, known["seq"]))
                     change(sql, known["seq"], "queued", None, now_s, note="submitted again")
                 return False
             self._check_commitment(sql, submission, signer)
@@ -252,7 +255,10 @@ class Outbox:
         for row in rows:
             kind = Kind(row["kind"])
             shown = (self.store.row("SELECT kind, line_count FROM submission WHERE event_id=?",
-                                    row["reference"]) if kind in SHOWS_WITNESS else None)
+                                    row["reference"])
+                     if kind in SHOWS_WITNESS or kind is Kind.ACCEPT else None)
+            if kind is Kind.ACCEPT and shown and shown["kind"] != Kind.TRANSFER:
+                shown = None  # of a handover nothing is shown
             found.append(Queued(
                 row["seq"], row["event_id"], kind, row["signer"], frozenset(units.get(row["seq"], ())),
                 row["reference"], row["line_count"], row["witness_bytes"], row["received_at_s"],

@@ -22,7 +22,7 @@ from eth_abi import decode, encode
 from eth_abi.grammar import parse
 from eth_hash.auto import keccak
 
-from contracts.artifacts import load
+from contracts.artifacts import LIBRARIES, load
 from ledger.chain.embedded.interpreter import FAST, STOCK, loop_class
 from ledger.chain.embedded.vm import vm_class
 from ledger.events.model import ABI_SIGNED_EVENT, CustodyEvent
@@ -132,8 +132,8 @@ class Evm:
         }
         self.manager = self._create(load("AccessManager").bytecode + encode(["address"], [AUTHORITY]))
         self.participants = self._create(load("Participants").bytecode + encode(["address"], [self.manager]))
-        self.book_kinds = self._create(load("BookKinds").bytecode)
-        code = load("CustodyLedger").linked({"BookKinds": self.book_kinds})
+        self.libraries = {name: self._create(load(name).bytecode) for name in LIBRARIES}
+        code = load("CustodyLedger").linked(self.libraries)
         self.ledger = self._create(code + encode(["address", "address"], [self.manager, self.participants]))
         changing = [x for x in load("Participants").abi
                     if x["type"] == "function" and x["stateMutability"] == "nonpayable" and x["name"] != "setAuthority"]

@@ -6,7 +6,9 @@ Run as a script it writes them into the documents; the test compares.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from coincurve import PrivateKey
 
@@ -75,20 +77,26 @@ def vector_block() -> str:
 def fields_block() -> str:
     """Fields by kind, from the form that the oracle checks."""
     rows = ["| no. | kind | fields | lines | what a line says |", "|---|---|---|---|---|"]
-    example = (Line(b"\x01" * 32),)
+    line = (Line(b"\x01" * 32),)
+    forms: dict[Kind, tuple[tuple[str, dict[str, Any]], ...]] = {
+        Kind.DECLARE: ((" (anchor)", {"lines": ()}), (" (line)", {"lines": line}),
+                       (" (norm)", {"lines": line, "step": Step.NORM})),
+        Kind.ACCEPT: (("", {"lines": line}), (" (of a TRANSFER)", {"lines": line, "book": 1})),
+    }
     for kind in Kind:
-        for lines, note in (((), " (anchor)"), (example, " (line)")) if kind is Kind.DECLARE else ((example, ""),):
-            rows.append(f"| {kind.value} | {kind.name}{note} | {_row(kind, lines)} |")
+        for note, said in forms.get(kind, (("", {"lines": line}),)):
+            event = replace(VECTOR, **({"kind": kind, "step": Step.NONE, "book": 0} | said))
+            rows.append(f"| {kind.value} | {kind.name}{note} | {_row(event)} |")
     return "\n".join(rows)
 
 
-def _row(kind: Kind, lines: tuple[Line, ...]) -> str:
+def _row(event: CustodyEvent) -> str:
     try:
-        fields, fewest, most, roles = _form(kind, lines)
+        fields, fewest, most, roles = _form(event)
     except Refused:
         return "– | – | not available"
-    if kind is Kind.DECLARE:
-        fewest, most = (len(lines), len(lines))
+    if event.kind is Kind.DECLARE and event.step is not Step.NORM:
+        fewest, most = (len(event.lines), len(event.lines))
     named = ", ".join(x for x in ("counterparty", "facility", "book", "reference") if x in fields) or "–"
     count = str(fewest) if fewest == most else f"{fewest} to {most}"
     if most == 0:

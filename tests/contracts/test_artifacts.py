@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from contracts.artifacts import LIBRARIES as LINKED
 from contracts.artifacts import NAMES, load, read_text
 from ledger import vocabulary
 from ledger.events.model import ABI_EVENT, ABI_LINE, EVENT_TYPE, LINE_TYPE
@@ -70,8 +71,10 @@ def test_artifact__code__fits_and_is_linked_nowhere(name: str) -> None:
 
 def test_artifact__wrong_libraries__are_refused() -> None:
     ledger = load("CustodyLedger")
-    assert set(ledger.link_places) == {"BookKinds"}
-    for wrong in (None, {}, {"BookKinds": bytes(19)}, {"BookKinds": bytes(20), "Other": bytes(20)}):
+    assert set(ledger.link_places) == set(LINKED)
+    right = dict.fromkeys(LINKED, bytes(20))
+    assert ledger.linked(right)
+    for wrong in (None, {}, {"BookKinds": bytes(20)}, right | {"BookKinds": bytes(19)}, right | {"Other": bytes(20)}):
         with pytest.raises(LookupError):
             ledger.linked(wrong)
     assert load("Participants").linked() == load("Participants").bytecode

@@ -7,6 +7,7 @@ from eth_abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.artifacts import LIBRARIES, load
 from ledger.events.model import ABI_EVENT, CustodyEvent, event_id
 from ledger.vocabulary import Balance, Kind, LineRole, Outcome
 from tests.contracts.evm import AUTHORITY, Evm, Reverted, selector
@@ -50,7 +51,7 @@ def test_batch__poison_between_good_events__each_has_its_own_outcome(world: Worl
     ]
     codes, logs = world.evm.record(batch)
     assert [Outcome(x).name for x in codes] == [
-        "RECORDED", "BAD_SIGNATURE", "UNKNOWN_SIGNER", "UNIT_EXISTS", "NOT_PENDING", "TOO_MANY_LINES", "NONCE_USED",
+        "RECORDED", "BAD_SIGNATURE", "UNKNOWN_SIGNER", "UNIT_EXISTS", "WITNESS_MISMATCH", "TOO_MANY_LINES", "NONCE_USED",
         "RECORDED"]
     spoken = [x for x in logs if x.name in ("EventOutcome", "EventNotTaken")]
     assert [x.values.get("outcome", x.values.get("code")) for x in spoken] == codes
@@ -75,15 +76,15 @@ def test_record__sent_by_who_is_no_gateway__reverts(world: World) -> None:
     assert fault.value.data == selector("AccessManagedUnauthorized(address)") + encode(["address"], [AUTHORITY])
 
 
-def test_library__called_directly__reverts(world: World) -> None:
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_library__called_directly__reverts(world: World, name: str) -> None:
     with pytest.raises(Reverted):
-        world.evm.send(world.evm.book_kinds, bytes(4) + bytes(2000), AUTHORITY)
+        world.evm.send(world.evm.libraries[name], bytes(4) + bytes(2000), AUTHORITY)
 
 
 def test_ledger__register_without_code__is_refused_at_deployment() -> None:
     evm = Evm()
-    from contracts.artifacts import load
-    code = load("CustodyLedger").linked({"BookKinds": evm.book_kinds})
+    code = load("CustodyLedger").linked(evm.libraries)
     with pytest.raises(Reverted) as fault:
         evm._create(code + encode(["address", "address"], [evm.manager, AUTHORITY]))
     assert fault.value.data[:4] == selector("CustodyLedgerNoParticipants(address)")

@@ -50,14 +50,18 @@ from tests.contracts.world import (
     TERMINAL,
     YARD,
     World,
+    address_of,
+    key_of,
     ln,
     uid,
 )
 
+CUSTOMS_2 = 70  # a second key of customs
+ORG_OF = {CUSTOMS_2: CUSTOMS}
 DEEP = os.environ.get("CARGOLEDGER_TEST_PROFILE") == "deep"
 VEHICLES = [uid(f"vehicle {i}") for i in range(4)]
 LOTS = [uid(f"lot {i}") for i in range(8)]
-LINES = [uid(f"line {i}") for i in range(5)]
+LINES = [uid(f"line {i}") for i in range(8)]
 MATERIALS = [uid(f"material {i}") for i in range(2)]
 PRODUCTS = [uid(f"product {i}") for i in range(2)]
 QUANTITIES = st.one_of(st.integers(1, 9), st.sampled_from([0, 10, 100, 2**63, 2**64 - 1]))
@@ -84,8 +88,17 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.world = fresh_world()
         self.offers: list[tuple[bytes, list[bytes], int, int]] = []
-        self.openings: list[tuple[bytes, CustodyEvent]] = []
+        self.openings: list[tuple[bytes, CustodyEvent]] = []  # and all else that waits for approval
+        self.transfers: list[tuple[bytes, CustodyEvent]] = []
+        self.counts: list[bytes] = []
+        self.norms: list[bytes] = []
+        if CUSTOMS_2 not in self.second_signers(self.world):
+            self.world.add_key(CUSTOMS_2, CUSTOMS)
         self.posted: list[tuple[CustodyEvent, int]] = []
+
+    @staticmethod
+    def second_signers(world: World) -> list[int]:
+        return [CUSTOMS_2] if address_of(key_of(CUSTOMS_2)) in world.oracle.keys else []
 
     @initialize(data=st.data())
     def scene(self, data: Any) -> None:
@@ -105,6 +118,25 @@ class LedgerMachine(RuleBasedStateMachine):
              ln(LOTS[1], LineRole.PRODUCT, q=9, material=PRODUCTS[0]), book=BOOK)
         w.ok(CARRIER, Kind.ARRIVE, ln(VEHICLES[0], LineRole.CONTAINER), ln(VEHICLES[1], LineRole.CARGO),
              facility=AT_TERMINAL)
+        if data.draw(st.booleans()):
+            self.far_scene()
+
+    def far_scene(self) -> None:
+        """An export container with something loaded inside, lines to other books and out, a norm, an offered transfer."""
+        w = self.world
+        purposes = (LineRole.RE_EXPORT, LineRole.TRANSFER_OUT, LineRole.TRANSFER_IN)
+        for line, purpose in zip(LINES[5:], purposes, strict=True):
+            by = OTHER_FACTORY if purpose is LineRole.TRANSFER_IN else FACTORY
+            w.ok(by, Kind.DECLARE, ln(line, purpose, q=20, material=MATERIALS[0]))
+            w.ok(CUSTOMS, Kind.CLEAR, ln(line), reference=w.last_id)
+        w.ok(FACTORY, Kind.EXPORT_LOAD, ln(LOTS[1], q=5, balance=Balance.FINISHED), reference=LINES[1])
+        w.ok(FACTORY, Kind.ARRIVE, ln(VEHICLES[2], LineRole.EMPTY_CONTAINER), facility=AT_FACTORY)
+        w.ok(FACTORY, Kind.STUFF, ln(VEHICLES[2], LineRole.CONTAINER), ln(LOTS[1], LineRole.INPUT))
+        w.ok(CARRIER, Kind.ARRIVE, ln(VEHICLES[3], LineRole.EMPTY_CONTAINER), facility=AT_TERMINAL)
+        w.ok(CARRIER, Kind.STUFF, ln(VEHICLES[3], LineRole.CONTAINER), ln(VEHICLES[1], LineRole.INPUT))
+        self.world.ok(FACTORY, Kind.DECLARE, ln(PRODUCTS[0], LineRole.PRODUCT, q=2), ln(MATERIALS[0], LineRole.INPUT, q=3),
+                      step=Step.NORM, book=BOOK, reference=(2**160 - 2**96).to_bytes(32, "big"))
+        self.norms.append(w.last_id)
 
     @rule(data=st.data())
     def step(self, data: Any) -> None:
@@ -119,7 +151,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.eligible, self.gate_out, self.gate_out, self.declare, self.declare, self.clear, self.clear,
             self.opening, self.decide, self.receive, self.receive, self.split, self.merge, self.move, self.move,
             self.transform, self.transform, self.export, self.export, self.exit, self.exit, self.take_out,
-            self.evidence, self.authority, self.wait, self.close,
+            self.evidence, self.authority, self.wait, self.close, self.stuff, self.stuff, self.strip, self.strip,
+            self.reexport, self.unload, self.come_back, self.destroy, self.transfer, self.transfer, self.take_transfer,
+            self.take_transfer, self.adjust, self.adjust, self.reassign, self.reassign, self.norm, self.decide, self.decide,
         ]
 
     # ---- drawing
@@ -159,32 +193,51 @@ class LedgerMachine(RuleBasedStateMachine):
     # ---- posting, and what must hold between before and after
 
     def post(self, by: int, kind: Kind, *lines: Line, pending: CustodyEvent | None = None, **fields: Any) -> Outcome:
+        return self.record(by, self.world.event(kind, *lines, **fields), pending=pending)
+
+    def record(self, by: int, event: CustodyEvent, *, pending: CustodyEvent | None = None) -> Outcome:
         world = self.world
         before = copy.deepcopy(world.oracle)
-        event = world.event(kind, *lines, **fields)
         outcome = world.record(by, event, pending=pending)
-        note_event(f"{kind.name} {outcome.name}")
+        note_event(f"{event.kind.name} {outcome.name}")
         self.posted.append((event, by))
         after = world.oracle
-        self._check_custody(event, by, before, after, outcome)
+        self._check_custody(event, by, before, after, outcome, pending)
         self._check_conservation(event, before, after, outcome, pending)
         return outcome
 
-    def _check_custody(self, event: CustodyEvent, by: int, before: Any, after: Any, outcome: Outcome) -> None:
+    def _check_custody(
+        self, event: CustodyEvent, by: int, before: Any, after: Any, outcome: Outcome, pending: CustodyEvent | None,
+    ) -> None:
+        """Invariants 2 and 3, of what is inside through its container; what follows from them for holds."""
+        done = pending if event.kind is Kind.APPROVE and pending else event
+        org = ORG_OF.get(by, by)
         for identifier, unit in before.units.items():
             now = after.units[identifier]
-            if unit.custodian != now.custodian:  # invariant 2
-                assert event.kind is Kind.ACCEPT
-                assert unit.offer is not None
-                assert unit.offer.to == now.custodian == by
-            if unit.status is UnitStatus.SUPERVISED and now.status is not UnitStatus.SUPERVISED:  # invariant 3
-                assert event.kind is Kind.GATE_OUT
-                assert not unit.holds
-                assert unit.eligible
+            box, box_now = before.box_of(unit), after.box_of(now)
+            if box.custodian != box_now.custodian:
+                assert event.kind is Kind.ACCEPT or done.kind is Kind.REASSIGN
+                if event.kind is Kind.ACCEPT:
+                    assert box.offer is not None
+                    assert box.offer.to == box_now.custodian == org
+                    assert not box.offer.transfer
+            supervised = box.status is UnitStatus.SUPERVISED and unit.thing is not Thing.LOT
+            if supervised and box_now.status is not UnitStatus.SUPERVISED:
+                kinds = (Kind.GATE_OUT, Kind.STRIP, Kind.CLOSE)
+                assert event.kind in kinds or done.kind is Kind.REASSIGN
+                if box_now.status is UnitStatus.FREE:
+                    assert event.kind is Kind.GATE_OUT or done.kind is Kind.REASSIGN
+                    assert not unit.holds
+                    assert not box.holds
+                    assert not any(x.holds for _, x in before.contents(identifier))
+                if event.kind is Kind.GATE_OUT:
+                    assert unit.eligible
             if unit.status is UnitStatus.CLOSED:
                 assert now == unit
             if unit.holds - now.holds:
                 assert event.kind is Kind.UNHOLD
+            if box.holds - box_now.holds and not (unit.thing is Thing.LOT and before.lots[identifier].is_empty):
+                assert event.kind is Kind.UNHOLD or box.holds <= now.holds
         if outcome.refused:
             assert after.units == before.units
             assert after.lots == before.lots
@@ -196,18 +249,26 @@ class LedgerMachine(RuleBasedStateMachine):
         """Invariant 4: what is there of a material in a book changes by what the event says and by nothing else."""
         expected: Counter[tuple[int, bytes]] = Counter()
         done = pending if event.kind is Kind.APPROVE else event
-        if outcome is Outcome.RECORDED and done is not None:
+        if outcome is Outcome.RECORDED and done is not None and done.kind is Kind.ACCEPT and done.book and pending:
+            given = before.lots[pending.lines[0].unit]
+            made = next(x for x in done.lines if x.role is LineRole.OUTPUT)
+            expected[given.book, given.material] -= pending.lines[0].quantity_micro
+            expected[done.book, made.material] += pending.lines[0].quantity_micro
+        elif outcome is Outcome.RECORDED and done is not None:
             for line in done.lines:
                 lot = after.lots.get(line.unit)
                 if lot is None:
                     continue
                 key = (lot.book, lot.material)
                 match done.kind:
-                    case Kind.OPENING | Kind.RECEIVE_FACTORY | Kind.RECEIVE_DOMESTIC:
+                    case Kind.ADJUST:
+                        sign = {LineRole.INPUT: -1, LineRole.OUTPUT: 1}.get(line.role, 0)
+                        expected[key] += sign * line.quantity_micro
+                    case Kind.OPENING | Kind.RECEIVE_FACTORY | Kind.RECEIVE_DOMESTIC | Kind.FG_RETURN:
                         expected[key] += line.quantity_micro
                     case Kind.TRANSFORM:
                         expected[key] += line.quantity_micro * (-1 if line.role is LineRole.INPUT else 1)
-                    case Kind.EXIT_CONFIRM | Kind.REPURPOSE | Kind.SELL_INLAND | Kind.SCRAP_OUT:
+                    case (Kind.EXIT_CONFIRM | Kind.REPURPOSE | Kind.SELL_INLAND | Kind.SCRAP_OUT | Kind.DESTROY):
                         expected[key] -= line.quantity_micro
         change = self.stock(after)
         change.subtract(self.stock(before))
@@ -283,13 +344,143 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def close(self, data: Any) -> None:
         units = self.some(data, self.vehicles(status=UnitStatus.FREE), VEHICLES, most=1)
-        self.post(self.poster(data, self.custodian(units[0])), Kind.CLOSE, *map(ln, units))
+        oracle = self.world.oracle
+        emptied = [k for k, x in oracle.contents(units[0]) if k in oracle.lots and oracle.lots[k].is_empty]
+        lots = [ln(x, LineRole.INPUT) for x in (emptied if data.draw(BIASED) < 8 else LOTS[:1])]
+        self.post(self.poster(data, self.custodian(units[0])), Kind.CLOSE, *map(ln, units), *lots)
+
+    # ---- inside
+
+    def stuff(self, data: Any) -> None:
+        box = self.one(data, self.vehicles(thing=Thing.CONTAINER), VEHICLES)
+        found = self.unit(box)
+        keeper = found.custodian if found else CARRIER
+        here = [x for x in self.vehicles(thing=Thing.CARGO) if found and self.custodian(x) == keeper]
+        lots = [x for x in self.lots() if self.custodian(x) == keeper]
+        things = [x for x in self.some(data, here + lots, VEHICLES + LOTS) if x != box]
+        if things:
+            self.post(self.poster(data, keeper), Kind.STUFF, ln(box, LineRole.CONTAINER),
+                      *(ln(x, LineRole.INPUT) for x in things))
+
+    def strip(self, data: Any) -> None:
+        oracle = self.world.oracle
+        boxes = [k for k in self.vehicles(thing=Thing.CONTAINER) if oracle.contents(k) or not oracle.units[k].empty]
+        box = self.one(data, boxes, VEHICLES)
+        inside = [k for k, _ in oracle.contents(box)]
+        if inside and data.draw(BIASED) < 9:
+            lines = [ln(x, LineRole.INPUT) for x in self.some(data, inside, VEHICLES + LOTS) if x != box]
+        else:
+            new = self.one(data, [x for x in VEHICLES if not self.unit(x)], VEHICLES)
+            lines = [ln(new, LineRole.OUTPUT)] if new != box else []
+        if lines:
+            self.post(self.poster(data, self.custodian(box)), Kind.STRIP, ln(box, LineRole.CONTAINER), *lines)
+
+    # ---- back, away, set right
+
+    def reexport(self, data: Any) -> None:
+        lots = self.some(data, self.lots(Balance.RAW), LOTS)
+        lines = [ln(x, q=self.part(data, x, Balance.RAW), balance=Balance.RAW) for x in lots]
+        reference = self.one(data, self.cleared(LineRole.RE_EXPORT), LINES)
+        self.post(self.poster(data, FACTORY), Kind.REEXPORT, *lines, reference=reference)
+
+    def unload(self, data: Any) -> None:
+        loaded = [(x, line, q) for x, lot in self.world.oracle.lots.items() for line, q in lot.loaded.items() if q]
+        lot, line, there = self.one(data, loaded, [(LOTS[0], LINES[0], 1)])
+        quantity = self.one(data, [there, max(1, there // 2)], [0, 2**64 - 1])
+        by = self.poster(data, data.draw(st.sampled_from([FACTORY, CUSTOMS])))
+        self.post(by, Kind.UNLOAD, ln(lot, q=quantity, balance=Balance.LOADED), reference=self.one(data, [line], LINES))
+
+    def come_back(self, data: Any) -> None:
+        oracle = self.world.oracle
+        gone = [x for x, line in oracle.lines.items() if line.exited > line.returned]
+        line = self.one(data, gone, LINES)
+        material = oracle.lines[line].material if line in oracle.lines else PRODUCTS[0]
+        made = ln(self.new_lot(data), LineRole.OUTPUT, q=data.draw(st.integers(1, 5)), balance=Balance.FINISHED,
+                  material=self.one(data, [material], PRODUCTS))
+        self.post(self.poster(data, FACTORY), Kind.FG_RETURN, made, book=self.one(data, [BOOK], sorted(BOOKS)),
+                  reference=line)
+
+    def destroy(self, data: Any) -> None:
+        lot = self.one(data, self.lots(), LOTS)
+        found = self.world.oracle.lots.get(lot)
+        balance = found.single if found and found.single else data.draw(st.sampled_from(STOCK))
+        self.propose(data, FACTORY, Kind.DESTROY, ln(lot, q=self.part(data, lot, balance), balance=balance),
+                     book=self.book_of(data, lot))
+
+    def transfer(self, data: Any) -> None:
+        lot = self.one(data, self.lots(Balance.RAW), LOTS)
+        line = ln(lot, q=self.part(data, lot, Balance.RAW), balance=Balance.RAW)
+        reference = self.one(data, self.cleared(LineRole.TRANSFER_OUT), LINES)
+        to = self.one(data, [OTHER_FACTORY], sorted(ORGS))
+        outcome = self.post(self.poster(data, FACTORY), Kind.TRANSFER, line, book=self.book_of(data, lot),
+                            reference=reference, counterparty=to)
+        if outcome is Outcome.RECORDED:
+            self.transfers.append((self.world.last_id, self.posted[-1][0]))
+            self.offers.append((self.world.last_id, [lot], to, FACTORY))
+
+    def take_transfer(self, data: Any) -> None:
+        if not self.transfers:
+            return
+        identifier, transfer = data.draw(st.sampled_from(self.transfers[-3:]))
+        oracle, given = self.world.oracle, transfer.lines[0]
+        into = self.one(data, self.cleared(LineRole.TRANSFER_IN), LINES)
+        material = oracle.lines[into].material if into in oracle.lines else MATERIALS[0]
+        made = ln(self.new_lot(data), LineRole.OUTPUT, balance=Balance.RAW, material=material,
+                  q=self.one(data, [given.quantity_micro], [1, 0]))
+        lines = [ln(given.unit, LineRole.INPUT), made, ln(into, LineRole.TRANSFER_IN),
+                 ln(transfer.reference, LineRole.TRANSFER_OUT)]
+        if len({x.unit for x in lines}) < 4:
+            return
+        event = self.world.event(Kind.ACCEPT, *lines, book=self.one(data, [OTHER_BOOK], sorted(BOOKS)),
+                                 reference=identifier)
+        shown = self.one(data, [transfer], [x for _, x in self.transfers])
+        self.record(self.poster(data, OTHER_FACTORY), event, pending=shown)
+
+    def propose(self, data: Any, by: int, kind: Kind, *lines: Line, **fields: Any) -> None:
+        outcome = self.post(self.poster(data, by), kind, *lines, **fields)
+        if outcome is Outcome.PENDING:
+            self.openings.append((self.world.last_id, self.posted[-1][0]))
+
+    def adjust(self, data: Any) -> None:
+        lots = self.world.oracle.lots
+        lot = self.one(data, list(lots), LOTS)
+        found = lots.get(lot)
+        roles = [LineRole.INPUT, LineRole.OUTPUT]
+        short = found.amount(Balance.SHORT) if found else 0
+        role = LineRole.FROM_SHORT if short and data.draw(st.booleans()) else data.draw(st.sampled_from(roles))
+        balance = data.draw(st.sampled_from([*STOCK, Balance.SHORT] if role is LineRole.INPUT else STOCK))
+        most = short if role is LineRole.FROM_SHORT else found.amount(balance) if found else 0
+        quantity = self.one(data, [max(1, min(most, 2))], [0, 2**64 - 1])
+        reference = self.one(data, self.counts[-3:] + sorted(self.world.oracle.corrected)[:2], [uid("no count")])
+        self.propose(data, FACTORY, Kind.ADJUST, ln(lot, role, q=quantity, balance=balance),
+                     book=self.book_of(data, lot), reference=reference)
+
+    def reassign(self, data: Any) -> None:
+        units = self.some(data, self.vehicles() + self.lots(), VEHICLES + LOTS)
+        roles = [LineRole.NONE, LineRole.NONE, LineRole.SUPERVISED, LineRole.FREE]
+        lots = self.world.oracle.lots
+        lines = [ln(x, LineRole.NONE if x in lots else data.draw(st.sampled_from(roles))) for x in units]
+        place = 0 if any(x in lots for x in units) else data.draw(st.sampled_from([0, 0, *PLACES]))
+        reference = self.one(data, sorted(self.world.oracle.corrected), [uid("nothing corrected")])
+        self.propose(data, CUSTOMS, Kind.REASSIGN, *lines, reference=reference, facility=place,
+                     counterparty=data.draw(st.sampled_from([0, CFS, CUSTOMS, FACTORY])))
+
+    def norm(self, data: Any) -> None:
+        until = self.world.evm.now_s + data.draw(st.sampled_from([-10, 10_000]))
+        terms = data.draw(st.sampled_from([0, 100_000, 2_000_000])) | until << 96
+        outcome = self.post(
+            self.poster(data, FACTORY), Kind.DECLARE, ln(PRODUCTS[0], LineRole.PRODUCT, q=data.draw(st.integers(1, 3))),
+            ln(MATERIALS[0], LineRole.INPUT, q=data.draw(st.integers(0, 4))), step=Step.NORM,
+            book=self.one(data, [BOOK], sorted(BOOKS)), reference=terms.to_bytes(32, "big"))
+        if outcome is Outcome.RECORDED:
+            self.norms.append(self.world.last_id)
 
     # ---- lines
 
     def declare(self, data: Any) -> None:
         oracle = self.world.oracle
-        purposes = [LineRole.RECEIVE, LineRole.EXPORT, LineRole.CHANGE_OF_PURPOSE]
+        purposes = [LineRole.RECEIVE, LineRole.EXPORT, LineRole.CHANGE_OF_PURPOSE, LineRole.RE_EXPORT,
+                    LineRole.TRANSFER_OUT, LineRole.TRANSFER_IN]
         identifier = self.one(data, [x for x in LINES if x not in oracle.lines], LINES)
         old = oracle.lines.get(identifier)
         purpose = data.draw(st.sampled_from(purposes)) if old is None else self.one(data, [old.purpose], purposes)
@@ -332,7 +523,8 @@ class LedgerMachine(RuleBasedStateMachine):
         identifier, opening = data.draw(st.sampled_from(self.openings[-3:]))
         if data.draw(BIASED) < 7:
             shown = self.one(data, [opening], [x for _, x in self.openings])
-            self.post(self.poster(data, CUSTOMS), Kind.APPROVE, reference=identifier, pending=shown)
+            by = CUSTOMS_2 if shown.kind is Kind.REASSIGN and data.draw(BIASED) < 8 else self.poster(data, CUSTOMS)
+            self.post(by, Kind.APPROVE, reference=identifier, pending=shown)
         elif data.draw(st.booleans()):
             self.post(self.poster(data, CUSTOMS), Kind.DENY, reference=identifier)
         else:
@@ -412,7 +604,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if made not in inputs:
             lines.append(ln(made, data.draw(st.sampled_from(roles)), q=data.draw(st.integers(1, 9)),
                             material=self.one(data, PRODUCTS, MATERIALS)))
-        self.post(self.poster(data, FACTORY), Kind.TRANSFORM, *lines, book=self.book_of(data, inputs[0]))
+        reference = self.one(data, [ZERO32, *self.norms[-2:]], [uid("no norm")])
+        self.post(self.poster(data, FACTORY), Kind.TRANSFORM, *lines, book=self.book_of(data, inputs[0]),
+                  reference=reference)
 
     # ---- out of books
 
@@ -443,7 +637,8 @@ class LedgerMachine(RuleBasedStateMachine):
         if data.draw(st.booleans()):
             lines = [ln(x, q=data.draw(QUANTITIES), balance=data.draw(st.sampled_from(Balance))) for x in lots]
             by = self.poster(data, data.draw(st.sampled_from([FACTORY, CUSTOMS])))
-            self.post(by, Kind.COUNT, *lines, book=self.book_of(data, lots[0]))
+            if self.post(by, Kind.COUNT, *lines, book=self.book_of(data, lots[0])) is Outcome.RECORDED:
+                self.counts.append(self.world.last_id)
         elif self.posted:
             original, poster = data.draw(st.sampled_from(self.posted[-5:]))
             from ledger.events.model import event_id
@@ -476,15 +671,19 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def one_custodian_each(self) -> None:
         """Invariant 1."""
-        assert all(unit.custodian in ORGS for unit in self.world.oracle.units.values())
+        oracle = self.world.oracle
+        for unit in oracle.units.values():
+            assert oracle.box_of(unit).custodian in ORGS
+            assert not (unit.inside != ZERO32 and (unit.custodian or unit.facility or unit.status))
+            assert oracle.box_of(unit).inside == ZERO32  # containers do not nest
 
     @invariant()
     def lines_are_quotas(self) -> None:
         """Invariant 5."""
         oracle = self.world.oracle
         for identifier, line in oracle.lines.items():
-            assert line.exited <= line.drawn <= line.quantity
-            if line.purpose is LineRole.EXPORT:
+            assert line.returned <= line.exited <= line.drawn <= line.quantity
+            if line.purpose in (LineRole.EXPORT, LineRole.RE_EXPORT):
                 assert sum(x.loaded.get(identifier, 0) for x in oracle.lots.values()) == line.drawn - line.exited
 
     @invariant()

@@ -232,7 +232,7 @@ def test_successor__set__nothing_more_is_taken_and_nothing_burned(world: World) 
     assert fault.value.data == selector("CustodyLedgerSucceeded(address)") + evm.participants.rjust(32, b"\0")
     assert not evm.view(evm.ledger, "nonceUsed(address,uint64)", "bool", *_signer_and_nonce(world, event))
     with pytest.raises(Reverted) as again:
-        evm.call(evm.ledger, "setSuccessor(address)", evm.book_kinds, sender=AUTHORITY)
+        evm.call(evm.ledger, "setSuccessor(address)", evm.libraries["BookKinds"], sender=AUTHORITY)
     assert again.value.data[:4] == selector("CustodyLedgerSucceeded(address)")
 
 

@@ -7,6 +7,7 @@ oracle's, whole; and what the contract shows of the units named is that state to
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from eth_abi import encode
 from eth_hash.auto import keccak
 
 from ledger.events.model import ABI_EVENT, ZERO32, CustodyEvent, Line, domain_separator, event_id
-from ledger.vocabulary import Balance, BookOption, Kind, LineRole, Outcome, Role, Step
+from ledger.vocabulary import Balance, BookOption, Kind, LineRole, Outcome, Role, Step, Thing
 from tests.contracts.evm import CHAIN_ID, LOOP, Evm, Log, address_of
 from tests.contracts.oracle import (
     NO_HOLD,
@@ -43,7 +44,8 @@ ORGS = {
 }
 PLACES = {AT_TERMINAL: (TERMINAL, True), AT_CFS: (CFS, True), AT_FACTORY: (FACTORY, False), AT_YARD: (YARD, False)}
 BOOKS = {
-    BOOK: (FACTORY, NO_OPTION), STRICT_BOOK: (FACTORY, BookOption.LINE_FOR_SCRAP | BookOption.NAME_CONTAINER),
+    BOOK: (FACTORY, NO_OPTION),
+    STRICT_BOOK: (FACTORY, BookOption.LINE_FOR_SCRAP | BookOption.NAME_CONTAINER | BookOption.APPROVE_DESTROY),
     OTHER_BOOK: (OTHER_FACTORY, NO_OPTION),
 }
 
@@ -72,12 +74,17 @@ def sign(key: PrivateKey, digest: bytes) -> bytes:
     return raw[:64] + bytes([raw[64] + 27])
 
 
-def unit_word(unit: Unit) -> int:
+def unit_word(unit: Unit, contents: Sequence[Unit] = ()) -> int:
     """The word of docs/formats/contracts.md, built from the layout there."""
-    word = unit.thing | unit.status << 2 | unit.eligible << 5 | unit.empty << 6
+    word = unit.thing | unit.status << 2 | unit.eligible << 5 | unit.empty << 6 | (unit.inside != ZERO32) << 7
     word |= sum(1 << (8 + bit) for bit in unit.holds) | unit.custodian << 24 | unit.facility << 48
     if unit.offer:
         word |= unit.offer.to << 72 | unit.offer.expiry << 96 | int.from_bytes(unit.offer.event[:9], "big") << 184
+        word |= unit.offer.transfer << 6
+    for thing in contents:
+        word += 1 << 136
+        word += bool(thing.holds) << 152
+        word += (thing.thing is Thing.CARGO and not thing.eligible) << 168
     return word
 
 
@@ -88,7 +95,7 @@ def lot_words(lot: Lot) -> tuple[int, int]:
 
 def line_words(line: Quota) -> tuple[int, int]:
     state = line.declarant | line.purpose << 32 | line.status << 40 | sum(1 << (48 + bit) for bit in line.holds)
-    return state, line.quantity | line.drawn << 64 | line.exited << 128
+    return state, line.quantity | line.drawn << 64 | line.exited << 128 | line.returned << 192
 
 
 @dataclass
@@ -102,6 +109,7 @@ class Mirror:
     declared: dict[bytes, tuple[bytes, bytes, bytes]] = field(default_factory=dict)
     lines: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     pending: set[bytes] = field(default_factory=set)
+    inside: dict[bytes, bytes] = field(default_factory=dict)
 
     def apply(self, log: Log) -> None:
         v = log.values
@@ -111,6 +119,11 @@ class Mirror:
                     self.pending.add(v["eventId"])
             case "UnitChanged":
                 self.units[v["unit"]] = v["state"]
+            case "InsideChanged":
+                self.inside[v["unit"]] = v["container"]
+            case "ContentsNotEligible":
+                for unit in [k for k, x in self.inside.items() if x == v["container"]]:
+                    self.units[unit] &= ~(1 << 5)
             case "LotCreated":
                 self.lots[v["lot"]] = (v["material"], v["sourceLine"], v["book"], v["origin"])
             case "LotChanged":
@@ -128,13 +141,14 @@ class Mirror:
     @classmethod
     def of(cls, oracle: Oracle) -> Mirror:
         return cls(
-            units={k: unit_word(u) for k, u in oracle.units.items()},
+            units={k: unit_word(u, [x for _, x in oracle.contents(k)]) for k, u in oracle.units.items()},
             lots={k: (x.material, x.source, x.book, x.origin) for k, x in oracle.lots.items()},
             balances={k: lot_words(x) for k, x in oracle.lots.items()},
             loaded={(k, line): q for k, x in oracle.lots.items() for line, q in x.loaded.items()},
             declared={k: (x.material, x.original, x.version) for k, x in oracle.lines.items()},
             lines={k: line_words(x) for k, x in oracle.lines.items()},
             pending=set(oracle.pending),
+            inside={k: u.inside for k, u in oracle.units.items()},
         )
 
 
@@ -150,6 +164,8 @@ class World:
         self.tick_s = 0  # passes before each thing done: other chains give no two blocks the same time
         self.last_logs: list[Log] = []
         self.last_id = b""
+        self.last_corrected = b""
+        self.last_gas = 0
         self.provoked: set[Outcome] = set()
         for number, (roles, hold_bit) in ORGS.items():
             self.admit(number, roles, hold_bit)
@@ -268,6 +284,7 @@ class World:
             shown = (original, address_of(key_of(signer)))
         signed = sign(key_of(key), identifier) if signature is None else signature
         codes, logs = self.evm.record([(event, signed, witness)])
+        self.last_gas = self.evm.gas_used
         expected = self.oracle.take(
             event, address_of(key_of(key)) if signature is None else None, pending=pending, corrected=shown)
         self.last_logs, self.last_id = logs, identifier
@@ -298,12 +315,17 @@ class World:
         assert sum(x.name in ("EventOutcome", "EventNotTaken") for x in logs) == 1
         if outcome.refused:
             assert {x.name for x in logs[1:]} <= {"PendingEnded"}, "a refused act changes nothing"
+        exceeded = [(x.values["material"], x.values["allowed"], x.values["used"])
+                    for x in logs if x.name == "NormExceeded"]
+        assert sorted(exceeded) == sorted(self.oracle.exceeded)
         for log in logs:
             self.mirror.apply(log)
 
     def check(self, event: CustodyEvent | None = None) -> None:
         """Logs and oracle agree on everything, the contract's views on what `event` named (all, if None)."""
-        assert self.mirror == Mirror.of(self.oracle)
+        expected = Mirror.of(self.oracle)
+        expected.inside = {k: x for k, x in expected.inside.items() if k in self.mirror.inside or x != ZERO32}
+        assert self.mirror == expected
         evm, oracle = self.evm, self.oracle
         if event is None:
             named = {*oracle.units, *oracle.lines, *oracle.heads}
@@ -312,7 +334,10 @@ class World:
         for unit in named - {ZERO32}:
             assert evm.view(evm.ledger, "headOf(bytes32)", "bytes32", unit) == oracle.heads.get(unit, ZERO32)
             word = evm.view(evm.ledger, "unitOf(bytes32)", "uint256", unit)
-            assert word == (unit_word(oracle.units[unit]) if unit in oracle.units else 0)
+            contents = [x for _, x in oracle.contents(unit)]
+            assert word == (unit_word(oracle.units[unit], contents) if unit in oracle.units else 0)
+            container = evm.view(evm.ledger, "containerOf(bytes32)", "bytes32", unit)
+            assert container == (oracle.units[unit].inside if unit in oracle.units else ZERO32)
             if unit in oracle.lots:
                 lot = oracle.lots[unit]
                 assert evm.view(
@@ -392,6 +417,20 @@ class World:
         self.ok(FACTORY, Kind.ISSUE_PROD, ln(f"fabric of {name}", q=10 * q), book=BOOK)
         self.ok(FACTORY, Kind.TRANSFORM, ln(f"fabric of {name}", LineRole.INPUT, q=10 * q, balance=Balance.WIP),
                 ln(name, LineRole.PRODUCT, q=q, material=material), book=BOOK)
+
+    def corrected_arrival(self, name: str) -> None:
+        """A container whose arrival the carrier corrects: `last_corrected` is what REASSIGN may name."""
+        arrival = self.event(Kind.ARRIVE, ln(name, LineRole.CONTAINER), facility=AT_TERMINAL)
+        assert self.record(CARRIER, arrival) is Outcome.RECORDED
+        self.last_corrected = self.last_id
+        correction = self.event(Kind.CORRECT, reference=self.last_corrected)
+        assert self.record(CARRIER, correction, corrected=(arrival, CARRIER)) is Outcome.RECORDED
+
+    def approved(self, event: CustodyEvent, by: int, *, approver: int = CUSTOMS) -> Outcome:
+        """Post an event that needs approval and approve it; the outcome of the APPROVE."""
+        assert self.record(by, event) is Outcome.PENDING
+        approval = self.event(Kind.APPROVE, reference=self.last_id)
+        return self.record(approver, approval, pending=event)
 
     def held(self, name: str, by: int = CUSTOMS) -> None:
         self.ok(by, Kind.HOLD, ln(name))

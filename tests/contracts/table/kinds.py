@@ -23,7 +23,17 @@ from tests.contracts.table.scene import (
     Item,
     Scene,
 )
-from tests.contracts.world import AT_FACTORY, AT_TERMINAL, BOOK, FACTORY, OTHER_BOOK, STRICT_BOOK, ln, uid
+from tests.contracts.world import (
+    AT_FACTORY,
+    AT_TERMINAL,
+    BOOK,
+    FACTORY,
+    OTHER_BOOK,
+    OTHER_FACTORY,
+    STRICT_BOOK,
+    ln,
+    uid,
+)
 
 RAW, WIP, FINISHED, SCRAP, LOADED = Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP, Balance.LOADED
 INPUT, OUTPUT = LineRole.INPUT, LineRole.OUTPUT
@@ -270,7 +280,25 @@ table(Kind.DESTROY, "1 raw of a lot", ("lot",), lambda s, i: draft(ln(i.unit, q=
 table(Kind.DESTROY, "1 scrap of a lot, in a strict book", ("strict lot",),
       lambda s, i: draft(ln(i.unit, q=1, balance=SCRAP), book=STRICT_BOOK), others=False)
 
+table(Kind.TRANSFER, "1 raw of a lot", ("lot",),
+      lambda s, i: draft(ln(i.unit, q=1, balance=RAW), book=BOOK, reference=uid("transfer out cleared"),
+                         counterparty=OTHER_FACTORY))
+table(Kind.TRANSFER, "by a line", (OUT_OF, EXPORT),
+      lambda s, i: draft(ln("stock", q=1, balance=RAW), book=BOOK, reference=i.unit, counterparty=OTHER_FACTORY))
+
 # ---- evidence, and setting right
+
+table(Kind.ADJUST, "1 raw off a lot", ("lot",),
+      lambda s, i: draft(ln(i.unit, INPUT, q=1, balance=RAW), book=BOOK, reference=s.count))
+table(Kind.ADJUST, "1 raw onto a lot", ("lot",),
+      lambda s, i: draft(ln(i.unit, OUTPUT, q=1, balance=RAW), book=BOOK, reference=s.count))
+table(Kind.ADJUST, "1 short of a lot, back to raw", ("lot",),
+      lambda s, i: draft(ln(i.unit, LineRole.FROM_SHORT, q=1, balance=RAW), book=BOOK, reference=s.count))
+table(Kind.REASSIGN, "the custody, to the operator of a supervised facility", UNITS,
+      lambda s, i: draft(ln(i.unit), counterparty=SECURE, reference=s.corrected))
+table(Kind.REASSIGN, "the custody, to a participant that runs none", UNITS,
+      lambda s, i: draft(ln(i.unit), counterparty=TAKER, reference=s.corrected))
+table(Kind.REASSIGN, "to free", VEHICLES, lambda s, i: draft(ln(i.unit, LineRole.FREE), reference=s.corrected))
 
 table(Kind.COUNT, "of a lot", ("lot",), lambda s, i: draft(ln(i.unit, q=1, balance=RAW), book=BOOK))
 table(Kind.COUNT, "in each sort of book, of no lot", ("book",), lambda s, i: draft(book=i.number), others=False)

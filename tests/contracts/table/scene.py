@@ -5,6 +5,7 @@ All of it was made by real events. `Scene.of` finds things by family; a thing kn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +39,7 @@ BIG = 1_000_000
 
 def _is_available(kind: Kind) -> bool:
     try:
-        _form(kind, (Line(uid("x")),))
+        _form(CustodyEvent(kind, (Line(uid("x")),), occurred_at_ms=0, deadline_s=0, nonce=0))
     except Refused as refused:
         return refused.code is not Outcome.KIND_NOT_AVAILABLE
     return True
@@ -242,11 +243,27 @@ class Scene:
         name = vehicle("free, with the owner", out=True, custodian=FACTORY)
         w.hand_over(name, CARRIER, FACTORY)
         w.ok(CARRIER, Kind.CLOSE, ln(vehicle("closed", out=True)))
+        if family == "cargo":
+            self._inside_box(vehicle)
         if family == "container":
             w.ok(CARRIER, Kind.ARRIVE, ln("empty box", LineRole.EMPTY_CONTAINER), facility=AT_DEPOT)
             self._add(family, "free, arrived empty", unit=uid("empty box"))
             w.ok(CARRIER, Kind.ARRIVE, ln("box of the keeper", LineRole.EMPTY_CONTAINER), facility=AT_DEPOT)
             w.hand_over("box of the keeper", CARRIER, KEEPER)
+
+    def _inside_box(self, vehicle: Callable[..., str]) -> None:
+        """Cargo in a container of the carrier that stands supervised; the container, too, with it inside."""
+        w = self.world
+        for state, eligible, held in (("", False, ()), (", eligible", True, ()), (", held", False, (CUSTOMS,))):
+            box = f"box with cargo inside{state}"
+            w.ok(CARRIER, Kind.ARRIVE, ln(box, LineRole.EMPTY_CONTAINER), facility=AT_TERMINAL)
+            name = vehicle(f"inside a supervised container{state}", eligible=eligible, inside=uid(box))
+            w.ok(CARRIER, Kind.STUFF, ln(box, LineRole.CONTAINER), ln(name, LineRole.INPUT))
+            w.ok(CUSTOMS, Kind.ELIGIBLE, ln(box))
+            for by in held:
+                w.held(name, by)
+            self._add("container", f"supervised, eligible, cargo inside{state or ', not eligible'}", unit=uid(box),
+                      contents=(uid(name),))
 
     def _carried(self, family: str, role: LineRole) -> None:
         """Carried under supervision: in custody of the carrier, at no facility."""
@@ -297,6 +314,7 @@ class Scene:
         w.bought("empty", 10, STUFF)
         self._lot("empty", "empty")
         w.ok(FACTORY, Kind.SELL_INLAND, ln("empty", q=10, balance=Balance.RAW), book=BOOK)
+        self._lots_inside()
         w.opened("strict scrap", 10, Balance.SCRAP, STUFF, book=STRICT_BOOK)
         w.hand_over("strict scrap", FACTORY, KEEPER)
         self._add("strict lot", "scrap, in a strict book", unit=uid("strict scrap"), custodian=KEEPER)
@@ -308,6 +326,25 @@ class Scene:
                 name = f"{what}{state}"
                 (self._loaded if loaded else self._opened)(name, *self.STOCK)
                 self._hindered(name, what)
+
+    def _lots_inside(self) -> None:
+        """A lot in a free container of the keeper; and one that has left in a container that stands supervised."""
+        w = self.world
+        self._loaded("lot inside", *self.STOCK)
+        w.hand_over("lot inside", FACTORY, KEEPER)
+        w.ok(CARRIER, Kind.ARRIVE, ln("box with a lot", LineRole.EMPTY_CONTAINER), facility=AT_DEPOT)
+        w.hand_over("box with a lot", CARRIER, KEEPER)
+        w.ok(KEEPER, Kind.STUFF, ln("box with a lot", LineRole.CONTAINER), ln("lot inside", LineRole.INPUT))
+        self._add("lot", "all of these, and loaded, inside a free container", unit=uid("lot inside"), custodian=KEEPER,
+                  inside=uid("box with a lot"))
+        self._loaded("lot that left", Balance.FINISHED)
+        w.hand_over("lot that left", FACTORY, CARRIER)
+        w.ok(CARRIER, Kind.ARRIVE, ln("box that left", LineRole.EMPTY_CONTAINER), facility=AT_TERMINAL)
+        w.ok(CARRIER, Kind.STUFF, ln("box that left", LineRole.CONTAINER), ln("lot that left", LineRole.INPUT))
+        w.ok(CUSTOMS, Kind.EXIT_CONFIRM, ln("lot that left", q=10, balance=Balance.LOADED), reference=uid("loading"))
+        self._add("lot", "empty, inside a supervised container", unit=uid("lot that left"), inside=uid("box that left"))
+        self._add("container", "supervised, its lots have exited", unit=uid("box that left"),
+                  contents=(uid("lot that left"),))
 
     def _lot(self, name: str, state: str, **values: Any) -> None:
         """Hand it to the keeper, and list it if it has a state."""
@@ -363,6 +400,14 @@ class Scene:
         w.ok(FACTORY, Kind.CANCEL, reference=opening("OPENING, cancelled by its poster").unit)
         done = opening("OPENING, approved")
         w.record(CUSTOMS, w.event(Kind.APPROVE, reference=done.unit), pending=done.event)
+        w.ok(FACTORY, Kind.COUNT, book=BOOK)
+        self.count = w.last_id
+        w.corrected_arrival("corrected box")
+        self.corrected = w.last_corrected
+        reassign = w.event(Kind.REASSIGN, ln("corrected box"), counterparty=CFS, reference=self.corrected)
+        assert w.record(CUSTOMS, reassign) is Outcome.PENDING
+        self._add("pending", "REASSIGN, pending, posted by customs", unit=w.last_id, event=reassign, signer=CUSTOMS,
+                  custodian=CARRIER)
         self._add("pending", "unknown event", unit=uid("no event"), event=done.event, signer=FACTORY)
         for state, kind in (("recorded", Kind.OBSERVE), ("refused", Kind.HOLD)):
             event = w.event(kind, ln("container supervised"))

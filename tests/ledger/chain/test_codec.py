@@ -133,6 +133,10 @@ def word(number: int) -> bytes:
     (log("EventNotTaken(bytes32,uint16)", [EVENT_ID], ["uint16"], [102]),
      facts.EventNotTaken(0, EVENT_ID, Outcome.NONCE_USED)),
     (log("UnitChanged(bytes32,uint256)", [UNIT], ["uint256"], [5]), facts.UnitChanged(0, UNIT, 5)),
+    (log("InsideChanged(bytes32,bytes32)", [UNIT, LINE_ID], [], []), facts.InsideChanged(0, UNIT, LINE_ID)),
+    (log("ContentsNotEligible(bytes32)", [UNIT], [], []), facts.ContentsNotEligible(0, UNIT)),
+    (log("NormExceeded(bytes32,bytes32,uint256,uint256)", [EVENT_ID, UNIT], ["uint256"] * 2, [2**70, 2**71]),
+     facts.NormExceeded(0, EVENT_ID, UNIT, 2**70, 2**71)),
     (log("LotCreated(bytes32,bytes32,bytes32,uint32,uint8)", [UNIT], ["bytes32", "bytes32", "uint32", "uint8"],
          [EVENT_ID, LINE_ID, 3, 1]), facts.LotCreated(0, UNIT, EVENT_ID, LINE_ID, 3, 1)),
     (log("LotChanged(bytes32,uint256,uint256,uint256)", [UNIT], ["uint256"] * 3, [1, 2, 3]),
@@ -174,14 +178,14 @@ def test_log__of_each_kind__is_read(entry: Log, expected: codec.Fact) -> None:
 
 
 def test_every_log_signature__has_a_case_above() -> None:
-    assert len(codec.LOG_SIGNATURES) == 26
+    assert len(codec.LOG_SIGNATURES) == 29
 
 
 def test_unit_word__fields_at_their_bits__are_read() -> None:
-    packed = (2 | 1 << 2 | 1 << 5 | 1 << 6 | 0x8001 << 8 | 0xABCDEF << 24 | 0x123456 << 48 | 0xFEDCBA << 72
+    packed = (2 | 1 << 2 | 1 << 5 | 1 << 6 | 1 << 7 | 0x8001 << 8 | 0xABCDEF << 24 | 0x123456 << 48 | 0xFEDCBA << 72
               | 0xFFFFFFFFFE << 96 | 3 << 136 | 2 << 152 | 1 << 168 | int.from_bytes(b"offer tag", "big") << 184)
     assert codec.unpack_unit_state(packed) == facts.UnitState(
-        Thing.CARGO, UnitStatus.SUPERVISED, True, True, 0x8001, 0xABCDEF, 0x123456, 0xFEDCBA, 0xFFFFFFFFFE, 3, 2, 1,
+        Thing.CARGO, UnitStatus.SUPERVISED, True, True, True, 0x8001, 0xABCDEF, 0x123456, 0xFEDCBA, 0xFFFFFFFFFE, 3, 2, 1,
         b"offer tag")
 
 

@@ -67,14 +67,14 @@ def test_deployment__run_again__sends_nothing_and_gives_the_same(engine: ChainCl
     assert engine.head_number() == head
 
 
-@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("count", range(1, 11))
 def test_deployment__killed_after_each_transaction__is_resumed(engine: ChainClient, count: int) -> None:
     with pytest.raises(Killed):
         deploy(DiesAfter(engine, count), AUTHORITY, GATEWAY.address)  # type: ignore[arg-type]
     deployment = deploy(engine, AUTHORITY, GATEWAY.address)
     deployment.verify(engine)
     assert deployment.block_number == 1
-    assert engine.transaction_count(AUTHORITY.address) == 8
+    assert engine.transaction_count(AUTHORITY.address) == 10
     Authority(engine, deployment, AUTHORITY).admit(1, Role.YARD, reading_key=bytes(32))
     Sender(engine, GATEWAY).send(deployment.ledger, codec.encode_record([]))
 
@@ -86,7 +86,10 @@ def test_deployment__key_used_for_something_else__is_a_conflict(engine: ChainCli
     deploy(engine, AUTHORITY, GATEWAY.address, first_nonce=1).verify(engine)
 
 
-@pytest.mark.parametrize("name", ["manager", "participants", "book_kinds", "ledger"])
+PARTS = ("manager", "participants", "approval_kinds", "book_kinds", "cargo_kinds", "ledger")
+
+
+@pytest.mark.parametrize("name", PARTS)
 def test_deployment__other_code_at_an_address__is_distrusted(engine: ChainClient, name: str) -> None:
     deployment = deploy(engine, AUTHORITY, GATEWAY.address)
     other = replace(deployment, code_hashes={**deployment.code_hashes, name: bytes(32)})
@@ -105,8 +108,7 @@ def test_deployment__on_another_chain__is_distrusted(engine: ChainClient) -> Non
 @pytest.mark.parametrize("change", [
     {"format": "x"}, {"manager": "0x12"}, {"codeHashes": {}}, {"chainId": "x"}, {"ledger": None}])
 def test_deployment__malformed_file__is_refused(change: dict[str, Any]) -> None:
-    good = Deployment(
-        1, *[bytes(20)] * 4, 0, dict.fromkeys(("manager", "participants", "book_kinds", "ledger"), bytes(32)))
+    good = Deployment(1, *[bytes(20)] * 6, 0, dict.fromkeys(PARTS, bytes(32)))
     with pytest.raises(InputError):
         Deployment.from_json({**good.to_json(), **change})
 
