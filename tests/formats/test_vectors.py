@@ -26,6 +26,9 @@ from eth_keys import keys as eth_keys
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
+from ledger.events.document import read_document
+from ledger.events.readings import Reading, readings_of
+from ledger.events.schema import check_event, profile_faults
 from ledger.proofs.checkpoint import CheckpointKey, verify_checkpoint
 from ledger.vocabulary import Balance, Kind, LineRole, Step
 from tests.formats import make_vectors
@@ -177,3 +180,14 @@ def test_formats__every_file_of_vectors_is_tested_and_named_by_its_page() -> Non
     for name, test in ELSEWHERE.items():
         source = (root / test).read_text("utf-8")
         assert name in source or name.removesuffix(".json") in source, (name, test)
+
+
+def test_example__weighing__is_signed_and_valid() -> None:
+    folder = Path(__file__).resolve().parents[2] / "examples" / "weighing"
+    event, = read_document((folder / "weighing.json").read_bytes()).events
+    assert [f for f in check_event(event, strict=True) + profile_faults(event) if f.refuses] == []
+    reading, = readings_of(event)
+    assert isinstance(reading, Reading) and reading.is_signed(make_vectors.CHAIN)
+    assert reading.subject in event["epcList"] and reading.place == event["readPoint"]["id"]
+    element = json.loads((folder / "mass.json").read_text(), parse_float=Decimal)
+    assert all(element[key] == event["sensorElementList"][0][key] for key in element)
