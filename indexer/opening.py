@@ -50,7 +50,7 @@ from indexer.store import Row, Rows, table_of
 from ledger.events.ids import UnitType
 from ledger.events.strict_json import parse_json
 from ledger.keys.grants import Grant
-from ledger.keys.sealing import SealedPayload
+from ledger.keys.sealing import Opened, SealedPayload
 
 CHUNK = 200              # payloads in one transaction
 RETRY_MAX = 500          # withheld payloads asked for again in one run: a store that lost many stalls nothing
@@ -202,7 +202,7 @@ class _Desk:
         if not examined.proven:
             self._rows.remove(PayloadReader, event_id=event_id)
         elif sealed.commitment == commitment:
-            self._readers(event_id, sealed)
+            self._readers(event_id, sealed, examined.opened)
         if before["status"] == OPEN and examined.status != OPEN:
             self._withdraw(before)
         self._rows.put(Payload, {**before, **_columns(examined)})
@@ -324,12 +324,12 @@ class _Desk:
             select(payloads.c.event_id).join(events, events.c.event_id == payloads.c.event_id).where(
                 events.c.reference == event_id, payloads.c.missing.like("event:%"))).scalars())
 
-    def _readers(self, event_id: str, sealed: SealedPayload) -> None:
-        """Who the payload was sealed to."""
+    def _readers(self, event_id: str, sealed: SealedPayload, opened: Opened | None) -> None:
+        """Who the payload was sealed to: by its poster, where it opened, not only by whoever stores it."""
         readers = table_of(PayloadReader)
         before = set(self._rows.connection.execute(select(readers.c.participant).where(
             readers.c.event_id == event_id, readers.c.grant_id == "")).scalars())
-        now = {reader.participant for reader in sealed.readers}
+        now = {r.participant for r in sealed.readers} if opened is None else opened.sealed_for(sealed)
         for gone in before - now:
             self._rows.remove(PayloadReader, event_id=event_id, participant=gone, grant_id="")
         for new in sorted(now - before):

@@ -17,6 +17,7 @@ import argparse
 import json
 import random
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -78,6 +79,26 @@ class Sqlite:
         self._store.commit_block(block.nodes, block.row, block.transactions, block.meta, block.logs)
 
 
+class SqliteByHash:
+    """SQLite with the hash of a node as its primary key, as the first release had it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._db = sqlite3.connect(folder / "chain.sqlite", isolation_level=None)
+        for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA cache_size=-32000",
+                          "CREATE TABLE IF NOT EXISTS pair (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID"):
+            self._db.execute(statement)
+        self.close = self._db.close
+
+    def commit(self, block: Block) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR REPLACE INTO pair VALUES (?, ?)", _pairs(block))
+        self._db.execute("COMMIT")
+
+    def get(self, key: bytes) -> bytes | None:
+        row = self._db.execute("SELECT value FROM pair WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+
 def _pairs(block: Block) -> list[tuple[bytes, bytes | None]]:
     """A block as a key-value store keeps it: nodes, header by number, transaction and receipt by hash."""
     pairs: list[tuple[bytes, bytes | None]] = sorted(block.nodes.items())
@@ -130,7 +151,8 @@ class Rocks:
         self._db.write(batch, self._synced)
 
 
-CANDIDATES: dict[str, Callable[[Path], Candidate]] = {"sqlite": Sqlite, "lmdb": Lmdb, "rocksdb": Rocks}
+CANDIDATES: dict[str, Callable[[Path], Candidate]] = {
+    "sqlite": Sqlite, "sqlite_by_hash": SqliteByHash, "lmdb": Lmdb, "rocksdb": Rocks}
 
 
 def install() -> None:
@@ -258,7 +280,7 @@ def main() -> None:
         print(f"{load}: {part['blocks']} blocks of {part['nodes_per_block']} nodes; "
               f"the store takes {part['commit_share']:.0%} of a block's making")
         for store, figures in part["stores"].items():
-            print(f"  {store:8s}" + "  ".join(f"{k} {v:.3g}" for k, v in figures.items()))
+            print(f"  {store:15s}" + "  ".join(f"{k} {v:.3g}" for k, v in figures.items()))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.shell import EXIT_FAULT, HomeOption, JsonOption, emit, opened
+from api.cli.shell import EXIT_BAD_NEWS, EXIT_FAULT, HomeOption, JsonOption, emit, opened
 from ledger.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ LedgerOption = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the app."""
     app.command("node")(node)
+    ledger = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the embedded ledger.")
+    ledger.command("check")(check)
+    app.add_typer(ledger, name="ledger")
 
 
 def node(
@@ -70,6 +74,40 @@ def node(
         server.run_in_foreground()
         if server.fault is not None:
             raise typer.Exit(EXIT_FAULT)
+
+
+def check(
+    *,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Walk the state of every block, not only of the latest.")
+    ] = False,
+    ledger: LedgerOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the ledger's file from end to end: headers, receipts, log index, every node of the state.
+
+    Reads only, also while a server runs. Ends with 1 when something is damaged, and names it.
+
+    Example: cargoledger ledger check --json
+    """
+    from ledger.chain.embedded.check import check_file
+
+    file = ledger if ledger is not None else _of_home(home)[0]
+    report = check_file(file, deep=deep)
+    emit(
+        asdict(report) | {"sound": report.sound, "ledger": str(file.resolve())},
+        as_json,
+        lambda: "\n".join(
+            [
+                f"{file}: {report.blocks} blocks, {report.transactions} transactions, {report.logs} logs, "
+                f"{report.nodes} nodes",
+                *(report.faults or ["sound: everything follows from the headers"]),
+            ]
+        ),
+    )
+    if not report.sound:
+        raise typer.Exit(EXIT_BAD_NEWS)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Sealed payloads: the content of an event, encrypted once, its key sealed to each reader.
 
-The plaintext is JSON `{"event", "secret", "submitter"}`: all that recomputing the commitment needs. It
+The plaintext is JSON `{"event", "secret", "submitter", "readers"}`: all that recomputing the commitment
+needs, and to whom it was sealed at posting, so that whoever stores it cannot add a reader unseen. It
 is encrypted with XChaCha20-Poly1305 under a fresh content key, with the commitment as associated data,
 so that ciphertext of one event cannot stand in for another's. The content key is sealed
 (crypto_box_seal) to each reader's X25519 key. Who opens a payload must recompute the commitment
@@ -111,12 +112,22 @@ class SealedPayload:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An opened payload: the EPCIS event, the commitment's secret, who submitted it, the content key."""
+    """An opened payload: the EPCIS event, the commitment's secret, who submitted it, the content key.
+
+    `readers` are the participants to whom its poster sealed it; None in payloads made before they were
+    written inside. They bind whoever stores the payload, not whoever holds its content key.
+    """
 
     event: dict[str, Any]
     secret: bytes
     submitter: str
     content_key: bytes
+    readers: frozenset[int] | None = None
+
+    def sealed_for(self, sealed: SealedPayload) -> set[int]:
+        """Those listed beside the ciphertext as its poster listed them; what a store added does not count."""
+        listed = {reader.participant for reader in sealed.readers}
+        return listed if self.readers is None else listed & self.readers
 
     def __repr__(self) -> str:
         return f"Opened(submitter={self.submitter!r})"  # neither keys nor content belong in a log
@@ -147,7 +158,8 @@ def seal(
     if len(secret) != 32 or len(commitment) != 32:
         raise InputError("secret and commitment have 32 bytes.")
     try:
-        plain = dump_json({"event": dict(event), "secret": secret.hex(), "submitter": submitter}).encode()
+        plain = dump_json({"event": dict(event), "secret": secret.hex(), "submitter": submitter,
+                           "readers": sorted(readers)}).encode()
     except UnicodeEncodeError as fault:
         raise InputError("a text of this event contains half a surrogate pair.") from fault
     if len(plain) > DEFAULT_LIMITS.event_bytes_max:
@@ -213,14 +225,28 @@ def open_with_content_key(sealed: SealedPayload, content_key: bytes) -> Opened:
     except (CryptoError, ValueError, TypeError) as fault:
         raise TrustError("the payload was changed, or the key is another's.") from fault
     try:
-        content = wire.exact_fields(parse_json(plain), {"event", "secret", "submitter"}, "a payload")
+        content = parse_json(plain)
+        names = {"event", "secret", "submitter"}
+        if isinstance(content, dict) and "readers" in content:
+            names.add("readers")
+        wire.exact_fields(content, names, "a payload")
+        readers = _readers(content["readers"]) if "readers" in content else None
         secret = bytes.fromhex(content["secret"])
         event, submitter = content["event"], content["submitter"]
         if len(secret) != 32 or not isinstance(event, dict) or not isinstance(submitter, str):
             raise InputError("event, secret or submitter has the wrong form.")
     except (InputError, ValueError, TypeError) as fault:
         raise TrustError(f"the payload opens, but its content is malformed: {fault}") from fault
-    return Opened(event, secret, submitter, content_key)
+    return Opened(event, secret, submitter, content_key, readers)
+
+
+def _readers(value: Any) -> frozenset[int]:
+    if not isinstance(value, list):
+        raise InputError("readers of a payload are a list.")
+    found = [wire.read_int(number, 32, "reader") for number in value]
+    if found != sorted(set(found)):
+        raise InputError("readers of a payload ascend, none twice.")
+    return frozenset(found)
 
 
 def check_opened(opened: Opened, commitment: bytes) -> None:

@@ -540,6 +540,15 @@ def test_grant__issued_after_its_signer_was_revoked__ignored(story: Story) -> No
     assert reads(indexed(story), accept, 4)
 
 
+def test_readers__one_added_by_the_store__is_shown_nothing(story: Story) -> None:
+    hold = entry_of(story, Kind.HOLD)
+    commitment = commitment_of(hold)
+    assert not reads(indexed(story), hold, 4)
+    story.payloads.kept[commitment] = with_reader(story.payloads.kept[commitment], 4, reading_key(4).public, bytes(32))
+    engine = indexed(story)
+    assert reads(engine, hold, 2) and not reads(engine, hold, 4)
+
+
 def test_grant__passed_on__in_any_order(story: Story) -> None:
     hold = commitment_of(entry_of(story, Kind.HOLD))
     first = grant(story, 2, 3, [hold])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import rlp
 from eth.constants import BLANK_ROOT_HASH
@@ -33,6 +33,7 @@ from ledger.errors import (
     UnavailableError,
 )
 
+T = TypeVar("T")
 DEFAULT_CHAIN_ID = 20_263_001
 BLOCK_GAS_LIMIT = 60_000_000  # a batch of 200 of the dearest events is 38 Mgas
 TRANSACTION_BYTES_MAX = 1_048_576
@@ -136,11 +137,11 @@ class EmbeddedChain:
 
     def transaction_count(self, address: bytes) -> int:
         """Next nonce of an account."""
-        return int(self.state().get_nonce(address))
+        return int(self.state(lambda state: state.get_nonce(address)))
 
     def code(self, address: bytes) -> bytes:
         """Runtime code of an account."""
-        return bytes(self.state().get_code(address))
+        return bytes(self.state(lambda state: state.get_code(address)))
 
     def gas_price(self) -> int:
         """Gas is free here."""
@@ -199,13 +200,15 @@ class EmbeddedChain:
         self._check_open()
         return self._records.logs(wanted, first, last, maximum)
 
-    def state(self, number: int | None = None) -> Any:
-        """The engine's state after a block, for reading; None is the latest, as the next block would see it.
+    def state(self, ask: Callable[[Any], T], number: int | None = None) -> T:
+        """What `ask` reads in the engine's state after a block; None is the latest, as the next would see it.
 
         Raises:
             NotFoundError: there is no such block.
         """
-        return self._states.after(self._row(number), as_next=number is None)
+        row = self._row(number)
+        with self._states.reading():
+            return ask(self._states.after(row, as_next=number is None))
 
     def execute(
         self, to: bytes, data: bytes, sender: bytes, *, number: int | None = None, gas: int = BLOCK_GAS_LIMIT,
@@ -281,7 +284,7 @@ class EmbeddedChain:
             raise InputError(f"the transaction cannot be read: {fault}.") from fault
         if chain_id != self._chain_id:
             raise InputError(f"the transaction is for chain {chain_id}, this is chain {self._chain_id}.")
-        expected = self.state().get_nonce(sender)
+        expected = self.transaction_count(sender)
         if transaction.nonce != expected:
             raise ConflictError(
                 f"the transaction has nonce {transaction.nonce}, but 0x{sender.hex()} is at {expected}.",

@@ -126,7 +126,7 @@ class Records:
         row = self.header_row(number)
         if row is None:
             return None
-        block = self._checked(row)
+        block = self.read(row)
         with self._lock:
             self._kept[number] = block
             while len(self._kept) > _BLOCKS_KEPT:
@@ -186,7 +186,12 @@ class Records:
         if header.hash != row.hash or header.number != number:
             raise damaged(self._store.path, f"the header of block {number} does not hash to its hash")
 
-    def _checked(self, row: BlockRow) -> Block:
+    def read(self, row: BlockRow) -> Block:
+        """The block of a checked header, from the file.
+
+        Raises:
+            InvariantError: transactions or receipts do not hash to the header's roots.
+        """
         transactions = tuple(self._store.transactions(row.number))
         for tx in transactions:
             if keccak(tx.raw) != tx.hash:

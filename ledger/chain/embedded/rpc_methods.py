@@ -184,20 +184,23 @@ class Methods:
 
     def balance(self, address: Any, name: Any = "latest") -> str:
         """eth_getBalance."""
-        return hex(self._state(name).get_balance(data(address, "address", 20)))
+        account = data(address, "address", 20)
+        return hex(self._chain.state(lambda state: state.get_balance(account), self._known(name)))
 
     def nonce(self, address: Any, name: Any = "latest") -> str:
         """eth_getTransactionCount."""
-        return hex(self._state(name).get_nonce(data(address, "address", 20)))
+        account = data(address, "address", 20)
+        return hex(self._chain.state(lambda state: state.get_nonce(account), self._known(name)))
 
     def code(self, address: Any, name: Any = "latest") -> str:
         """eth_getCode."""
-        return h(self._state(name).get_code(data(address, "address", 20)))
+        account = data(address, "address", 20)
+        return h(self._chain.state(lambda state: state.get_code(account), self._known(name)))
 
     def storage(self, address: Any, slot: Any, name: Any = "latest") -> str:
         """eth_getStorageAt."""
-        place = quantity(slot, "slot")
-        value: int = self._state(name).get_storage(data(address, "address", 20), place)
+        account, place = data(address, "address", 20), quantity(slot, "slot")
+        value: int = self._chain.state(lambda state: state.get_storage(account, place), self._known(name))
         return h(value.to_bytes(32, "big"))
 
     def proof(self, address: Any, keys: Any, name: Any = "latest") -> dict[str, Any]:
@@ -284,9 +287,6 @@ class Methods:
         if name.hash is not None:
             return self._chain.block_of_hash(name.hash)
         return self._chain.block(self._number(name, self._chain.head_number()))
-
-    def _state(self, name: Any) -> Any:
-        return self._chain.state(self._known(name))
 
     def _receipt(self, block: Block, position: int) -> dict[str, Any]:
         decoded = decode_transaction(block.transactions[position].raw)

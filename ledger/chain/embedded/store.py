@@ -25,16 +25,26 @@ from ledger.chain.receipt_codec import decode_receipt
 from ledger.errors import InputError, InvariantError, UnavailableError
 
 FORMAT = "cargoledger-chain-2"
-_FORMAT_WITHOUT_LOG_INDEX = "cargoledger-chain-1"
+_FORMAT_FIRST = "cargoledger-chain-1"
 HASH_BYTES = 32            # a key of this length is the hash of its value
+CHECKPOINT_PAGES = 4_096   # 16 MB of log before it is folded into the file: pages written often fold once
 _BUSY_TIMEOUT_S = 10.0     # a reader never waits in WAL mode; a writer at most for a checkpoint
 
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where a damaged name stands in an error
+_NODES = (
+    # Nodes in order of arrival, found by the first 8 bytes of their hash. With the hash itself as primary key
+    # a block dirties a page for almost every node: ten times slower from some 100,000 on (adr/0006).
+    "CREATE TABLE node (id INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL)",
+    "CREATE TABLE node_at (prefix INTEGER NOT NULL, id INTEGER NOT NULL REFERENCES node,"
+    " PRIMARY KEY (prefix, id)) WITHOUT ROWID",
+    "CREATE TABLE pointer (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+)
 _LOG_INDEX = (
     "CREATE TABLE log_term (term INTEGER NOT NULL, block INTEGER NOT NULL REFERENCES block,"
     " logs BLOB NOT NULL, PRIMARY KEY (term, block)) WITHOUT ROWID")
 _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE node (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    *_NODES,
     "CREATE TABLE block (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, rlp BLOB NOT NULL)",
     "CREATE TABLE transaction_row ("
     "hash BLOB NOT NULL UNIQUE, block INTEGER NOT NULL REFERENCES block, position INTEGER NOT NULL, "
@@ -123,7 +133,7 @@ class Store:
             self._reader = _connect(path)
             self._reader_lock = threading.Lock()
             self._prepare()
-        except sqlite3.DatabaseError as fault:
+        except _DAMAGE as fault:
             self._lock.release()
             raise InputError(f"{path} is not a ledger: {fault}.") from fault
         except BaseException:
@@ -137,19 +147,28 @@ class Store:
                 for statement in _SCHEMA:
                     sql.execute(statement)
                 sql.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+        self._last_node = 0
         found = self.meta("format")
-        if found == _FORMAT_WITHOUT_LOG_INDEX and not self.read_only:
-            self._add_log_index()
+        if found == _FORMAT_FIRST and not self.read_only:
+            self._from_first_release()
             found = self.meta("format")
         if found != FORMAT:
             raise InputError(
                 f"{self.path} is not a ledger of format {FORMAT} (found {found}).",
-                remedy="Open it once for writing." if found == _FORMAT_WITHOUT_LOG_INDEX else "")
+                remedy="Open it once for writing." if found == _FORMAT_FIRST else "")
         self._reader.execute("PRAGMA query_only=ON")
+        ((self._last_node,),) = self._fetch("SELECT coalesce(max(id), 0) FROM node")
 
-    def _add_log_index(self) -> None:
-        """Bring a file of the first release up to this one: index its logs, all or nothing."""
+    def _from_first_release(self) -> None:
+        """Bring a file of the first release up to this one, all or nothing: new layout, logs indexed."""
         with self._transaction() as sql:
+            sql.execute("ALTER TABLE node RENAME TO node_old")
+            for statement in _NODES:
+                sql.execute(statement)
+            old = sql.execute("SELECT key, value FROM node_old")
+            while rows := old.fetchmany(10_000):
+                self._put(sql, dict(rows))
+            sql.execute("DROP TABLE node_old")
             sql.execute(_LOG_INDEX)
             blocks = sql.execute("SELECT number FROM block ORDER BY number").fetchall()
             for (number,) in blocks:
@@ -174,7 +193,24 @@ class Store:
         try:
             with self._reader_lock:
                 return self._reader.execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError as fault:
+        except _DAMAGE as fault:
+            raise damaged(self.path, str(fault)) from fault
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read one state of the file throughout, whatever is written meanwhile; for one reader alone."""
+        self._fetch("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(InvariantError):
+                self._fetch("ROLLBACK")
+
+    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Rows of a question of the checker's own, one after the other."""
+        try:
+            yield from self._reader.execute(sql)
+        except _DAMAGE as fault:
             raise damaged(self.path, str(fault)) from fault
 
     def meta(self, name: str) -> str | None:
@@ -188,13 +224,20 @@ class Store:
         Raises:
             InvariantError: a value named by its hash has another: the file is damaged.
         """
-        rows = self._fetch("SELECT value FROM node WHERE key = ?", (key,))
-        if not rows:
-            return None
-        value: bytes = rows[0][0]
-        if len(key) == HASH_BYTES and keccak(value) != key:
-            raise damaged(self.path, f"state node 0x{key.hex()} has other content")
-        return value
+        if len(key) != HASH_BYTES:
+            rows = self._fetch("SELECT value FROM pointer WHERE key = ?", (key,))
+            return rows[0][0] if rows else None
+        for found, value in self._fetch(
+                "SELECT key, value FROM node_at JOIN node USING (id) WHERE prefix = ?", (_prefix(key),)):
+            if found == key:
+                if keccak(value) != key:
+                    raise damaged(self.path, f"state node 0x{key.hex()} has other content")
+                return bytes(value)
+        return None
+
+    def finds_node(self, key: bytes, number: int) -> bool:
+        """Whether the index of nodes leads from a hash to that row."""
+        return bool(self._fetch("SELECT 1 FROM node_at WHERE prefix = ? AND id = ?", (_prefix(key), number)))
 
     def head(self) -> BlockRow | None:
         """The latest block, or None before the genesis block."""
@@ -246,6 +289,18 @@ class Store:
                 remedy="Stop, check the disk and its space, start again: what was acknowledged is safe.",
             ) from fault
 
+    def _put(self, sql: sqlite3.Connection, nodes: dict[bytes, bytes | None]) -> None:
+        hashed = sorted((k, v) for k, v in nodes.items() if len(k) == HASH_BYTES and v is not None)
+        rows = [(number, key, value) for number, (key, value) in enumerate(hashed, self._last_node + 1)]
+        sql.executemany("INSERT INTO node VALUES (?, ?, ?)", rows)
+        sql.executemany("INSERT INTO node_at VALUES (?, ?)", [(_prefix(key), id_) for id_, key, _ in rows])
+        self._last_node += len(rows)
+        others = [(key, value) for key, value in sorted(nodes.items()) if len(key) != HASH_BYTES]
+        sql.executemany(
+            "INSERT INTO pointer VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [row for row in others if row[1] is not None])
+        sql.executemany("DELETE FROM pointer WHERE key = ?", [(k,) for k, v in others if v is None])
+
     def commit_block(
         self, nodes: dict[bytes, bytes | None], block: BlockRow, transactions: list[TransactionRow],
         meta: dict[str, str] | None = None, logs: list[tuple[int, bytes]] | None = None,
@@ -253,7 +308,8 @@ class Store:
         """Write a block with everything that belongs to it, in one SQL transaction.
 
         Args:
-            nodes: keys and values of the engine; None deletes.
+            nodes: keys and values of the engine. What is named by its hash stays for ever; None deletes the
+                others.
             block: the header.
             transactions: with receipts.
             meta: parameters to store with the genesis block.
@@ -263,10 +319,7 @@ class Store:
             InvariantError: the disk refuses; the process must stop.
         """
         with self._transaction() as sql:
-            sql.executemany(
-                "INSERT INTO node VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                [(key, value) for key, value in sorted(nodes.items()) if value is not None])
-            sql.executemany("DELETE FROM node WHERE key = ?", [(k,) for k, v in nodes.items() if v is None])
+            self._put(sql, nodes)
             sql.execute("INSERT INTO block VALUES (?, ?, ?)", (block.number, block.hash, block.rlp))
             sql.executemany(
                 "INSERT INTO transaction_row VALUES (?, ?, ?, ?, ?, ?)",
@@ -274,6 +327,11 @@ class Store:
             sql.executemany(
                 "INSERT INTO log_term VALUES (?, ?, ?)", [(t, block.number, p) for t, p in logs or ()])
             sql.executemany("INSERT INTO meta VALUES (?, ?)", list((meta or {}).items()))
+
+
+def _prefix(key: bytes) -> int:
+    """The first 8 bytes of a hash, as the signed integer that stands in the index of nodes."""
+    return int.from_bytes(key[:8], "big", signed=True)
 
 
 def damaged(path: Path, what: str) -> InvariantError:
@@ -288,4 +346,5 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA cache_size=-32000")  # 32 MB
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     return connection

@@ -282,8 +282,8 @@ def mine_for_ever(path: Path, pipe: int, per_key: bool) -> None:
 def commit_key_by_key(self, nodes, block, transactions, meta=None) -> None:  # type: ignore[no-untyped-def]
     sql = self._writer
     sql.execute("INSERT INTO block VALUES (?, ?, ?)", (block.number, block.hash, block.rlp))
-    for key, value in nodes.items():
-        sql.execute("INSERT OR REPLACE INTO node VALUES (?, ?)", (key, value))
+    for key, value in nodes.items():  # each in a transaction of its own
+        self._put(sql, {key: value})
     for t in transactions:
         sql.execute(
             "INSERT INTO transaction_row VALUES (?, ?, ?, ?, ?, ?)",

@@ -178,12 +178,18 @@ def test_ledger__of_the_first_release__is_indexed_when_opened_for_writing(tmp_pa
     db = sqlite3.connect(path)
     rows = db.execute("SELECT * FROM log_term").fetchall()
     db.execute("DROP TABLE log_term")
+    db.execute("CREATE TABLE old (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
+    db.execute("INSERT INTO old SELECT DISTINCT key, value FROM node UNION ALL SELECT key, value FROM pointer")
+    for table in ("node", "node_at", "pointer"):
+        db.execute(f"DROP TABLE {table}")
+    db.execute("ALTER TABLE old RENAME TO node")
     db.execute("UPDATE meta SET value = 'cargoledger-chain-1' WHERE name = 'format'")
     db.commit()
     with pytest.raises(InputError, match="chain-1"):
         EmbeddedChain(path, lambda: NOW_S, CHAIN_ID, read_only=True)
     again = EmbeddedChain(path, lambda: NOW_S, CHAIN_ID)
     assert place(again, topic(6)) == before
+    assert again.state(lambda s: s.get_nonce(ALICE.address), 1) == 1
     shout(again, 6)
     assert len(place(again, topic(6))) == len(before) + 1
     again.close()

@@ -60,7 +60,7 @@ def test_reader_matrix__only_those_sealed_to__open(reader: int) -> None:
     sealed = sealed_to(1, 3, 4)
     if reader in (1, 3, 4):
         opened = open_sealed(sealed, KEYS[reader])
-        assert opened == Opened(EVENT, SECRET, "acme", opened.content_key)
+        assert opened == Opened(EVENT, SECRET, "acme", opened.content_key, frozenset({1, 3, 4}))
         assert dump_json(opened.event) == dump_json(EVENT)  # digits and all
         check_opened(opened, root_of(EVENT))
     else:
@@ -134,10 +134,35 @@ def test_opened__plaintext_malformed__trust_error(plain: bytes) -> None:
 def test_reader__added_later__opens_the_same_ciphertext() -> None:
     sealed = sealed_to(1, 2)
     wider = with_reader(sealed, 5, KEYS[5].public, content_key_of(sealed, KEYS[1]))
-    assert wider.ciphertext == sealed.ciphertext and [r.participant for r in wider.readers] == [1, 2, 5]
+    assert (wider.commitment, wider.nonce, wider.ciphertext) == (sealed.commitment, sealed.nonce, sealed.ciphertext)
+    assert wider.readers[:2] == sealed.readers and [r.participant for r in wider.readers] == [1, 2, 5]
     assert open_sealed(wider, KEYS[5]) == open_sealed(sealed, KEYS[1])
     with pytest.raises(NotFoundError):
         open_sealed(sealed, KEYS[5])
+
+
+def test_readers__listed_by_whoever_stores_it__do_not_count() -> None:
+    sealed = sealed_to(1, 2)
+    opened = open_sealed(sealed, KEYS[1])
+    assert opened.sealed_for(sealed) == {1, 2}
+    forged = with_reader(sealed, 5, KEYS[5].public, bytes(32))  # a store needs no content key to write a line
+    assert open_sealed(forged, KEYS[1]).sealed_for(forged) == {1, 2}
+    dropped = replace(sealed, readers=sealed.readers[:1])
+    assert open_sealed(dropped, KEYS[1]).sealed_for(dropped) == {1}
+
+
+def test_readers__not_written_inside__payload_made_before_still_opens() -> None:
+    old = SealedPayload.from_json(VECTORS["sealedPayload"]["sealed"])
+    opened = open_sealed(old, ReadingKey(bytes.fromhex(VECTORS["sealedPayload"]["readers"][0]["secretKey"])))
+    assert opened.readers is None and opened.sealed_for(old) == {r.participant for r in old.readers}
+
+
+@pytest.mark.parametrize("readers", ["{}", "[2, 1]", "[1, 1]", "[true]", "[-1]", "[4294967296]", '["1"]', "null"])
+def test_readers__malformed_inside__trust_error(readers: str) -> None:
+    plain = f'{{"event":{{}},"secret":"{"00" * 32}","submitter":"x","readers":{readers}}}'.encode()
+    ciphertext = crypto_aead_xchacha20poly1305_ietf_encrypt(plain, b"cargoledger sealed payload v1\x00" + bytes(32), bytes(24), bytes(32))
+    with pytest.raises(TrustError):
+        open_with_content_key(SealedPayload(bytes(32), bytes(24), ciphertext, ()), bytes(32))
 
 
 def test_seal__limits__refused() -> None:
