@@ -82,10 +82,28 @@ def encode_record(batch: Sequence[SignedItem]) -> bytes:
     Raises:
         InputError: a number or a byte string does not fit its type.
     """
-    try:
-        return _RECORD + encode([_BATCH], [[(event.abi(), sig, witness) for event, sig, witness in batch]])
-    except EncodingError as fault:
-        raise InputError(f"the batch cannot be encoded: {fault}.") from fault
+    items = [_signed_item(*item) for item in batch]
+    offset, offsets = 32 * len(items), []
+    for item in items:
+        offsets.append(_word(offset))
+        offset += len(item)
+    return b"".join((_RECORD, _word(32), _word(len(items)), *offsets, *items))
+
+
+def _signed_item(event: CustodyEvent, signature: bytes, witness: bytes) -> bytes:
+    """ABI_SIGNED_EVENT, without the offset before it: three offsets, then event and byte strings."""
+    encoded, signed = event.encoded_tuple(), _byte_string(signature)
+    place = 96 + len(encoded)
+    return b"".join((_word(96), _word(place), _word(place + len(signed)), encoded, signed,
+                     _byte_string(witness)))
+
+
+def _byte_string(value: bytes) -> bytes:
+    return _word(len(value)) + value + bytes(-len(value) % 32)
+
+
+def _word(number: int) -> bytes:
+    return number.to_bytes(32, "big")
 
 
 def decode_record(data: bytes) -> list[SignedItem]:

@@ -61,6 +61,11 @@ class Line:
         """The line as eth_abi wants it."""
         return (self.unit, self.material, int(self.balance), self.quantity_micro, int(self.role))
 
+    def words(self) -> bytes:
+        """The line's five ABI words."""
+        return b"".join((_id(self.unit), _id(self.material), _number(self.balance, 1),
+                         _number(self.quantity_micro, 8), _number(self.role, 1)))
+
 
 @dataclass(frozen=True, slots=True)
 class CustodyEvent:
@@ -128,20 +133,32 @@ class CustodyEvent:
 
     def encoded(self) -> bytes:
         """ABI encoding of the event alone: the witness of APPROVE and DENY (CORRECT adds a signature)."""
-        return encode([ABI_EVENT], [self.abi()])
+        return _number(32, 32) + self.encoded_tuple()
+
+    def encoded_tuple(self) -> bytes:
+        """ABI encoding of the event as a member of something: ABI_EVENT without the offset before it.
+
+        Written out here, word by word, since every event passes it several times and eth_abi takes a third
+        of a millisecond; a test holds it to eth_abi.
+
+        Raises:
+            InputError: a number or an id that does not fit its type.
+        """
+        lines = _number(len(self.lines), 32) + b"".join(line.words() for line in self.lines)
+        return self._words(_number(11 * 32, 32)) + lines
 
     def struct_hash(self) -> bytes:
         """EIP-712 hashStruct of the event. Source: EIP-712, definition of hashStruct."""
-        line_hashes = b"".join(
-            keccak(_LINE_TYPEHASH + encode(["bytes32", "bytes32", "uint8", "uint64", "uint8"], line.abi()))
-            for line in self.lines
-        )
-        return keccak(_EVENT_TYPEHASH + encode(
-            ["uint8", "uint16", "bytes32", "uint32", "uint32", "uint32", "bytes32", "uint64", "uint64",
-             "uint64", "bytes32"],
-            [int(self.kind), int(self.step), keccak(line_hashes), self.counterparty, self.facility, self.book,
-             self.reference, self.occurred_at_ms, self.deadline_s, self.nonce, self.commitment],
-        ))
+        line_hashes = b"".join(keccak(_LINE_TYPEHASH + line.words()) for line in self.lines)
+        return keccak(_EVENT_TYPEHASH + self._words(keccak(line_hashes)))
+
+    def _words(self, lines: bytes) -> bytes:
+        """The event's eleven words, with that for its lines."""
+        return b"".join((
+            _number(self.kind, 1), _number(self.step, 2), lines, _number(self.counterparty, 4),
+            _number(self.facility, 4), _number(self.book, 4), _id(self.reference),
+            _number(self.occurred_at_ms, 8), _number(self.deadline_s, 8), _number(self.nonce, 8),
+            _id(self.commitment)))
 
     def to_json(self) -> dict[str, Any]:
         """The event as JSON values: hex strings with 0x for bytes, decimal strings for 64-bit numbers."""
@@ -188,6 +205,21 @@ class CustodyEvent:
             raise InputError(f"the signed event is malformed: {fault}.") from fault
         event.check()
         return event
+
+
+def _number(value: int, size: int) -> bytes:
+    """An unsigned integer of `size` bytes as an ABI word."""
+    try:
+        return value.to_bytes(size, "big").rjust(32, b"\x00")
+    except OverflowError as fault:
+        raise InputError(f"{value} does not fit {8 * size} unsigned bits.") from fault
+
+
+def _id(value: bytes) -> bytes:
+    """Bytes that must be an ABI word."""
+    if len(value) != 32:
+        raise InputError(f"an id has 32 bytes, not {len(value)}.")
+    return value
 
 
 def unhex32(text: str) -> bytes:

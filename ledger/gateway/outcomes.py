@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from eth_abi.abi import decode
@@ -14,24 +15,33 @@ from ledger.chain.codec import (
     LOG_SIGNATURES,
     Contracts,
     call_data,
-    decode_log,
-    decode_logs,
     encode_record,
 )
-from ledger.chain.facts import EventNotTaken, EventOutcome
 from ledger.errors import InputError, TrustError, UnavailableError
 from ledger.gateway.outbox import StoredEvent
 from ledger.gateway.submission import status_of
 from ledger.vocabulary import Outcome
 
-OUTCOME_TOPIC = bytes(keccak(next(s for s in LOG_SIGNATURES if s.startswith("EventOutcome(")).encode()))
+OUTCOME_TOPIC, NOT_TAKEN_TOPIC = (
+    bytes(keccak(next(s for s in LOG_SIGNATURES if s.startswith(name)).encode()))
+    for name in ("EventOutcome(", "EventNotTaken("))
+_CODES = frozenset(Outcome)
 LOOK_BACK_BLOCKS = 1_000        # searched on a node that cannot look logs up
 LOOK_BACK_BLOCKS_MAX = 10_000   # at most, where a batch of our own was abandoned long ago
 
 FirstSent = Callable[[Sequence[int]], int | None]
 """The chain's head when the first batch with any of these events was made."""
 
-_Earlier = tuple[EventOutcome, Receipt, int]
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """What the ledger said of an event; `participant` is None where it did not take it."""
+
+    code: Outcome
+    participant: int | None
+    log_index: int
+
+
+_Earlier = tuple[_Fact, Receipt, int]
 """An outcome, the receipt it stands in, the time of its block in seconds."""
 
 
@@ -47,8 +57,7 @@ def outcomes_of(
     Raises:
         TrustError: the receipt says nothing about an event of the batch.
     """
-    facts = {fact.event_id: fact for fact in decode_logs(receipt, deployment)
-             if isinstance(fact, EventOutcome | EventNotTaken)}
+    facts = _facts(receipt, deployment)
     for event in events:
         if event.event_id not in facts:
             raise TrustError(f"block {receipt.block_number} says nothing about the event "
@@ -69,18 +78,35 @@ def outcomes_of(
     return found
 
 
-def _nonce_used(fact: EventOutcome | EventNotTaken) -> bool:
-    return isinstance(fact, EventNotTaken) and fact.code is Outcome.NONCE_USED
+def _facts(receipt: Receipt, deployment: Contracts) -> dict[bytes, _Fact]:
+    """Outcomes by event id, from topics and first word alone: the event in the log is ours already.
+
+    Raises:
+        TrustError: a log of ours that cannot be read.
+    """
+    found = {}
+    for log in receipt.logs:
+        if log.address != deployment.ledger or log.topics[:1] not in ((OUTCOME_TOPIC,), (NOT_TAKEN_TOPIC,)):
+            continue
+        taken = log.topics[0] == OUTCOME_TOPIC
+        number = int.from_bytes(log.data[:32], "big")
+        if len(log.topics) != (4 if taken else 2) or number not in _CODES:
+            raise TrustError(f"log {log.index} of block {receipt.block_number} cannot be read.")
+        participant = int.from_bytes(log.topics[2], "big") if taken else None
+        found[log.topics[1]] = _Fact(Outcome(number), participant, log.index)
+    return found
 
 
-def _columns(event: StoredEvent, fact: EventOutcome | EventNotTaken, where: Receipt, time_s: int,
-             note: str) -> dict[str, Any]:
-    outcome = fact.outcome if isinstance(fact, EventOutcome) else fact.code
+def _nonce_used(fact: _Fact) -> bool:
+    return fact.participant is None and fact.code is Outcome.NONCE_USED
+
+
+def _columns(event: StoredEvent, fact: _Fact, where: Receipt, time_s: int, note: str) -> dict[str, Any]:
     return {
-        "status": status_of(outcome), "outcome": outcome.name, "tx_hash": where.tx_hash,
+        "status": status_of(fact.code), "outcome": fact.code.name, "tx_hash": where.tx_hash,
         "block_number": where.block_number, "block_hash": where.block_hash, "block_time_s": time_s,
         "log_index": fact.log_index, "note": note,
-        "participant": fact.participant if isinstance(fact, EventOutcome) else event.participant,
+        "participant": event.participant if fact.participant is None else fact.participant,
     }
 
 
@@ -124,14 +150,10 @@ def _search(
     found: dict[bytes, _Earlier] = {}
     for number in numbers:
         for receipt in chain.receipts(number):
-            for log in receipt.logs:
-                ours = log.address == deployment.ledger and log.topics[:1] == (OUTCOME_TOPIC,)
-                if not ours or log.topics[1] not in wanted:
-                    continue
-                fact = decode_log(log)
-                header = chain.header(number)
-                if isinstance(fact, EventOutcome) and header is not None:
-                    found[fact.event_id] = (fact, receipt, header.timestamp)
+            for event_id, fact in _facts(receipt, deployment).items():
+                if event_id in wanted and fact.participant is not None:
+                    header = chain.header(number)
+                    found[event_id] = (fact, receipt, header.timestamp if header else 0)
         if len(found) == len(wanted):
             break
     return found

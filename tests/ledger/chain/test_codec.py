@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ledger.chain import codec, facts
 from ledger.chain.client import Log, Receipt
 from ledger.errors import InputError, TrustError
-from ledger.events.model import ABI_EVENT, CustodyEvent, Line
+from ledger.events.model import ABI_EVENT, ABI_SIGNED_EVENT, CustodyEvent, Line
 from ledger.vocabulary import Balance, Kind, LineRole, LineStatus, Outcome, Step, Thing, UnitStatus
 
 LEDGER, REGISTER, STRANGER = bytes([1]) * 20, bytes([2]) * 20, bytes([3]) * 20
@@ -61,6 +61,15 @@ def test_batch__encoded__is_read_back(batch: list[codec.SignedItem]) -> None:
 @given(events)
 def test_event__encoded_as_witness__is_read_back(event: CustodyEvent) -> None:
     assert codec.decode_event(event.encoded()) == event
+
+
+@given(st.lists(st.tuples(events, st.binary(max_size=70), st.binary(max_size=99)), max_size=4))
+def test_encodings__written_out_by_hand__are_those_of_eth_abi(batch: list[codec.SignedItem]) -> None:
+    by_library = encode([f"{ABI_SIGNED_EVENT}[]"], [[(event.abi(), sig, witness) for event, sig, witness in batch]])
+    assert codec.encode_record(batch)[4:] == by_library
+    for event, _, _ in batch:
+        assert event.encoded() == encode([ABI_EVENT], [event.abi()])
+        assert all(line.words() == encode(["bytes32", "bytes32", "uint8", "uint64", "uint8"], line.abi()) for line in event.lines)
 
 
 def test_record__selector__is_that_of_the_contract() -> None:
