@@ -252,6 +252,7 @@ class Parts:
             directory=self.directory,
             network_secret=self.keyring.network_secret(),
             enterprise_keys=self.keyring.enterprise_keys(),
+            confirmations=self.settings.confirmations,
         )
 
     def session(self) -> Session:

@@ -65,7 +65,7 @@ class Indexer:
     def __init__(
         self, chain: ChainClient, deployment: PinnedLedger, engine: Engine, payloads: PayloadSource,
         *, reading_keys: Sequence[ReadingKey], directory: Directory, network_secret: bytes,
-        enterprise_keys: Mapping[str, bytes] | None = None,
+        enterprise_keys: Mapping[str, bytes] | None = None, confirmations: int = 0,
     ) -> None:
         """Bring the database to the present version.
 
@@ -78,10 +78,11 @@ class Indexer:
             directory: names of participants, facilities and books.
             network_secret: 32 bytes, makes unit ids.
             enterprise_keys: enterprise id to 32 bytes, make material ids; those not held are taken as posted.
+            confirmations: blocks on a block before it is indexed; 0 with instant finality.
         """
         migrate(engine)
         self.engine = engine
-        self._source = Source(chain, deployment)
+        self._source = Source(chain, deployment, confirmations=confirmations)
         self._deployment = deployment
         self._lens = Lens(tuple(reading_keys), directory, network_secret, dict(enterprise_keys or {}))
         self._opener = Opener(payloads, self._lens, deployment.chain_id, deployment.ledger)

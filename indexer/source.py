@@ -67,8 +67,10 @@ class CheckedBlock:
 class Source:
     """Reads blocks of one deployment and checks each."""
 
-    def __init__(self, chain: ChainClient, deployment: PinnedLedger) -> None:
+    def __init__(self, chain: ChainClient, deployment: PinnedLedger, *, confirmations: int = 0) -> None:
+        """Read a chain up to the last block on which `confirmations` others stand."""
         self._chain = chain
+        self._confirmations = confirmations
         self.deployment = deployment
         self._pinned = False
 
@@ -100,9 +102,9 @@ class Source:
         self._pinned = False
 
     def head_number(self) -> int:
-        """Number of the node's latest block."""
+        """Number of the node's latest block that counts for ever; -1 before there is one."""
         self.pin()
-        return self._chain.head_number()
+        return max(-1, self._chain.head_number() - self._confirmations)
 
     def header(self, number: int) -> Header:
         """The checked header of a block.

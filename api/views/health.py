@@ -19,8 +19,7 @@ def health_view(home: Home) -> dict[str, Any]:
     waiting: int | None = None
     try:
         head = home.chain.head_number()
-        counts = home.gateway.counts()
-        waiting = counts.get("queued", 0) + counts.get("submitted", 0)
+        waiting = home.gateway.open_count()
     except CargoLedgerError as fault:
         faults.append(fault.code)
     with home.session() as session:
