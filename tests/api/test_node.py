@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -148,15 +149,20 @@ def test_node_command__serves_a_new_file__and_a_second_one_reads_beside_it(tmp_p
         assert told["chain_id"] == CHAIN_ID and told["read_only"] is False
         chain = RpcChain(told["url"], chain_id=CHAIN_ID)
         toy.deploy(chain, ALICE)
+        made = cli("init", "--home", str(tmp_path / "home"), "--rpc", told["url"], "--json")
+        said, fault = made.communicate(timeout=120)
+        assert made.returncode == 0, said + fault
+        head = chain.head_number()
+        assert head > 1, "the contracts of a home that has this node as its network"
         refused = cli("node", "--ledger", file, "--port", "0", "--json", "--chain-id", str(CHAIN_ID))
         assert f"process {writer.pid}" in json.loads(refused.communicate(timeout=60)[0])["error"]["message"]
         assert refused.returncode == 2
         reader = cli("node", "--ledger", file, "--port", "0", "--json", "--read-only", "--chain-id", str(CHAIN_ID))
         try:
             beside = RpcChain(read_document(reader)["url"], chain_id=CHAIN_ID)
-            assert beside.head_number() == 1
+            assert beside.head_number() == head
             toy.poke(chain, ALICE, CONTRACT, 1)
-            assert beside.receipts(2) == chain.receipts(2)
+            assert beside.receipts(head + 1) == chain.receipts(head + 1)
             with pytest.raises(Exception, match="reading only") as caught:
                 beside.send_raw_transaction(toy.transaction(ALICE, 2, CONTRACT, toy.word(1)))
             assert not isinstance(caught.value, InputError)
@@ -194,3 +200,23 @@ def test_up__with_rpc__serves_the_homes_ledger_too(tmp_path: Path) -> None:
         assert httpx.get(told["url"] + "/healthz").status_code == 200
     finally:
         assert ended(server) == 0
+
+
+def test_ledger_check__of_a_sound_and_a_damaged_file__says_so(tmp_path: Path) -> None:
+    with EmbeddedNode(tmp_path / "chain.sqlite", Clock()) as node:
+        toy.deploy(node.chain, ALICE)
+    command = ("ledger", "check", "--deep", "--ledger", str(tmp_path / "chain.sqlite"), "--json")
+    sound = cli(*command)
+    found = json.loads(sound.communicate(timeout=60)[0])
+    assert (sound.returncode, found["sound"], found["blocks"], found["faults"]) == (0, True, 2, [])
+    db = sqlite3.connect(tmp_path / "chain.sqlite")
+    db.execute("UPDATE transaction_row SET receipt = x'00'")
+    db.commit()
+    db.close()
+    damaged = cli(*command)
+    found = json.loads(damaged.communicate(timeout=60)[0])
+    assert (damaged.returncode, found["sound"]) == (1, False)
+    assert any("receipts of block 1" in fault for fault in found["faults"])
+    missing = cli("ledger", "check", "--ledger", str(tmp_path / "no.sqlite"), "--json")
+    assert "there is no ledger" in json.loads(missing.communicate(timeout=60)[0])["error"]["message"]
+    assert missing.returncode == 2

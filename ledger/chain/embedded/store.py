@@ -24,7 +24,7 @@ from ledger.chain.embedded.log_index import index_rows
 from ledger.chain.receipt_codec import decode_receipt
 from ledger.errors import InputError, InvariantError, UnavailableError
 
-FORMAT = "cargoledger-chain-2"
+FORMAT = "cargoledger-chain-3"
 _FORMAT_FIRST = "cargoledger-chain-1"
 HASH_BYTES = 32            # a key of this length is the hash of its value
 CHECKPOINT_PAGES = 4_096   # 16 MB of log before it is folded into the file: pages written often fold once
