@@ -10,7 +10,6 @@ absolute figures are this machine's. docs/performance.md says what each figure m
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -23,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [x for x in (str(ROOT), str(ROOT / "scripts")) if x not in sys.path]
 
+import gas_table  # noqa: E402
 from ledger_bench import logs, measure, mix, report  # noqa: E402
 from rich.console import Console  # noqa: E402
 
@@ -73,11 +73,8 @@ def run(asked: argparse.Namespace, parts: list[str]) -> dict[str, Any]:
     if "logs" in parts:
         found["logs"] = logs.measure(*asked.logs, asked.repeat, tell)
     if "gas" in parts:
-        if importlib.util.find_spec("gas_table") is None:
-            tell("gas: skipped, scripts/gas_table.py is not there", last=True)
-        else:
-            tell("gas of every kind")
-            found["gas"] = importlib.import_module("gas_table").measure()
+        tell("gas of every kind")
+        found["gas"] = gas_table.measure()
     tell("", last=True)
     return found
 

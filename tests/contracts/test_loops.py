@@ -47,7 +47,7 @@ def test_loops__journey__same_on_both(journey: Any, world: World) -> None:
     journey(world)
 
 
-@pytest.mark.parametrize("case", [case for _, case in (CASES if DEEP else CASES[::10])], ids=lambda x: x.__name__)
+@pytest.mark.parametrize("case", [case for _, case in (CASES if DEEP else CASES[::20])], ids=lambda x: x.__name__)
 def test_loops__refusal__same_on_both(case: Any, world: World) -> None:
     case(world)
 

@@ -1,7 +1,7 @@
 """Accounts and storage of the embedded engine with our trie under them (trie.py); all else is py-evm's.
 
 py-evm's `AccountDB` keeps its journals, snapshots and rules. Replaced is only what turns storage slots into
-trie nodes, and how a slot's number is written as bytes.
+trie nodes, and how slots and accounts are written as bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from eth.vm.interrupt import MissingStorageTrieNode
 from eth_utils.exceptions import ValidationError
 from sha3 import keccak_256
 
-from ledger.chain.embedded.trie import Node, StorageTrie
+from ledger.chain.embedded.trie import Node, StorageTrie, rlp_list, rlp_string
 
 
 class Lookup(StorageLookup):  # type: ignore[misc]  # py-evm ships no types we follow
@@ -87,8 +87,7 @@ class Storage(AccountStorageDB):  # type: ignore[misc]  # as above
         if not value:
             super().set(slot, 0)
             return
-        raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
-        self._journal_storage[_key(slot)] = raw if value < 0x80 else bytes([0x80 + len(raw)]) + raw  # RLP
+        self._journal_storage[_key(slot)] = rlp_string(_shortest(value))
 
 
 class Accounts(AccountDB):  # type: ignore[misc]  # as above
@@ -103,6 +102,17 @@ class Accounts(AccountDB):  # type: ignore[misc]  # as above
             store = self._account_stores[address] = Storage(
                 self._raw_store_db, root, address, self.known_nodes)
         return store
+
+    def _set_account(self, address: bytes, account: Any) -> None:
+        self._account_cache[address] = account
+        self._journaltrie[address] = rlp_list(
+            rlp_string(_shortest(account.nonce)) + rlp_string(_shortest(account.balance))
+            + rlp_string(account.storage_root) + rlp_string(account.code_hash))
+
+
+def _shortest(number: int) -> bytes:
+    """A number as RLP wants it: big-endian, zero as nothing."""
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def _key(slot: int) -> bytes:

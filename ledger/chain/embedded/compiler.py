@@ -25,8 +25,8 @@ from ledger.chain.embedded.writer import Condition, Slot, Writer, literal
 
 Trace = Callable[[Any, list[int], Any, bytes, int], tuple[int | None, int]]
 
-TRACE_OPCODES_MAX = 300    # then a trace ends at the next chance
-VISITS_MAX = 3             # how often a place may be in a trace: a small helper is taken in more than once
+TRACE_OPCODES_MAX = 100    # then a trace ends at the next chance; longer ones gain nothing (measured)
+VISITS_MAX = 2             # how often a place may be in a trace: a small helper is taken in more than once
 LOOKAHEAD_OPCODES = 24     # an error path of Solidity is shorter
 
 

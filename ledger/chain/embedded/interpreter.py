@@ -26,7 +26,8 @@ FAST, STOCK = "fast", "stock"
 LOOPS = (FAST, STOCK)
 
 PROGRAMS_MAX = 64        # codes kept compiled; a deployment has four, each creation runs one more
-TRACES_MAX = 8_192       # of one program, about 100 MB; what is beyond runs by py-evm's functions
+TRACES_MAX = 4_096       # of one program; what is beyond runs by py-evm's functions
+COMPILE_AT = 4           # visit at which a place is compiled: what runs once or twice is not worth it
 
 _OPCODES = CancunComputation.opcodes
 _PY_EVM: dict[int, Any] = {i: _OPCODES.get(i) or InvalidOpcode(i) for i in range(256)}
@@ -36,20 +37,21 @@ _TAKEN_IN = frozenset({
     op.JUMPDEST})
 _COSTS: dict[int, int] = {i: _PY_EVM[i].gas_cost for i in sorted(_TAKEN_IN)}
 
-_WORD_GAS_COPY, _WORD_GAS_HASH = 3, 6
+_WORD_GAS_COPY, _WORD_GAS_HASH, _WORD_GAS_MEMORY = 3, 6, 3
 _COLD_SLOAD_GAS, _WARM_SLOAD_GAS = 2_100, 100
 
 
 class Program(dict[int, Trace]):
-    """The traces of one code, compiled when first needed. Threads may share it: at worst both compile."""
+    """The traces of one code, compiled where it is worth it. Threads may share it: at worst both compile."""
 
     def __init__(self, code: bytes) -> None:
         super().__init__()
         self.code = code
+        self.visits: dict[int, int] = {}
         self.destinations = op.jump_destinations(code)
 
     def __missing__(self, key: int) -> Trace:
-        """Compile the trace of a key.
+        """The trace of a key that is not compiled: now, or for this time by py-evm's functions.
 
         Raises:
             InvalidJumpDestination, InvalidInstruction: the code jumps where it may not.
@@ -59,7 +61,8 @@ class Program(dict[int, Trace]):
             if key >= len(self.code) or self.code[key] != op.JUMPDEST:
                 raise InvalidJumpDestination("Invalid Jump Destination")
             raise InvalidInstruction("Jump resulted in invalid instruction")
-        if len(self) >= TRACES_MAX:
+        visits = self.visits[place] = self.visits.get(place, 0) + 1
+        if visits < COMPILE_AT or len(self) >= TRACES_MAX:
             return partial(_uncompiled, place)
         source = trace_source(self.code, place, self.destinations, _COSTS)
         names = dict(_NAMES)
@@ -157,10 +160,6 @@ def _uncompiled(place: int, vm: Any, *rest: Any) -> tuple[int, int]:
     return _by_the_book(vm, place, gas)
 
 
-def _memory_gas(words: int) -> int:
-    return 3 * words + words * words // 512
-
-
 def _grown(memory: Any, end: int, gas: int) -> int:
     """Make memory reach `end`; returns the gas left.
 
@@ -170,7 +169,7 @@ def _grown(memory: Any, end: int, gas: int) -> int:
     before, after = len(memory._bytes) >> 5, (end + 31) >> 5
     if after <= before:
         return gas
-    gas -= _memory_gas(after) - _memory_gas(before)
+    gas -= _WORD_GAS_MEMORY * (after - before) + after * after // 512 - before * before // 512
     if gas < 0:
         raise OutOfGas("Out of gas: expanding memory")
     memory._bytes.extend(bytes((after - before) << 5))

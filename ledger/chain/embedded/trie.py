@@ -210,12 +210,12 @@ class StorageTrie:
                 body = b"".join(references) + b"\x80"
                 node.children = [_by_name(*x) for x in zip(node.children, references, strict=True)]
             elif isinstance(node, Leaf):
-                body = _string(_compact(node.path, 2)) + _string(node.value)
+                body = rlp_string(_compact(node.path, 2)) + rlp_string(node.value)
             else:
                 reference = self._refer(node.child)
-                body = _string(_compact(node.path, 0)) + reference
+                body = rlp_string(_compact(node.path, 0)) + reference
                 node.child = _by_name(node.child, reference)
-            encoded = _list(body)
+            encoded = rlp_list(body)
             node.reference = encoded if len(encoded) < 32 else self._name(encoded, node)
         return node.reference
 
@@ -246,13 +246,15 @@ def _compact(path: str, kind: int) -> bytes:
     return bytes.fromhex(f"{kind}0{path}")
 
 
-def _string(raw: bytes) -> bytes:
+def rlp_string(raw: bytes) -> bytes:
+    """Bytes in RLP."""
     if len(raw) == 1 and raw[0] < 0x80:
         return raw
     return _head(len(raw), 0x80) + raw
 
 
-def _list(body: bytes) -> bytes:
+def rlp_list(body: bytes) -> bytes:
+    """A list in RLP; `body` is its encoded items."""
     return _head(len(body), 0xC0) + body
 
 

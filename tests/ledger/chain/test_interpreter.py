@@ -22,6 +22,14 @@ from tests.ledger.chain.loops import CALLEES, SELF, Bench, Result, both
 from tests.ledger.chain.programs import CODES, MESSAGES, push
 
 STOCK, FAST = both()
+
+
+@pytest.fixture(autouse=True)
+def compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No code is left to py-evm because it is visited seldom."""
+    monkeypatch.setattr(interpreter, "COMPILE_AT", 1)
+
+
 DEEP_FACTOR = settings.default.max_examples // 25  # 1, or 12 in the deep profile
 IDENTITY, REVERTS, WRITES, LOOPS_FOREVER, CALLS_BACK, GONE = CALLEES
 
@@ -69,7 +77,7 @@ def test_loops__gas_runs_out_at_every_opcode__same_result(code: bytes) -> None:
         assert compare(code, data=data, gas=gas).error == ("NoneType" if gas >= full.gas_used else "OutOfGas")
 
 
-@pytest.mark.parametrize("height", [*range(18), 1_007, 1_008, 1_021, 1_022, 1_023, 1_024, 1_025])
+@pytest.mark.parametrize("height", [*range(8), 15, 16, 17, 1_007, 1_008, 1_021, 1_022, 1_023, 1_024, 1_025])
 def test_loops__stack_nearly_empty_or_full__same_result(height: int) -> None:
     some = [*range(0x0B, 0x100, 0x0B), 0x01, 0x15, 0x20, 0x51, 0x54, 0x57, 0x5A, 0x5F, 0x80, 0x8F, 0x90, 0xFA]
     for opcode in range(256) if height < 18 or DEEP_FACTOR > 1 else some:
@@ -104,11 +112,12 @@ def test_loops__calls__same_result(call: int, to: bytes) -> None:
         compare(push(2**255) + push(0) + b"\x52" + code + after, is_static=static, gas=400_000)
 
 
-def test_loops__a_thousand_calls_deep__same_result() -> None:
+def test_loops__calls_within_calls__same_result() -> None:
     again = push(0) + push(0) + push(0) + push(0) + push(0) + b"\x30\x5a\xf1" + b"\x60\x01\x01\x5f\x52\x60\x20\x5f\xf3"
     STOCK.state.set_code(SELF, again)
     FAST.state.set_code(SELF, again)
-    assert compare(again, gas=10**13).error == "NoneType"
+    gas = 10**13 if DEEP_FACTOR > 1 else 10**7  # to the limit of 1,024, or until gas ends it after some hundred
+    assert compare(again, gas=gas).error == "NoneType"
 
 
 def test_loops__creations__same_result() -> None:
@@ -147,7 +156,7 @@ def _all_pushes() -> bytes:
 
 @pytest.mark.parametrize(("where", "name", "value"), [
     (interpreter, "_COLD_SLOAD_GAS", 100), (interpreter, "_WARM_SLOAD_GAS", 101), (interpreter, "_WORD_GAS_HASH", 7),
-    (interpreter, "_WORD_GAS_COPY", 2), (interpreter, "_memory_gas", lambda words: 3 * words),
+    (interpreter, "_WORD_GAS_COPY", 2), (interpreter, "_WORD_GAS_MEMORY", 4),
     (writer, "STACK_MAX", 1025), (opcodes, "jump_destinations", lambda code: frozenset(range(len(code)))),
 ])
 def test_fault_planted__in_what_traces_use__seen(
@@ -221,6 +230,15 @@ def test_opcodes__not_cancuns_own__are_what_runs(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(interpreter.FastComputation, "opcodes", Noting(interpreter.FastComputation.opcodes))
     compare(b"\x60\x01\x50\x00")
     assert asked == [0x60, 0x50, 0x00]
+
+
+@pytest.mark.parametrize("visits", [2, 4, 9, 10**9])
+def test_program__compiled_after_some_visits__same_result(visits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "COMPILE_AT", visits)
+    interpreter._program.cache_clear()
+    for gas in (60, 100, 160, 10_000) * 3:
+        compare(COUNTING, gas=gas)
+    assert bool(interpreter._program(COUNTING)) is (visits < 20)
 
 
 def test_program__more_traces_than_kept__runs_on_by_py_evm(monkeypatch: pytest.MonkeyPatch) -> None:
