@@ -71,9 +71,7 @@ library InsideRules {
         fault = _checkContainer(s, act, id, container);
         if (fault != Outcomes.RECORDED) return fault;
         bool makes = role == LineRoles.OUTPUT;
-        if (makes && (container.arrivedEmpty() || container.status() == UnitStatuses.STRIPPED)) {
-            return Outcomes.NOTHING_TO_STRIP;
-        }
+        if (makes && container.arrivedEmpty()) return Outcomes.NOTHING_TO_STRIP; // or was stripped already
         if (makes && container.insideCount() != 0) return Outcomes.NOT_EMPTY;
         for (uint256 i = 0; fault == Outcomes.RECORDED && i < e.lines.length; ++i) {
             if (i == place) continue;
@@ -259,7 +257,8 @@ library InsideRules {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             if (i != place) s.setUnit(e.lines[i].unit, word);
         }
-        container = container.withStatus(UnitStatuses.STRIPPED).withEligible(false);
+        // Empty for good: a REASSIGN of the status must not fill it again.
+        container = container.withStatus(UnitStatuses.STRIPPED).withEligible(false).withEmpty();
         s.setUnit(e.lines[place].unit, container);
     }
 }

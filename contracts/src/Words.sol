@@ -52,6 +52,7 @@ library UnitWord {
         return uint16(word >> 8);
     }
 
+    /// @dev Nothing unknown is in the container: it arrived empty, or was stripped.
     function arrivedEmpty(uint256 word) internal pure returns (bool) {
         return word & EMPTY_BIT != 0;
     }

@@ -16,7 +16,7 @@ class UnitState:
     """State of a container, cargo or lot (word of UnitChanged).
 
     Attributes:
-        empty: of a container: it arrived empty; of a lot: its open offer is a TRANSFER.
+        empty: of a container: it arrived empty, or was stripped; of a lot: its open offer is a TRANSFER.
         inside: it is inside a container, which then has custodian, facility and status for it.
         holds: bit mask, one bit an authority.
         custodian, facility, offeree: numbers; 0 where none (no open offer if `offeree` is 0).

@@ -823,14 +823,14 @@ class Oracle:
             for line in others:
                 self._take_out_of(line.unit)
             return
-        require(not box.empty and box.status is not UnitStatus.STRIPPED, Outcome.NOTHING_TO_STRIP)
+        require(not box.empty, Outcome.NOTHING_TO_STRIP)
         require(not self.contents(identifier), Outcome.NOT_EMPTY)
         for line in others:
             require(not self.exists(line.unit), Outcome.UNIT_EXISTS)
         for line in others:
             self.units[line.unit] = Unit(
                 Thing.CARGO, box.custodian, box.status, box.facility, holds=set(box.holds))
-        box.status, box.eligible, box.offer = UnitStatus.STRIPPED, False, None
+        box.status, box.eligible, box.empty, box.offer = UnitStatus.STRIPPED, False, True, None
 
     # ---- declaration lines
 

@@ -248,6 +248,16 @@ def strip__container_stripped_already(w: World) -> Outcome:
     return w.post(CARRIER, Kind.STRIP, ln("box", CONTAINER), ln("more", OUTPUT))
 
 
+@refused(Outcome.NOTHING_TO_STRIP)
+def strip__stripped_container_that_customs_put_under_supervision_again(w: World) -> Outcome:
+    w.add_key(51, CUSTOMS)
+    w.corrected_arrival("box")
+    w.ok(CARRIER, Kind.STRIP, ln("box", CONTAINER), ln("new", OUTPUT))
+    again = w.event(Kind.REASSIGN, ln("box", LineRole.SUPERVISED), reference=w.last_corrected)
+    assert w.approved(again, CUSTOMS, approver=51) is Outcome.RECORDED
+    return w.post(CARRIER, Kind.STRIP, ln("box", CONTAINER), ln("more", OUTPUT))
+
+
 @refused(Outcome.NOT_EMPTY)
 def strip__making_cargo_while_something_known_is_inside(w: World) -> Outcome:
     w.ok(CARRIER, Kind.ARRIVE, ln("box", CONTAINER), ln("bale", CARGO), facility=AT_TERMINAL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,13 +49,24 @@ class Judge:
     """The oracle at the end of the scene, put back after each cell."""
 
     def __init__(self, oracle: Oracle) -> None:
-        self._kept = pickle.dumps(oracle)
+        self._kept = oracle
+        self.oracle = copy.deepcopy(oracle)
         self._signers = {x: address_of(key_of(x)) for x in range(64)}
-        self._restore()
 
-    def _restore(self) -> None:
-        self.oracle: Oracle = pickle.loads(self._kept)
-        self._heads, self._pending = dict(self.oracle.heads), dict(self.oracle.pending)
+    def _put_back(self) -> None:
+        """Whatever an act has changed."""
+        for name, kept in vars(self._kept).items():
+            now = getattr(self.oracle, name)
+            if now == kept:
+                continue
+            if not isinstance(kept, dict):
+                setattr(self.oracle, name, copy.copy(kept))  # sets and lists of what cannot change
+                continue
+            for key in [x for x in now if x not in kept]:
+                del now[key]
+            for key, value in kept.items():
+                if now.get(key) != value:
+                    now[key] = copy.deepcopy(value)
 
     def outcome(self, item: Item, key: int, event: CustodyEvent, draft: Draft) -> Outcome:
         """What becomes of the event. Nothing remains of it.
@@ -63,13 +74,13 @@ class Judge:
         A refused act changes heads, nonces and pending events only (tests/contracts/test_machine.py).
         """
         oracle = self.oracle
-        oracle.heads, oracle.pending = dict(self._heads), dict(self._pending)
+        oracle.heads, oracle.pending = dict(self._kept.heads), dict(self._kept.pending)
         oracle.nonces.discard((self._signers[key], event.nonce))
         shown = (draft.corrected[0], self._signers[draft.corrected[1]]) if draft.corrected else None
         with patch.object(rules, "event_id", known_id):
             outcome = oracle.take(event, self._signers[key], pending=draft.pending, corrected=shown)
         if not outcome.refused:
-            self._restore()
+            self._put_back()
         return outcome
 
 
@@ -93,7 +104,7 @@ def cells(scene: Scene) -> Iterator[Cell]:
 
 
 def _cells(scene: Scene, posters: list[str]) -> Iterator[Cell]:
-    judge = Judge(scene.world.oracle)
+    judge = Judge(copy.deepcopy(scene.world.oracle))
     for table in TABLES:
         for item in table.items(scene):
             draft = table.make(scene, item)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ledger.vocabulary import Kind, Outcome
 from tests.contracts.table.cells import Cell, cells, paper_scene
 from tests.contracts.table.kinds import Table
-from tests.contracts.table.scene import POSTERS
+from tests.contracts.table.scene import POSTERS, PURPOSES
 from tests.contracts.table.texts import TEXTS
 
 K = TypeVar("K")
@@ -89,12 +89,20 @@ def _table(table: Table, found: Sequence[Cell]) -> str:
         _grouped((p, tuple(outcomes[(*i, p)] for i in items)) for p in posters), key=lambda x: len(x[1]) > 3)
     rows = _grouped((i, tuple(column[n] for column, _ in columns)) for n, i in enumerate(items))
     most = max(columns, key=lambda x: len(x[1]))[1]
+    called = {"custodian": _custodian(items[0][0])}
     names = ["anybody"] if len(columns) == 1 else [
-        "all others" if x is most and len(x) > 3 else ", ".join(x) for _, x in columns]
+        "all others" if x is most and len(x) > 3 else ", ".join(called.get(y, y) for y in x) for _, x in columns]
     lines = [f"\n{table.kind.name}, {table.about}:\n", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for outcome_row, alike in rows:
         lines.append(f"| {_states(alike, items, rows if all(x.refused for x in outcome_row) else [])} | {' | '.join(map(_word, outcome_row))} |")
     return "\n".join(lines) + "\n"
+
+
+def _custodian(family: str) -> str:
+    """What its custodian is called."""
+    if family in PURPOSES.values():
+        return "its declarant"
+    return "its poster" if family in ("pending", "event") else "custodian"
 
 
 State = tuple[str, str]
@@ -113,8 +121,9 @@ def _states(items: Sequence[State], every: Sequence[State], rows: Sequence[tuple
     def said(family: str, states: list[str]) -> str:
         if len(states) == sum(x[0] == family for x in every) > 1:
             return "in every state"
-        most = max((sum(x[0] == family for x in alike) for _, alike in rows), default=0)
-        return "in every other state" if len(states) == most > MANY else "; ".join(states)
+        counts = sorted(sum(x[0] == family for x in alike) for _, alike in rows)[-2:]
+        alone = len(counts) == 1 or counts[:1] != counts[1:]
+        return "in every other state" if counts and alone and len(states) == counts[-1] > MANY else "; ".join(states)
 
     groups = _grouped((family, said(family, states)) for family, states in by_family.items() if family != "other")
     parts = [f"**{' and '.join(families)}** {states}" for states, families in groups]
