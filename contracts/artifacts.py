@@ -15,7 +15,7 @@ from typing import Any
 LIBRARIES = ("ApprovalKinds", "BookKinds", "CargoKinds")
 """Libraries that CustodyLedger links: deploy them first."""
 
-NAMES = ("AccessManager", *LIBRARIES, "CustodyLedger", "Participants")
+NAMES = (*LIBRARIES, "CustodyLedger", "Governance", "Participants")
 """Contracts that have an artifact."""
 
 

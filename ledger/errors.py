@@ -111,6 +111,24 @@ class FullError(UnavailableError):
         self.retry_after_s = retry_after_s
 
 
+class AnnouncedError(UnavailableError):
+    """An act of the authority was announced and waits for its time; the same call after it carries it out.
+
+    Attributes:
+        operation: 32-byte id of what was announced.
+        ready_at_s: block time from which it may be carried out.
+    """
+
+    code = "CL-UNAVAILABLE-003"
+
+    def __init__(
+        self, message: str, *, remedy: str = "", operation: bytes = b"", ready_at_s: int = 0,
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.operation = operation
+        self.ready_at_s = ready_at_s
+
+
 class InvariantError(CargoLedgerError):
     """Our bug, or corrupt storage: stop."""
 

@@ -51,9 +51,9 @@ abstract contract Base {
         changing[1] = Participants.setRoles.selector;
         changing[2] = Participants.suspend.selector;
         changing[3] = Participants.reinstate.selector;
-        changing[4] = Participants.setReadingKey.selector;
-        changing[5] = Participants.addSigner.selector;
-        changing[6] = Participants.revokeSigner.selector;
+        changing[4] = participants.setReadingKey.selector;
+        changing[5] = participants.addSigner.selector;
+        changing[6] = participants.revokeSigner.selector;
         changing[7] = Participants.setFacility.selector;
         changing[8] = Participants.setBook.selector;
         changing[9] = Participants.closeOpening.selector;

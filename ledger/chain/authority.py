@@ -1,19 +1,28 @@
 """The authority: who takes part, with which keys, where and in which books. Every act is a transaction.
 
 Each method looks at the state of the chain first: what already stands so is no transaction and answers None,
-so that an interrupted set-up is simply run again.
+so that an interrupted set-up is simply run again. An act whose role has a delay is announced by the first
+call, which raises AnnouncedError; the same call after the delay carries it out.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ledger.chain.client import ChainClient, Receipt
+from ledger.chain.acting import Acting
+from ledger.chain.client import Receipt
 from ledger.chain.codec import call_data
-from ledger.chain.deploy import ROLE_GATEWAY, ROLE_REGISTRAR, Deployment, has_role
-from ledger.chain.tx import Sender, Signer
-from ledger.chain.views import View
-from ledger.errors import ConflictError, NotFoundError
+from ledger.chain.deploy import (
+    RECOVER,
+    ROLE_AUTHORITY,
+    ROLE_GATEWAY,
+    ROLE_GUARDIAN,
+    ROLE_SUCCESSION,
+    ROLES,
+    SET_SUCCESSOR,
+    has_role,
+)
+from ledger.errors import ConflictError, InputError, NotFoundError
 from ledger.vocabulary import BookOption, Role
 
 NO_HOLD = 255
@@ -23,14 +32,8 @@ FOREVER_S = 2**64 - 1
 """End of a signer's window that has none."""
 
 
-class Authority:
-    """Acts of the authority. `signer` must hold the registrar's role, which `deploy` gives."""
-
-    def __init__(self, chain: ChainClient, deployment: Deployment, signer: Signer, **sender: Any) -> None:
-        self._chain = chain
-        self._deployment = deployment
-        self._sender = Sender(chain, signer, **sender)
-        self._view = View(chain, deployment)
+class Authority(Acting):
+    """Acts of a member of the authority: the register, gateways, members, guardians, recovery, succession."""
 
     def admit(
         self, participant: int, roles: Role, *, reading_key: bytes, hold_bit: int = NO_HOLD,
@@ -96,6 +99,7 @@ class Authority:
                     f"{' and revoked' if known.revoked else ' with another participant, window or place'}.",
                     remedy="Make a new key: a key is never used again or moved.")
             return None
+        self._check_no_account(signer)
         if facility:
             return self._register("addSignerAt(address,uint32,uint64,uint64,uint32)", signer, participant,
                                   valid_from_s, valid_until_s, facility)
@@ -184,23 +188,100 @@ class Authority:
 
     def revoke_gateway(self, address: bytes) -> Receipt | None:
         """Take batches from an account no longer."""
-        if not has_role(self._chain, self._deployment.manager, ROLE_GATEWAY, address):
-            return None
-        return self._sender.send(
-            self._deployment.manager, call_data("revokeRole(uint64,address)", ROLE_GATEWAY, address))
+        return self._revoke(ROLE_GATEWAY, address)
 
-    def grant_registrar(self, address: bytes) -> Receipt | None:
-        """Let another account keep the register."""
-        return self._grant(ROLE_REGISTRAR, address)
+    def add_guardian(self, address: bytes) -> Receipt | None:
+        """Let an account cancel what members announce."""
+        return self._grant(ROLE_GUARDIAN, address)
+
+    def remove_guardian(self, address: bytes) -> Receipt | None:
+        """Let an account cancel no more."""
+        return self._revoke(ROLE_GUARDIAN, address)
+
+    def add_member(self, address: bytes) -> Receipt | None:
+        """Make an account a member of the authority."""
+        self._check_unused(address)
+        if self._has(ROLE_AUTHORITY, address) and self._has(ROLE_SUCCESSION, address):
+            return None
+        return self.carry_out(self._deployment.manager, call_data("addMember(address)", address))
+
+    def remove_member(self, address: bytes) -> Receipt | None:
+        """Take an account out of the authority; the last one stays.
+
+        Raises:
+            InputError: it is the last one.
+        """
+        if not self._has(ROLE_AUTHORITY, address):
+            return None
+        if self._view.member_count() == 1:
+            raise InputError(f"0x{address.hex()} is the last member of the authority.",
+                             remedy="Add another one first.")
+        return self.carry_out(self._deployment.manager, call_data("removeMember(address)", address))
+
+    def recover(
+        self, participant: int, signer: bytes, *, reading_key: bytes, valid_from_s: int = 0,
+        valid_until_s: int = FOREVER_S,
+    ) -> Receipt | None:
+        """End all keys of a participant that lost them, and give it a new signer and reading key.
+
+        Raises:
+            ConflictError: the new key is known already.
+        """
+        self._participant(participant)
+        known = self._view.signer(signer)
+        if known is not None:
+            raise ConflictError(f"the key 0x{signer.hex()} is already known.",
+                                remedy="Make a new key: a key is never used again or moved.")
+        self._check_no_account(signer)
+        return self.carry_out(self._deployment.participants, call_data(
+            RECOVER, participant, signer, valid_from_s, valid_until_s, reading_key))
+
+    def succeed(self, successor: bytes) -> Receipt | None:
+        """End this ledger: from then on it takes no events, and clients follow to the successor."""
+        if self._view.successor() == successor:
+            return None
+        return self.carry_out(self._deployment.ledger, call_data(SET_SUCCESSOR, successor))
+
+    def cancel(self, caller: bytes, target: bytes, data: bytes) -> Receipt:
+        """Cancel what an account announced: as a guardian, as a member, or as that account.
+
+        Raises:
+            InputError: it is not announced, or this account may not cancel it.
+        """
+        return self._sender.send(self._deployment.manager, call_data(
+            "cancel(address,address,bytes)", caller, target, data))
+
+    def _has(self, role: int, address: bytes) -> bool:
+        return has_role(self._chain, self._deployment.manager, role, address)
 
     def _grant(self, role: int, address: bytes) -> Receipt | None:
-        if has_role(self._chain, self._deployment.manager, role, address):
+        self._check_unused(address)
+        if self._has(role, address):
             return None
-        return self._sender.send(
+        return self.carry_out(
             self._deployment.manager, call_data("grantRole(uint64,address,uint32)", role, address, 0))
 
+    def _revoke(self, role: int, address: bytes) -> Receipt | None:
+        if not self._has(role, address):
+            return None
+        return self.carry_out(
+            self._deployment.manager, call_data("revokeRole(uint64,address)", role, address))
+
+    def _check_unused(self, address: bytes) -> None:
+        """An account that governs or carries batches signs no events: one key, one role."""
+        known = self._view.signer(address)
+        if known is not None:
+            raise ConflictError(
+                f"0x{address.hex()} is a signer of participant {known.participant}.",
+                remedy="Make a key of its own: no key has two roles.")
+
+    def _check_no_account(self, signer: bytes) -> None:
+        if any(self._has(role, signer) for role in ROLES):
+            raise ConflictError(f"0x{signer.hex()} is an account of the authority, a guardian or a gateway.",
+                                remedy="Make a key of its own: no key has two roles.")
+
     def _register(self, signature: str, *arguments: Any) -> Receipt:
-        return self._sender.send(self._deployment.participants, call_data(signature, *arguments))
+        return self.carry_out(self._deployment.participants, call_data(signature, *arguments))
 
     def _participant(self, number: int) -> Any:
         known = self._view.participant(number)

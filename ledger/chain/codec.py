@@ -53,6 +53,11 @@ class Contracts(Protocol):
         ...
 
     @property
+    def manager(self) -> bytes:
+        """20-byte address of Governance, the access control."""
+        ...
+
+    @property
     def participants(self) -> bytes:
         """20-byte address of Participants."""
         ...

@@ -19,10 +19,20 @@ from ledger.chain.codec import call_data, encode_record, selector
 from ledger.chain.tx import Sender, Signer, created_address
 from ledger.errors import CannotVerifyError, ConflictError, InputError, TrustError
 
+ROLE_AUTHORITY = 0
+"""Role of the access control: members of the authority; changes members, guardians, delays, roles."""
 ROLE_REGISTRAR = 1
-"""AccessManager role that may change the register."""
+"""May change the register and admit gateways."""
 ROLE_GATEWAY = 2
-"""AccessManager role that may send batches."""
+"""May send batches."""
+ROLE_GUARDIAN = 3
+"""May cancel what members announced."""
+ROLE_RECOVERY = 4
+"""May recover a participant's keys."""
+ROLE_SUCCESSION = 5
+"""May end the ledger by naming its successor."""
+
+ROLES = (ROLE_AUTHORITY, ROLE_REGISTRAR, ROLE_GATEWAY, ROLE_GUARDIAN, ROLE_RECOVERY, ROLE_SUCCESSION)
 
 REGISTRAR_FUNCTIONS = (
     "admit(uint32,uint16,uint8,bytes32)", "setRoles(uint32,uint16)", "suspend(uint32)", "reinstate(uint32)",
@@ -30,13 +40,41 @@ REGISTRAR_FUNCTIONS = (
     "addSignerAt(address,uint32,uint64,uint64,uint32)", "revokeSigner(address)",
     "setFacilityRoles(uint32,uint32,uint16)", "addDevice(bytes32,uint32,uint32,uint64,uint64,uint64)",
     "setCalibration(bytes32,uint64)", "revokeDevice(bytes32)",
-    "recover(uint32,address,uint64,uint64,bytes32)",
     "setFacility(uint32,uint32,bool)", "setBook(uint32,uint32,uint8,uint8)", "closeOpening(uint32)",
 )
+
+RECOVER = "recover(uint32,address,uint64,uint64,bytes32)"
+SET_SUCCESSOR = "setSuccessor(address)"
 
 _FORMAT = "cargoledger-deployment-1"
 _LIBRARIES = {"approval_kinds": "ApprovalKinds", "book_kinds": "BookKinds", "cargo_kinds": "CargoKinds"}
 _NAMES = ("manager", "participants", *_LIBRARIES, "ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Who governs a network that is deployed, and how long announced acts wait (seconds; 0: done at once).
+
+    Attributes:
+        members: 20-byte accounts of the authority beside the one that deploys.
+        guardians: accounts that may cancel what was announced; they may not be members.
+        register_delay_s: of changes of the register: participants, keys, devices, places, books, gateways.
+        authority_delay_s: of changes of members, guardians, delays, and of what each role may call.
+        recovery_delay_s: of recovering a participant's keys.
+        succession_delay_s: of ending a ledger.
+    """
+
+    members: tuple[bytes, ...] = ()
+    guardians: tuple[bytes, ...] = ()
+    register_delay_s: int = 0
+    authority_delay_s: int = 0
+    recovery_delay_s: int = 0
+    succession_delay_s: int = 0
+
+
+NO_DELAYS = Terms()
+"""One member, no guardian, everything at once: for trying out and for tests."""
+_DELAYS = "(uint32,uint32,uint32,uint32)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +143,16 @@ class Deployment:
 
 
 def deploy(
-    chain: ChainClient, authority: Signer, gateway: bytes, *, first_nonce: int = 0, **sender: Any,
+    chain: ChainClient, authority: Signer, gateway: bytes, *, first_nonce: int = 0,
+    terms: Terms = NO_DELAYS, **sender: Any,
 ) -> Deployment:
-    """Deploy the contracts and give the roles: registrar to the authority, gateway to an address.
+    """Deploy the contracts and found the authority: its members, guardians, delays, the first gateway.
 
     Args:
         chain: where to.
-        authority: admin of the AccessManager; on a chain with fees it must have funds.
+        authority: becomes the first member; on a chain with fees it must have funds.
         gateway: 20-byte address that may send batches.
+        terms: who else governs, and with which delays.
         first_nonce: account nonce of the authority at which deploying begins; 0 for a fresh key.
 
     Raises:
@@ -120,27 +160,50 @@ def deploy(
         UnavailableError: the chain does not answer; run again.
     """
     transactions = Sender(chain, authority, **sender)
+    delays = (terms.register_delay_s, terms.authority_delay_s, terms.recovery_delay_s,
+              terms.succession_delay_s)
     addresses = {name: created_address(authority.address, first_nonce + i) for i, name in enumerate(_NAMES)}
-    manager, participants, ledger = addresses["manager"], addresses["participants"], addresses["ledger"]
+    manager, participants = addresses["manager"], addresses["participants"]
     creations = (
-        (manager, load("AccessManager").linked() + encode(["address"], [authority.address])),
+        (manager, load("Governance").linked() + encode(["address", _DELAYS], [authority.address, delays])),
         (participants, load("Participants").linked() + encode(["address"], [manager])),
         *((addresses[name], load(library).linked()) for name, library in _LIBRARIES.items()),
         (ledger, load("CustodyLedger").linked({_LIBRARIES[x]: addresses[x] for x in _LIBRARIES})
          + encode(["address", "address"], [manager, participants])),
     )
     blocks = [_create(transactions, first_nonce + i, *creation) for i, creation in enumerate(creations)]
-    registrar = [selector(signature) for signature in REGISTRAR_FUNCTIONS]
-    record = [encode_record([])[:4]]
-    _open(transactions, manager, participants, registrar, ROLE_REGISTRAR)
-    _open(transactions, manager, ledger, record, ROLE_GATEWAY)
-    for role, account in ((ROLE_REGISTRAR, authority.address), (ROLE_GATEWAY, gateway)):
-        if not has_role(chain, manager, role, account):
-            transactions.send(manager, call_data("grantRole(uint64,address,uint32)", role, account, 0))
+    _found(transactions, addresses, gateway, terms)
     return Deployment(
         chain_id=chain.chain_id(), **addresses,
         block_number=blocks[0] if blocks[0] is not None else _first_block_of(chain, manager),
         code_hashes={name: keccak(chain.code(address)) for name, address in addresses.items()})
+
+
+def _found(sender: Sender, addresses: Mapping[str, bytes], gateway: bytes, terms: Terms) -> None:
+    """What each role may call, and who has it. The account that deploys becomes a member like the others at
+    the end, since from then on its acts wait, too; if it is one, nothing is left to do.
+    """
+    chain, first = sender.chain, sender.signer.address
+    manager, participants, ledger = (addresses[name] for name in ("manager", "participants", "ledger"))
+    if has_role(chain, manager, ROLE_SUCCESSION, first):
+        return
+    registrar = [selector(signature) for signature in REGISTRAR_FUNCTIONS]
+    _open(sender, manager, participants, registrar, ROLE_REGISTRAR)
+    _open(sender, manager, participants, [selector(RECOVER)], ROLE_RECOVERY)
+    open_ledger(sender, manager, ledger)
+    grants = [(ROLE_REGISTRAR, first), (ROLE_GATEWAY, gateway)]
+    for role, account in (*grants, *((ROLE_GUARDIAN, guardian) for guardian in terms.guardians)):
+        if not has_role(chain, manager, role, account):
+            sender.send(manager, call_data("grantRole(uint64,address,uint32)", role, account, 0))
+    for member in (*terms.members, first):
+        if not has_role(chain, manager, ROLE_SUCCESSION, member):
+            sender.send(manager, call_data("addMember(address)", member))
+
+
+def open_ledger(sender: Sender, manager: bytes, ledger: bytes) -> None:
+    """Let gateways record on a ledger, and the authority end it, where they may not yet."""
+    _open(sender, manager, ledger, [encode_record([])[:4]], ROLE_GATEWAY)
+    _open(sender, manager, ledger, [selector(SET_SUCCESSOR)], ROLE_SUCCESSION)
 
 
 def has_role(chain: ChainClient, manager: bytes, role: int, account: bytes) -> bool:

@@ -50,6 +50,15 @@ SENTENCES: dict[str, str] = {
     "AccessManagerUnauthorizedAccount(address,uint64)":
         "the account {0} lacks the role {1} of the access control.",
     "AccessManagerUnauthorizedCall(address,address,bytes4)": "the account {0} is not allowed to call {1}.",
+    "AccessManagerUnauthorizedCancel(address,address,address,bytes4)":
+        "the account {0} may not cancel what {1} announced.",
+    "AccessManagerNotScheduled(bytes32)": "nothing is announced as {0}: carried out, cancelled, or never.",
+    "AccessManagerAlreadyScheduled(bytes32)": "the same is already announced as {0}.",
+    "AccessManagerNotReady(bytes32)": "the time of the announced act {0} has not come.",
+    "AccessManagerExpired(bytes32)": "the announced act {0} was not carried out within a week and has ended.",
+    "GovernanceLastMember(address)": "{0} is the last member of the authority and cannot leave it.",
+    "GovernanceRoleHeld(address,uint64)":
+        "the account {0} already has the role {1}; guardians and gateways have no other role.",
     "AccessManagerBadConfirmation()": "a role can be renounced only by the account that has it.",
     "AccessManagerLockedRole(uint64)": "the role {0} of the access control cannot be changed.",
     "Error(string)": "{0}",

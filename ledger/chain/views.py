@@ -229,6 +229,16 @@ class View:
         address = bytes.fromhex(self._ask(self._contracts.ledger, "successor()", "address")[2:])
         return address if any(address) else None
 
+    def delays_s(self) -> tuple[int, int, int, int]:
+        """Delays that a member gets: of the register, the authority, a recovery, a succession."""
+        register, authority, recovery, succession = self._ask(
+            self._contracts.manager, "delays()", "(uint32,uint32,uint32,uint32)")
+        return register, authority, recovery, succession
+
+    def member_count(self) -> int:
+        """How many members the authority has."""
+        return int(self._ask(self._contracts.manager, "memberCount()", "uint256"))
+
     def domain_separator(self) -> bytes:
         """EIP-712 domain separator under which events are signed."""
         return bytes(self._ask(self._contracts.ledger, "domainSeparator()", "bytes32"))

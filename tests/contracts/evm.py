@@ -133,7 +133,8 @@ class Evm:
             keccak(signature_of(item).encode()): item
             for name in ("CustodyLedger", "Participants") for item in load(name).abi if item["type"] == "event"
         }
-        self.manager = self._create(load("AccessManager").bytecode + encode(["address"], [AUTHORITY]))
+        self.manager = self._create(load("Governance").bytecode + encode(
+            ["address", "(uint32,uint32,uint32,uint32)"], [AUTHORITY, (0, 0, 0, 0)]))
         self.participants = self._create(load("Participants").bytecode + encode(["address"], [self.manager]))
         self.libraries = {name: self._create(load(name).bytecode) for name in LIBRARIES}
         code = load("CustodyLedger").linked(self.libraries)

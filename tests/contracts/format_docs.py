@@ -26,6 +26,7 @@ from ledger.events.model import (
 from ledger.outcomes_text import explain, remedy
 from ledger.vocabulary import Balance, Kind, LineRole, Outcome, Step
 from tests.contracts.evm import signature_of
+from tests.contracts.governance import OWN_OF_GOVERNANCE
 from tests.contracts.oracle import Refused, _form
 from tests.contracts.world import address_of, sign
 
@@ -126,12 +127,14 @@ def outcomes_block() -> str:
     return "\n".join(rows).strip()
 
 
-def interface_block(name: str) -> str:
+def interface_block(name: str, only: set[str] | None = None) -> str:
     """Functions, events and errors with their signatures."""
     rows = ["```text"]
     for kind in ("function", "event", "error"):
         for item in load(name).abi:
             if item["type"] != kind:
+                continue
+            if only is not None and signature_of(item) not in only:
                 continue
             outputs = ",".join(x["type"] for x in item.get("outputs", []))
             gives = f" -> ({outputs})" if outputs else ""
@@ -143,6 +146,7 @@ BLOCKS = {
     "events.md": {"types": types_block, "fields": fields_block, "vector": vector_block},
     "outcomes.md": {"outcomes": outcomes_block},
     "contracts.md": {
+        "governance": lambda: interface_block("Governance", only=OWN_OF_GOVERNANCE),
         "participants": lambda: interface_block("Participants"), "ledger": lambda: interface_block("CustodyLedger")},
 }
 
