@@ -13,6 +13,9 @@ from indexer.faults import LogFormatError
 from indexer.source import CheckedBlock
 from ledger.chain.codec import Contracts, decode_logs
 from ledger.chain.facts import (
+    ActAnnounced,
+    ActCancelled,
+    ActExecuted,
     BookSet,
     ContentsNotEligible,
     DeviceAdded,
@@ -37,6 +40,8 @@ from ledger.chain.facts import (
     ParticipantSuspended,
     PendingEnded,
     ReadingKeyChanged,
+    RoleGranted,
+    RoleRevoked,
     RolesChanged,
     SignerAdded,
     SignerLimited,
@@ -54,6 +59,7 @@ Registry = (
     ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated | ReadingKeyChanged
     | SignerAdded | SignerLimited | SignerRevoked | ParticipantRecovered | FacilityRolesSet | DeviceAdded
     | DeviceCalibrated | DeviceRevoked | FacilitySet | BookSet | OpeningClosed | SuccessorSet
+    | RoleGranted | RoleRevoked | ActAnnounced | ActExecuted | ActCancelled
 )
 
 

@@ -6,7 +6,8 @@ packing:
 
 - where an event was recorded: block number, block hash, transaction hash, index of its log, `recorded_at_s`,
   `revoked_at_s` of a signer or device (that it is revoked counts, at which block time does not), when a
-  calibration was stated or a successor named;
+  calibration was stated or a successor named,
+  when an act was announced, may be done, or ended;
 - `seq` as a number: events that have nothing to do with each other may be recorded in another order. The
   order of the events of one unit counts, and so does the order of its states;
 - a `NONCE_USED` for an event that has its outcome (a repeat after a lost reply), and how often something not
@@ -33,6 +34,7 @@ from sqlalchemy.types import String
 from indexer.models import (
     MODELS,
     TABLES,
+    Announcement,
     Block,
     Cursor,
     Device,
@@ -40,6 +42,7 @@ from indexer.models import (
     Event,
     EventLine,
     Evidence,
+    GovernanceRole,
     Grant,
     NotTaken,
     PayloadReader,
@@ -55,6 +58,8 @@ EXCLUDED: Mapping[str, frozenset[str]] = {
         {"seq", "block_number", "block_hash", "tx_hash", "log_index", "recorded_at_s"}),
     table_of(Signer).name: frozenset({"revoked_at_s"}),
     table_of(Device).name: frozenset({"revoked_at_s"}),
+    table_of(Announcement).name: frozenset({"announced_at_s", "ready_at_s", "ended_at_s"}),
+    table_of(GovernanceRole).name: frozenset({"ended_at_s"}),
     table_of(Succession).name: frozenset({"block_number", "set_at_s"}),
     table_of(DeviceCalibration).name: frozenset({"stated_at_s"}),
     table_of(NotTaken).name: frozenset({"block_number", "log_index"}),
@@ -63,6 +68,13 @@ EXCLUDED: Mapping[str, frozenset[str]] = {
     table_of(PayloadReader).name: frozenset({"grant_id"}),
 }
 """Columns that depend on how events were packed into blocks. What of them does count is in `_packed`."""
+
+ENDS: Mapping[str, str] = {
+    table_of(Signer).name: "revoked_at_s",
+    table_of(Device).name: "revoked_at_s",
+    table_of(GovernanceRole).name: "ended_at_s",
+}
+"""Times of which it counts whether there is one."""
 
 POSITION: frozenset[str] = frozenset(table_of(model).name for model in (Block, Cursor, Evidence))
 """Tables that say how far the index is, not what it says."""
@@ -125,8 +137,8 @@ def _packed(connection: Connection, table: Table) -> Iterator[list[Any]]:
     else:
         for row in _ordered(connection, table):
             values = [row[name] for name in names]
-            if "revoked_at_s" in EXCLUDED[table.name]:
-                values.append(row["revoked_at_s"] is not None)
+            if ends := ENDS.get(table.name):
+                values.append(row[ends] is not None)
             yield values
 
 

@@ -2,7 +2,8 @@
 
 Three groups. *Chain facts*, rebuilt from logs alone: Block, Event, EventLine, NotTaken, Unit, UnitState, Lot,
 LotLoaded, LineState, Head and the registry (Participant, Signer, Facility,
-FacilityRole, Book, Device) and Succession. *Opened payloads*, present
+FacilityRole, Book, Device) and what governs it (Succession,
+GovernanceRole, Announcement). *Opened payloads*, present
 only where a reading key opens them and the commitment matches: Payload, PayloadReader, Grant, UnitName,
 Material, DeclarationLine, Norm, CountEntry, Reading. *Position and alarm*: Cursor, Evidence. Ids and hashes
 are 0x-prefixed lower-case hex, `ZERO_ID` where the ledger has zero; quantities are whole micro-units
@@ -298,6 +299,33 @@ class Succession(IndexTable, table=True):
     set_at_s: int = _number()
 
 
+class GovernanceRole(IndexTable, table=True):
+    """An account with a role of the access control: member, registrar, gateway, guardian."""
+
+    role: int = _number(primary_key=True)
+    account: str = Field(primary_key=True)
+    delay_s: int = _number()
+    """Seconds that its acts under this role wait after they were announced."""
+    ended_at_s: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Announcement(IndexTable, table=True):
+    """An act that a member of the authority announced, and what became of it."""
+
+    operation: str = Field(primary_key=True)
+    count: int = _number(primary_key=True)
+    """Tells announcements of the same act by the same account apart."""
+    caller: str
+    target: str
+    data: str = Field(sa_column=Column(Text, nullable=False))
+    """Call data, 0x and hex."""
+    announced_at_s: int = _number()
+    ready_at_s: int = _number()
+    status: str = Field(index=True)
+    """announced, executed or cancelled; what is announced ends unexecuted a week after `ready_at_s`."""
+    ended_at_s: int | None = Field(default=None, sa_type=BigInteger)
+
+
 class Payload(IndexTable, table=True):
     """What is known of an event's content.
 
@@ -481,7 +509,7 @@ class Evidence(IndexTable, table=True):
 MODELS: tuple[type[IndexTable], ...] = (
     Cursor, Block, Event, EventLine, NotTaken, Unit, UnitState, Lot, LotLoaded, LineState, Head,
     Participant, Signer, Facility, FacilityRole, Book, Device, DeviceCalibration,
-    Succession,
+    Succession, GovernanceRole, Announcement,
     Payload, PayloadReader, Grant, UnitName, Material, DeclarationLine, Norm, CountEntry, Reading, Evidence,
 )
 """Every table of the index; a table comes after those that it refers to."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from indexer.decode import Registry
 from indexer.models import (
+    Announcement,
     Book,
     Device,
     DeviceCalibration,
     Facility,
     FacilityRole,
+    GovernanceRole,
     Participant,
     Signer,
     Succession,
@@ -69,6 +71,19 @@ def register(rows: Rows, fact: Registry, header: Header) -> None:
         rows.put(Book, {
             "number": fact.book, "owner": fact.owner, "regime": fact.regime, "options": fact.options,
             "opening_open": before["opening_open"] if before else True})
+    elif isinstance(fact, facts.RoleGranted):
+        rows.put(GovernanceRole, {
+            "role": fact.role, "account": hexed(fact.account), "delay_s": fact.delay_s, "ended_at_s": None})
+    elif isinstance(fact, facts.RoleRevoked):
+        rows.change(GovernanceRole, fact.role, hexed(fact.account), ended_at_s=now_s)
+    elif isinstance(fact, facts.ActAnnounced):
+        rows.put(Announcement, {
+            "operation": hexed(fact.operation), "count": fact.count, "caller": hexed(fact.caller),
+            "target": hexed(fact.target), "data": hexed(fact.data), "announced_at_s": now_s,
+            "ready_at_s": fact.ready_at_s, "status": "announced", "ended_at_s": None})
+    elif isinstance(fact, facts.ActExecuted | facts.ActCancelled):
+        status = "executed" if isinstance(fact, facts.ActExecuted) else "cancelled"
+        rows.change(Announcement, hexed(fact.operation), fact.count, status=status, ended_at_s=now_s)
     elif isinstance(fact, facts.SuccessorSet):
         rows.put(Succession, {
             "successor": hexed(fact.successor), "block_number": header.number, "set_at_s": now_s})

@@ -154,18 +154,18 @@ def decode_corrected(witness: bytes) -> tuple[CustodyEvent, bytes]:
 
 
 def decode_logs(receipt: Receipt, contracts: Contracts) -> list[Fact]:
-    """What the ledger and its register logged in a transaction, in log order; logs of others are passed over.
+    """What ledger, register and access control logged in a transaction, in log order; others are passed over.
 
     Raises:
         TrustError: a log of ours that cannot be read.
     """
-    ours = (contracts.ledger, contracts.participants)
+    ours = (contracts.ledger, contracts.participants, contracts.manager)
     found = (decode_log(log) for log in receipt.logs if log.address in ours)
     return [fact for fact in found if fact is not None]
 
 
 def decode_log(log: Log) -> Fact | None:
-    """One log as a record, or None for logs of the access control (they concern no reader).
+    """One log as a record, or None for one that concerns no reader.
 
     Whether the log is from our contract is the caller's check.
 
@@ -291,6 +291,20 @@ _LOGS: tuple[tuple[str, int, tuple[str, ...], _Build], ...] = (
     ("OpeningClosed(uint32)", 1, (), lambda i, t, _: facts.OpeningClosed(i, _n(t[0]))),
 )
 
-_READERS = {bytes(keccak(entry[0].encode())): entry[1:] for entry in _LOGS}
+# of the access control, those that concern a reader
+_GOVERNANCE_LOGS: tuple[tuple[str, int, tuple[str, ...], _Build], ...] = (
+    ("RoleGranted(uint64,address,uint32,uint48,bool)", 2, ("uint32", "uint48", "bool"),
+     lambda i, t, v: facts.RoleGranted(i, _n(t[0]), t[1][12:], v[0])),
+    ("RoleRevoked(uint64,address)", 2, (), lambda i, t, _: facts.RoleRevoked(i, _n(t[0]), t[1][12:])),
+    ("OperationScheduled(bytes32,uint32,uint48,address,address,bytes)", 2,
+     ("uint48", "address", "address", "bytes"),
+     lambda i, t, v: facts.ActAnnounced(
+         i, t[0], _n(t[1]), v[0], bytes.fromhex(v[1][2:]), bytes.fromhex(v[2][2:]), v[3])),
+    ("OperationExecuted(bytes32,uint32)", 2, (), lambda i, t, _: facts.ActExecuted(i, t[0], _n(t[1]))),
+    ("OperationCanceled(bytes32,uint32)", 2, (), lambda i, t, _: facts.ActCancelled(i, t[0], _n(t[1]))),
+)
+
+_READERS = {bytes(keccak(entry[0].encode())): entry[1:] for entry in (*_LOGS, *_GOVERNANCE_LOGS)}
 LOG_SIGNATURES = tuple(entry[0] for entry in _LOGS)
-"""Signatures of the logs read here; a test compares them with the artifacts."""
+"""Signatures of the logs of ledger and register read here; a test compares them with the artifacts."""
+GOVERNANCE_SIGNATURES = tuple(entry[0] for entry in _GOVERNANCE_LOGS)

@@ -426,11 +426,61 @@ class OpeningClosed:
     book: int
 
 
+@dataclass(frozen=True, slots=True)
+class RoleGranted:
+    """An account has a role of the access control; `delay_s` is how long its acts wait."""
+
+    log_index: int
+    role: int
+    account: bytes
+    delay_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRevoked:
+    """An account has a role no longer."""
+
+    log_index: int
+    role: int
+    account: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ActAnnounced:
+    """A member announced an act; `count` tells announcements of the same act apart."""
+
+    log_index: int
+    operation: bytes
+    count: int
+    ready_at_s: int
+    caller: bytes
+    target: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ActExecuted:
+    """An announced act was carried out."""
+
+    log_index: int
+    operation: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActCancelled:
+    """An announced act was cancelled."""
+
+    log_index: int
+    operation: bytes
+    count: int
+
+
 Fact = (
     EventOutcome | EventNotTaken | UnitChanged | InsideChanged | ContentsNotEligible | NormExceeded
     | LotCreated | LotChanged | LoadedChanged | LineDeclared | LineChanged | PendingEnded | SuccessorSet
     | ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated
     | ReadingKeyChanged | SignerAdded | SignerLimited | SignerRevoked | ParticipantRecovered
     | FacilityRolesSet | DeviceAdded | DeviceCalibrated | DeviceRevoked | FacilitySet | BookSet
-    | OpeningClosed
+    | OpeningClosed | RoleGranted | RoleRevoked | ActAnnounced | ActExecuted | ActCancelled
 )

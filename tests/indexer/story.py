@@ -411,6 +411,13 @@ def _full_story() -> Story:
         log(PARTICIPANTS, "ParticipantRecovered(uint32,uint8)", [4], ["uint8"], [1]),
         log(PARTICIPANTS, "SignerAdded(address,uint32,uint64,uint64)", [b"\x44" * 20, 4], ["uint64", "uint64"], [9, 99]),
         log(PARTICIPANTS, "SignerLimited(address,uint32)", [b"\x44" * 20, 2], [], []),
+        log(MANAGER, "RoleGranted(uint64,address,uint32,uint48,bool)", [0, b"\x66" * 20], ["uint32", "uint48", "bool"], [60, 1, True]),
+        log(MANAGER, "RoleGranted(uint64,address,uint32,uint48,bool)", [3, b"\x67" * 20], ["uint32", "uint48", "bool"], [0, 1, True]),
+        log(MANAGER, "RoleRevoked(uint64,address)", [3, b"\x67" * 20], [], []),
+        *(log(MANAGER, "OperationScheduled(bytes32,uint32,uint48,address,address,bytes)", [b"\x68" * 32, n],
+              ["uint48", "address", "address", "bytes"], [START_S + n, b"\x66" * 20, MANAGER, b"\x01\x02"]) for n in (1, 2, 3)),
+        log(MANAGER, "OperationCanceled(bytes32,uint32)", [b"\x68" * 32, 1], [], []),
+        log(MANAGER, "OperationExecuted(bytes32,uint32)", [b"\x68" * 32, 2], [], []),
         log(LEDGER, "SuccessorSet(address)", [b"\x55" * 20], [], [])]))
     story.payloads.given.append(grant(story, 2, 3, [e.event.commitment for e in story.entries
                                                     if e.event is not None and e.event.kind is Kind.ARRIVE],

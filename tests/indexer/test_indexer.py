@@ -34,6 +34,7 @@ from tests.indexer.fake_chain import FakeChain, make_block, retold
 from tests.indexer.helpers import dump, fetch, indexed, make_indexer, statuses
 from tests.indexer.story import (
     LEDGER,
+    START_S,
     Entry,
     PinnedByHand,
     Story,
@@ -270,6 +271,10 @@ def test_rows__register__as_last_said() -> None:
     assert fetch(engine, "SELECT participant, facility, roles FROM facility_role") == [(2, 1, int(Role.AGENCY))]
     assert fetch(engine, "SELECT participant, facility, valid_from_s, calibrated_until_s, revoked_at_s FROM device") == [
         (3, 1, 5, 60, last)]
+    assert fetch(engine, "SELECT role, account, delay_s, ended_at_s FROM governance_role ORDER BY role") == [
+        (0, "0x" + "66" * 20, 60, None), (3, "0x" + "67" * 20, 0, last)]
+    assert fetch(engine, "SELECT count, status, ended_at_s, ready_at_s - ?, data FROM announcement ORDER BY count", START_S) == [
+        (1, "cancelled", last, 1, "0x0102"), (2, "executed", last, 2, "0x0102"), (3, "announced", None, 3, "0x0102")]
     assert fetch(engine, "SELECT successor, block_number, set_at_s FROM succession") == [("0x" + "55" * 20, 31, last)]
     assert fetch(engine, "SELECT position, stated_at_s, calibrated_until_s FROM device_calibration") == [
         (0, last, 70), (1, last, 60)]

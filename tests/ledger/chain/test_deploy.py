@@ -229,6 +229,10 @@ def test_codec__logs__are_those_of_the_artifacts() -> None:
         entries("CustodyLedger", "event") | entries("Participants", "event")) - {"AuthorityUpdated(address)", "EIP712DomainChanged()"}
 
 
+def test_codec__logs_of_the_access_control__are_those_of_the_artifact() -> None:
+    assert set(codec.GOVERNANCE_SIGNATURES) <= entries("Governance", "event")
+
+
 def test_codec__record_and_registrar_functions__are_those_of_the_artifacts() -> None:
     (record,) = (s for s in entries("CustodyLedger", "function") if s.startswith("record("))
     assert codec.encode_record([])[:4] == keccak(record.encode())[:4]
