@@ -32,6 +32,7 @@ from ledger.vocabulary import BookOption, Regime, Role
 
 if TYPE_CHECKING:
     from api.posting import PostResult, Settling
+    from ledger.chain.deploy import Terms
     from ledger.keys.signers import AskSecret, Signer
 
 __all__ = ["SERVER_FILE", "Clock", "Home"]
@@ -39,6 +40,7 @@ __all__ = ["SERVER_FILE", "Clock", "Home"]
 TRUST_FILE = "trust.json"
 URI_PREFIX = "urn:cargoledger:participant:"
 NO_OPTIONS = BookOption(0)
+ADDRESS_BYTES = 20
 NO_HOLD = 255
 """Hold bit of a participant that may set no hold."""
 FOREVER_S = 2**64 - 1
@@ -179,7 +181,7 @@ class Home(Parts):
             self._remember(entry)
             self.authority.admit(entry.number, roles, reading_key=reading_key, hold_bit=hold_bit)
             self.authority.add_signer(signer, entry.number, valid_from_s=0, valid_until_s=FOREVER_S)
-            self._keys_changed()
+            self.keys_changed()
         return entry
 
     def add_signer(
@@ -233,7 +235,7 @@ class Home(Parts):
                 remedy="Have the authority register it first.",
             )
         self.keyring.use(entry.id, uri)
-        self._keys_changed()
+        self.keys_changed()
         return signer
 
     def registered(self, address: bytes) -> dict[str, Any]:
@@ -350,7 +352,8 @@ class Home(Parts):
             return
         from ledger.chain.deploy import deploy
 
-        deployment = deploy(self.chain, self.keyring.authority(), self.keyring.gateway().address)
+        deployment = deploy(
+            self.chain, self.keyring.authority(), self.keyring.gateway().address, terms=_terms(self.settings))
         _write(self.path / TRUST_FILE, json.dumps(self._trust_of(deployment).to_json(), indent=2) + "\n")
         _write(self._deployment_file, json.dumps(deployment.to_json(), indent=2) + "\n")
 
@@ -368,11 +371,32 @@ class Home(Parts):
         self.directory.add(entry)
         self.directory.save(self.settings.path(self.settings.directory))
 
-    def _keys_changed(self) -> None:
+    def keys_changed(self) -> None:
         """New reading keys open more: parts that are open must learn of them."""
         self.__dict__.pop("indexer", None)
         if "posting" in self.__dict__:
             self.posting.readers.refresh()
+
+
+def _terms(settings: Settings) -> Terms:
+    """Who else governs, and with which delays."""
+    from ledger.chain.deploy import Terms
+
+    return Terms(
+        members=tuple(_account(x) for x in settings.authority_members),
+        guardians=tuple(_account(x) for x in settings.guardians),
+        register_delay_s=settings.register_delay_s, authority_delay_s=settings.authority_delay_s,
+        recovery_delay_s=settings.recovery_delay_s, succession_delay_s=settings.succession_delay_s)
+
+
+def _account(text: str) -> bytes:
+    try:
+        account = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        account = b""
+    if len(account) != ADDRESS_BYTES:
+        raise InputError(f"{text!r} is no address.", remedy="Write 0x and 40 hex digits.")
+    return account
 
 
 def _with_chain_id(settings: Settings, clock: Clock | None) -> Settings:

@@ -169,6 +169,37 @@ class Keyring:
         seed = self._derived(f"{participant_id}/{path.name}") if password is None else None
         return _new_signer(path, seed=seed, password=password), path
 
+    def recovery_keys(self, participant_id: str) -> tuple[Signer, ReadingKey]:
+        """The keys to which a participant is being recovered; made at the first call, the same after it."""
+        signer = self._uri(participant_id, "recovery/signer.key")
+        reading = self._uri(participant_id, "recovery/reading.key")
+        return (
+            self._ensure(signer, self.open, _new_signer),
+            self._ensure(reading, load_reading_key, new_reading_key),
+        )
+
+    def recovering(self) -> list[str]:
+        """Participants whose recovery to keys of this home is announced and not yet carried out."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.parent.parent.name for path in self._folder.glob("*/recovery/signer.key"))
+
+    def adopt_recovery(self, participant_id: str) -> None:
+        """Put the keys of a recovery in the place of the old ones, which are kept beside them, if any.
+
+        The reading key first: killed in between, it is simply called again.
+        """
+        folder = self._folder / participant_id
+        for name in ("reading.key", "signer.key"):
+            new, place = folder / "recovery" / name, folder / name
+            if not new.exists():
+                continue
+            if place.exists():
+                place.rename(_free(folder, f"{name.removesuffix('.key')}-before"))
+            new.rename(place)
+        self._named(participant_id).unlink(missing_ok=True)
+        (folder / "recovery").rmdir()
+
     def free_path(self, participant_id: str, suffix: str) -> Path:
         """Where one more signing key of a participant can be put."""
         number = 2
@@ -221,6 +252,13 @@ class Keyring:
 
     def _derived(self, label: str) -> bytes | None:
         return None if self.seed is None else hmac.digest(self.seed, label.encode(), "sha256")
+
+
+def _free(folder: Path, stem: str) -> Path:
+    number = 1
+    while (free := folder / f"{stem}-{number}.key").exists():
+        number += 1
+    return free
 
 
 def check_id(participant_id: str) -> None:

@@ -21,6 +21,9 @@ _CONFIRMATIONS_MAX = 10_000  # a day of 8 s blocks
 SETTINGS_FILE = "cargoledger.toml"
 PREFIX = "CARGOLEDGER_"
 
+DELAYED = ("register", "authority", "recovery", "succession")
+"""Acts of the authority that may have to be announced."""
+
 NOT_SETTINGS = frozenset({
     "CARGOLEDGER_HOME", "CARGOLEDGER_TOKEN",
     "CARGOLEDGER_PYTHON", "CARGOLEDGER_VENV",
@@ -46,6 +49,12 @@ class Settings:
     keys: str = "keys"                          # folder of participants' keys, one folder each
     network_secret: str = "file:keys/network.key"  # noqa: S105 - a URI: secret behind unit ids
     authority_signer: str = "file:keys/authority/signer.key"  # admits participants, sets facilities and books
+    authority_members: tuple[str, ...] = field(default=())  # other members of the authority, at deployment
+    guardians: tuple[str, ...] = field(default=())  # who may cancel what members announce, at deployment
+    register_delay_s: int = 0                   # how long an announced change of the register waits
+    authority_delay_s: int = 60                 # the same for members, guardians and delays
+    recovery_delay_s: int = 60                  # the same for recovering a participant's keys
+    succession_delay_s: int = 60                # the same for ending the ledger
     gateway_signer: str = "file:keys/gateway/signer.key"  # sends batches; has no rights over content
     operator_key: str = "file:keys/operator/checkpoint.key"  # Ed25519 key that signs checkpoints
     gateway_store: str = "gateway.sqlite"       # outbox, payloads, grants, tokens
@@ -133,7 +142,8 @@ class Settings:
                                 ("tx_gas_max", 1_000_000, 2**32), ("receipt_wait_s", 0, 3600),
                                 ("reference_wait_s", 0, 2**31), ("event_deadline_s", 60, 2**31),
                                 ("batch_wait_ms", 0, 60_000), ("outbox_events_max", 1, 2**31),
-                                ("late_after_s", 0, 2**31)):
+                                ("late_after_s", 0, 2**31),
+                                *((f"{act}_delay_s", 0, 2**31) for act in DELAYED)):
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"{PREFIX}{name.upper()} must lie between {low} and {high}.")
 

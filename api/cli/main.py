@@ -6,7 +6,17 @@ import sys
 
 import typer
 
-from api.cli import asking, devices, keys, network, node, posting, serving, tokens
+from api.cli import (
+    asking,
+    devices,
+    governing,
+    keys,
+    network,
+    node,
+    posting,
+    serving,
+    tokens,
+)
 from api.cli.shell import run
 
 app = typer.Typer(
@@ -22,6 +32,7 @@ app = typer.Typer(
     """,
 )
 network.add_to(app)
+governing.add_to(app)
 keys.add_to(app)
 tokens.add_to(app)
 devices.add_to(app)

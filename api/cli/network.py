@@ -106,10 +106,10 @@ def participant_add(
             participant_id,
             name=name,
             uri=uri,
-            roles=_roles(role),
+            roles=roles_of(role),
             hold_bit=hold_bit,
-            reading_key=_unhex(reading_key, 32),
-            signer=_unhex(signer, 20),
+            reading_key=unhex(reading_key, 32),
+            signer=unhex(signer, 20),
         )
         document = _participants(opened_home, {entry.id})[0]
     emit(document, as_json, lambda: f"{entry.name} is participant {entry.number} ({entry.id}).")
@@ -223,7 +223,12 @@ def _participants(home: Home, only: set[str] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _roles(words: list[str]) -> Role:
+def roles_of(words: list[str]) -> Role:
+    """A mask of roles from their names.
+
+    Raises:
+        InputError: there is no role of a name.
+    """
     roles = Role(0)
     for word in words:
         roles |= _member(Role, word, "role")
@@ -238,7 +243,12 @@ def _member(enum: type[_Flag], word: str, what: str) -> _Flag:
         raise InputError(f"there is no {what} {word!r}.", remedy=f"Known: {known}.") from fault
 
 
-def _unhex(text: str, size: int) -> bytes | None:
+def unhex(text: str, size: int) -> bytes | None:
+    """Bytes from hex; None for an empty text.
+
+    Raises:
+        InputError: not that many bytes.
+    """
     if not text:
         return None
     try:

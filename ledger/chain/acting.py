@@ -39,6 +39,11 @@ class Acting:
         self._sender = Sender(chain, signer, **sender)
         self._view = View(chain, deployment)
 
+    @property
+    def address(self) -> bytes:
+        """20-byte address of the account that acts."""
+        return self._sender.signer.address
+
     def carry_out(self, target: bytes, data: bytes) -> Receipt:
         """Do it if it may be done now, else announce it.
 
