@@ -120,6 +120,36 @@ class Governing:
         self._adopt()
         return document
 
+    def prepare_successor(self, ledger: bytes | None = None) -> dict[str, Any]:
+        """Deploy this version's ledger beside the present one, and open it to the gateways.
+
+        Args:
+            ledger: one deployed before, only to be opened now.
+        """
+        from ledger.chain.succession import deploy_successor, verified
+
+        home, authority = self._home, self.authority
+        if ledger is None:
+            ledger = deploy_successor(home.chain, home.followed(), authority.account)
+        else:
+            verified(home.chain, home.followed(), ledger)
+        address = ledger
+        return {"ledger": "0x" + address.hex(), **attempt(lambda: authority.open_ledger(address))}
+
+    def succeed(self, ledger: bytes) -> dict[str, Any]:
+        """End the present ledger and name the one that follows: once, for good."""
+        from ledger.chain.succession import verified
+
+        home, authority = self._home, self.authority
+        if ledger != home.followed().ledger:
+            verified(home.chain, home.deployment, ledger)
+            authority.check_opened(ledger)
+            document = attempt(lambda: authority.succeed(ledger))
+            home.followed()
+        else:
+            document = {"done": True, "changed": False}
+        return {"ledger": "0x" + ledger.hex(), **document}
+
     def standing(self, entry: ParticipantEntry) -> dict[str, Any]:
         """What the index knows of a participant's standing and of every key that it ever had."""
         self._home.indexer.run_once()

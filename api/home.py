@@ -15,8 +15,6 @@ has the ledger open. `create` may be killed at any moment and run again; so may 
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SERVER_FILE", "Clock", "Home"]
 
-TRUST_FILE = "trust.json"
 URI_PREFIX = "urn:cargoledger:participant:"
 NO_OPTIONS = BookOption(0)
 ADDRESS_BYTES = 20
@@ -354,8 +351,7 @@ class Home(Parts):
 
         deployment = deploy(
             self.chain, self.keyring.authority(), self.keyring.gateway().address, terms=_terms(self.settings))
-        _write(self.path / TRUST_FILE, json.dumps(self._trust_of(deployment).to_json(), indent=2) + "\n")
-        _write(self._deployment_file, json.dumps(deployment.to_json(), indent=2) + "\n")
+        self.write_deployment(deployment)
 
     def _migrate(self) -> None:
         from indexer.database import migrate
@@ -408,13 +404,3 @@ def _with_chain_id(settings: Settings, clock: Clock | None) -> Settings:
         return replace(settings, chain_id=client.chain_id())
     finally:
         client.close()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file so that a crash leaves either the old or the new one."""
-    temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -5,6 +5,7 @@ Reading the index needs no ledger, so questions can be asked while a server has 
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from ledger.proofs.verify import TrustRoot
 
 SERVER_FILE = "server.json"
+TRUST_FILE = "trust.json"
 _ID_LENGTH = 66  # 0x and 64 hex digits
 
 Clock = Callable[[], int]
@@ -101,6 +103,31 @@ class Parts:
 
         return Deployment.from_json(parse_json(self._deployment_file.read_bytes()))
 
+    def followed(self) -> Deployment:
+        """The deployment, followed to the ledger that takes events now; written down where it moved.
+
+        Raises:
+            TrustError: the ledger ended, and its successor is none that this version knows.
+        """
+        from ledger.chain.succession import followed
+
+        found = followed(self.chain, self.deployment)
+        if found != self.deployment:
+            self.__dict__["deployment"] = found
+            self.write_deployment(found)
+        return found
+
+    def write_deployment(self, deployment: Deployment) -> None:
+        """Keep where the contracts are, and what checkers of proofs must know (trust.json).
+
+        The trust root of a ledger that ended stays beside it, since proofs from it stay good.
+        """
+        trust = self.path / TRUST_FILE
+        if deployment.earlier and trust.exists():
+            trust.rename(self.path / f"trust-{len(deployment.earlier)}.json")
+        write_text(trust, json.dumps(self._trust_of(deployment).to_json(), indent=2) + "\n")
+        write_text(self._deployment_file, json.dumps(deployment.to_json(), indent=2) + "\n")
+
     @cached_property
     def chain(self) -> ChainClient:
         """The ledger engine, for writing.
@@ -142,7 +169,7 @@ class Parts:
 
         gateway = Gateway(
             self.chain,
-            self.deployment,
+            self.followed(),
             self._store,
             self.payloads,
             sender=self.keyring.gateway(),
@@ -209,6 +236,7 @@ class Parts:
         """From an EPCIS document to signed submissions."""
         from api.posting import Posting
 
+        self.followed()
         return Posting(self)
 
     @cached_property
@@ -245,7 +273,7 @@ class Parts:
 
         return Indexer(
             self.chain,
-            self.deployment,
+            self.followed(),
             self.engine,
             payloads=self.payloads,
             reading_keys=list(self.keyring.reading_keys().values()),
@@ -308,6 +336,16 @@ class Parts:
                 remedy=f"Post through it with --url {server['url']} and --token (see cargoledger token new), "
                 "or stop it first.",
             ) from fault
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a crash leaves either the old or the new one."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
 
 
 def wall_clock() -> int:

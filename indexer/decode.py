@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from indexer.faults import LogFormatError
-from indexer.source import CheckedBlock
-from ledger.chain.codec import Contracts, decode_logs
+from indexer.faults import LogFormatError, WrongLedgerError
+from indexer.source import CheckedBlock, PinnedLedger
+from ledger.chain.codec import decode_logs
 from ledger.chain.facts import (
     ActAnnounced,
     ActCancelled,
@@ -63,6 +63,48 @@ Registry = (
 )
 
 
+class Ledgers:
+    """The contracts as they are read: of ledgers that follow each other, one after the other.
+
+    Logs of a ledger count from the block's log on in which the one before it named it; logs of the one before
+    cannot come after, since it takes no more events.
+    """
+
+    def __init__(self, pinned: PinnedLedger, ended: int = 0) -> None:
+        """Begin with the ledger that follows the first `ended` ones."""
+        self._pinned = pinned
+        self._ended = ended
+
+    @property
+    def ledger(self) -> bytes:
+        """The ledger whose logs count now."""
+        return self._pinned.ledgers[self._ended]
+
+    @property
+    def participants(self) -> bytes:
+        """The register, the same for all."""
+        return self._pinned.participants
+
+    @property
+    def manager(self) -> bytes:
+        """The access control, the same for all."""
+        return self._pinned.manager
+
+    def succeed(self, successor: bytes, number: int) -> None:
+        """Read the next ledger from now on.
+
+        Raises:
+            WrongLedgerError: the chain names another one than the deployment.
+        """
+        known = self._pinned.ledgers
+        if self._ended + 1 >= len(known) or known[self._ended + 1] != successor:
+            raise WrongLedgerError(
+                f"the ledger ended in block {number}; this process does not follow to its successor "
+                f"0x{successor.hex()} yet.",
+                remedy="Start again: a home follows to a successor that its version knows when it is opened.")
+        self._ended += 1
+
+
 @dataclass(slots=True)
 class Taken:
     """An event with its outcome and the state it left, in log order."""
@@ -89,10 +131,11 @@ class Registered:
 Happening = Taken | Untaken | Registered
 
 
-def decode_block(block: CheckedBlock, contracts: Contracts) -> list[Happening]:
+def decode_block(block: CheckedBlock, contracts: Ledgers) -> list[Happening]:
     """Everything that our contracts said in a block, in order.
 
     Raises:
+        WrongLedgerError: the ledger ended and its successor is not known here.
         LogFormatError: a log of ours cannot be read, or state without the outcome it belongs to.
     """
     happenings: list[Happening] = []
@@ -102,6 +145,9 @@ def decode_block(block: CheckedBlock, contracts: Contracts) -> list[Happening]:
         except TrustError as fault:
             raise LogFormatError(f"block {block.header.number}: {fault.message}") from fault
         happenings += _group(found, receipt.tx_hash, block.header.number)
+        for fact in found:
+            if isinstance(fact, SuccessorSet):
+                contracts.succeed(fact.successor, block.header.number)
     return happenings
 
 

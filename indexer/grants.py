@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import and_, or_, select
@@ -24,11 +25,11 @@ from ledger.keys.grants import verify_grant
 
 
 class GrantBook:
-    """The grants of one ledger: verified ones with their readers, and the content keys that they give us."""
+    """The grants of one network: verified ones with their readers, and the content keys that they give us."""
 
-    def __init__(self, chain_id: int, ledger: bytes) -> None:
+    def __init__(self, chain_id: int, ledgers: Sequence[bytes]) -> None:
         self._chain_id = chain_id
-        self._ledger = ledger
+        self._ledgers = tuple(ledgers)
         self._done: set[bytes] = set()                 # every payload of the grant has its reader row
         self._keys: dict[bytes, dict[bytes, None]] = {}  # commitment -> content keys, in the order they came
         self._opened: set[tuple[bytes, bytes]] = set()   # (grant id, our public key) already opened
@@ -66,11 +67,11 @@ class GrantBook:
             revoked = signer["revoked_at_s"]
             return None if revoked is not None and revoked < grant.issued_at_s else int(signer["participant"])
 
-        try:
-            verify_grant(grant, chain_id=self._chain_id, ledger=self._ledger, participant_of=participant_of)
-        except TrustError:
-            return False
-        return True
+        for ledger in self._ledgers:
+            with suppress(TrustError):
+                verify_grant(grant, chain_id=self._chain_id, ledger=ledger, participant_of=participant_of)
+                return True
+        return False
 
     def _collect(self, name: bytes, grant: SignedGrant, lens: Lens) -> set[bytes]:
         """Content keys of a grant that is for a key of ours."""

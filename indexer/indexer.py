@@ -14,12 +14,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from indexer.database import database_faults, migrate, writer_lock
-from indexer.decode import Happening, Taken, decode_block
+from indexer.decode import Happening, Ledgers, Taken, decode_block
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
-from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload
+from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload, Succession
 from indexer.opening import Opener, PayloadSource
 from indexer.payloads import Lens
 from indexer.project import last_seq, project_block
@@ -85,7 +85,8 @@ class Indexer:
         self._source = Source(chain, deployment, confirmations=confirmations)
         self._deployment = deployment
         self._lens = Lens(tuple(reading_keys), directory, network_secret, dict(enterprise_keys or {}))
-        self._opener = Opener(payloads, self._lens, deployment.chain_id, deployment.ledger)
+        self._opener = Opener(payloads, self._lens, deployment.chain_id, deployment.ledgers)
+        self._reading = Ledgers(deployment)
 
     def run_once(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
         """Index to the head that the chain has now, then open what payloads can be opened.
@@ -149,8 +150,10 @@ class Indexer:
             cursor = rows.get(Cursor, 1)
             if cursor is None:
                 return None
+            ended = connection.execute(select(func.count()).select_from(table_of(Succession))).scalar() or 0
+            self._reading = Ledgers(self._deployment, min(ended, len(self._deployment.ledgers) - 1))
             if (cursor["chain_id"], cursor["ledger_address"]) != (
-                    self._deployment.chain_id, hexed(self._deployment.ledger)):
+                    self._deployment.chain_id, hexed(self._deployment.ledgers[0])):
                 raise WrongLedgerError(
                     f"this index is of ledger {cursor['ledger_address']} on chain {cursor['chain_id']}.",
                     remedy="Use another database, or delete this one.")
@@ -183,7 +186,7 @@ class Indexer:
                 with self.engine.connect() as connection:
                     below = Rows(connection).get(Block, number - 1)
                 self._fork(below["rlp"] if below else "", number, block.header.hash, block.header.rlp)
-            happenings = decode_block(block, self._deployment)
+            happenings = decode_block(block, self._reading)
             group.append((block, happenings))
             count += sum(isinstance(happening, Taken) for happening in happenings)
             head = block.link
@@ -204,7 +207,7 @@ class Indexer:
             last = group[-1][0].header
             rows.put(Cursor, {
                 "id": 1, "chain_id": self._deployment.chain_id,
-                "ledger_address": hexed(self._deployment.ledger),
+                "ledger_address": hexed(self._deployment.ledgers[0]),
                 "block_number": last.number, "block_hash": hexed(last.hash),
                 "context": cursor["context"] if cursor else ""})
             rows.flush()

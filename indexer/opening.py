@@ -80,10 +80,10 @@ class PayloadSource(Protocol):
 class Opener:
     """Brings the payload tables up to date with what the stores have."""
 
-    def __init__(self, source: PayloadSource, lens: Lens, chain_id: int, ledger: bytes) -> None:
+    def __init__(self, source: PayloadSource, lens: Lens, chain_id: int, ledgers: Sequence[bytes]) -> None:
         self._source = source
         self._lens = lens
-        self._grants = GrantBook(chain_id, ledger)
+        self._grants = GrantBook(chain_id, ledgers)
         self._tried_to = 0      # seq up to which this process has asked for every payload once
         self._retry_after = 0   # seq after which the next share of payloads to ask for again begins
 

@@ -14,6 +14,7 @@ from indexer.models import (
     Facility,
     FacilityRole,
     GovernanceRole,
+    Head,
     Participant,
     Signer,
     Succession,
@@ -85,6 +86,7 @@ def register(rows: Rows, fact: Registry, header: Header) -> None:
         status = "executed" if isinstance(fact, facts.ActExecuted) else "cancelled"
         rows.change(Announcement, hexed(fact.operation), fact.count, status=status, ended_at_s=now_s)
     elif isinstance(fact, facts.SuccessorSet):
+        rows.remove(Head)  # the heads of the next ledger begin anew
         rows.put(Succession, {
             "successor": hexed(fact.successor), "block_number": header.number, "set_at_s": now_s})
     else:

@@ -36,6 +36,11 @@ class PinnedLedger(Contracts, Protocol):
         ...
 
     @property
+    def ledgers(self) -> tuple[bytes, ...]:
+        """Every ledger of the network, the first one first, the one that takes events last."""
+        ...
+
+    @property
     def block_number(self) -> int:
         """The first block that can hold a log of these contracts."""
         ...

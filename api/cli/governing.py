@@ -158,6 +158,43 @@ def recover(
     emit(document, as_json, lambda: told(document, f"recovery of {participant} to {document['signer']}"))
 
 
+@authority_app.command("prepare-successor")
+def prepare_successor(
+    ledger: Annotated[str, typer.Option(help="One deployed before, only to be opened to the gateways.")] = "",
+    key: KeyOption = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Deploy this version's ledger beside the present one and open it to the gateways.
+
+    Example: cargoledger authority prepare-successor
+    """
+    from api.governing import Governing
+
+    with opened(home) as opened_home:
+        document = Governing(opened_home, key).prepare_successor(unhex(ledger, _ADDRESS_BYTES))
+    said = f"Ledger {document['ledger']}.\n"
+    emit(document, as_json, lambda: said + told(document, "open it to the gateways"))
+
+
+@authority_app.command("succeed")
+def succeed(
+    ledger: AddressArgument, key: KeyOption = "", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """End the present ledger and name the one that follows it: once, for good. State is not moved.
+
+    Example: cargoledger authority succeed 0x00112233445566778899aabbccddeeff00112233
+    """
+    from api.governing import Governing
+
+    address = unhex(ledger, _ADDRESS_BYTES)
+    if address is None:
+        raise InputError("an address is needed.")
+    with opened(home) as opened_home:
+        document = Governing(opened_home, key).succeed(address)
+    emit(document, as_json, lambda: told(document, f"the ledger's successor is {document['ledger']}"))
+
+
 @authority_app.command("new-key")
 def new_key(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the key shall lie; it must not exist.")],

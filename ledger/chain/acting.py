@@ -44,6 +44,11 @@ class Acting:
         """20-byte address of the account that acts."""
         return self._sender.signer.address
 
+    @property
+    def account(self) -> Signer:
+        """The account that acts."""
+        return self._sender.signer
+
     def carry_out(self, target: bytes, data: bytes) -> Receipt:
         """Do it if it may be done now, else announce it.
 

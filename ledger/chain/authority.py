@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger.chain.acting import Acting
 from ledger.chain.client import Receipt
-from ledger.chain.codec import call_data
+from ledger.chain.codec import call_data, encode_record, selector
 from ledger.chain.deploy import (
     RECOVER,
     ROLE_AUTHORITY,
@@ -22,7 +22,7 @@ from ledger.chain.deploy import (
     SET_SUCCESSOR,
     has_role,
 )
-from ledger.errors import ConflictError, InputError, NotFoundError
+from ledger.errors import AnnouncedError, ConflictError, InputError, NotFoundError
 from ledger.vocabulary import BookOption, Role
 
 NO_HOLD = 255
@@ -241,6 +241,41 @@ class Authority(Acting):
         if self._view.successor() == successor:
             return None
         return self.carry_out(self._deployment.ledger, call_data(SET_SUCCESSOR, successor))
+
+    def check_opened(self, ledger: bytes) -> None:
+        """Refuse to name a successor that gateways cannot record on: the network would stand still.
+
+        Raises:
+            InputError: it is not opened yet.
+        """
+        known = self._chain.call(self._deployment.manager, call_data(
+            "getTargetFunctionRole(address,bytes4)", ledger, encode_record([])[:4]))
+        if int.from_bytes(known, "big") != ROLE_GATEWAY:
+            raise InputError(
+                f"gateways may not record on 0x{ledger.hex()} yet.",
+                remedy=f"cargoledger authority prepare-successor --ledger 0x{ledger.hex()}")
+
+    def open_ledger(self, ledger: bytes) -> Receipt | None:
+        """Let gateways record on another ledger of this network, and members end it.
+
+        Raises:
+            AnnouncedError: both acts are announced, or were; their time has not come.
+        """
+        receipt, waits = None, None
+        opens = ((encode_record([])[:4], ROLE_GATEWAY), (selector(SET_SUCCESSOR), ROLE_SUCCESSION))
+        for function, role in opens:
+            known = self._chain.call(self._deployment.manager, call_data(
+                "getTargetFunctionRole(address,bytes4)", ledger, function))
+            if int.from_bytes(known, "big") == role:
+                continue
+            try:
+                receipt = self.carry_out(self._deployment.manager, call_data(
+                    "setTargetFunctionRole(address,bytes4[],uint64)", ledger, [function], role))
+            except AnnouncedError as fault:
+                waits = fault
+        if waits is not None:
+            raise waits
+        return receipt
 
     def cancel(self, caller: bytes, target: bytes, data: bytes) -> Receipt:
         """Cancel what an account announced: as a guardian, as a member, or as that account.

@@ -85,6 +85,7 @@ class Deployment:
         manager, participants, ledger: 20-byte addresses of AccessManager, Participants and CustodyLedger.
         approval_kinds, book_kinds, cargo_kinds: 20-byte addresses of the libraries that the ledger links.
         block_number: nothing of this ledger happened before this block.
+        earlier: ledgers that ended, the first one first; `ledger` is the one that follows them.
         code_hashes: keccak-256 of the runtime code by the names of these contracts, as `manager`.
     """
 
@@ -97,6 +98,12 @@ class Deployment:
     ledger: bytes
     block_number: int
     code_hashes: Mapping[str, bytes]
+    earlier: tuple[bytes, ...] = ()
+
+    @property
+    def ledgers(self) -> tuple[bytes, ...]:
+        """Every ledger of this network, the first one first, the one that takes events last."""
+        return (*self.earlier, self.ledger)
 
     def verify(self, chain: ChainClient) -> None:
         """Check that this chain carries these contracts with this code.
@@ -121,6 +128,7 @@ class Deployment:
         return {
             "format": _FORMAT, "chainId": self.chain_id, "blockNumber": self.block_number,
             **{_json_name(name): "0x" + getattr(self, name).hex() for name in _NAMES},
+            **({"earlier": ["0x" + address.hex() for address in self.earlier]} if self.earlier else {}),
             "codeHashes": {_json_name(name): "0x" + self.code_hashes[name].hex() for name in _NAMES},
         }
 
@@ -136,6 +144,7 @@ class Deployment:
                 raise InputError(f"the deployment has format {value['format']!r}, not {_FORMAT!r}.")
             return cls(
                 chain_id=int(value["chainId"]), block_number=int(value["blockNumber"]),
+                earlier=tuple(_unhex(x, 20) for x in value.get("earlier", ())),
                 code_hashes={name: _unhex(value["codeHashes"][_json_name(name)], 32) for name in _NAMES},
                 **{name: _unhex(value[_json_name(name)], 20) for name in _NAMES})
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
@@ -173,8 +182,9 @@ def deploy(
     )
     blocks = [_create(transactions, first_nonce + i, *creation) for i, creation in enumerate(creations)]
     _found(transactions, addresses, gateway, terms)
+    named: dict[str, Any] = dict(addresses)
     return Deployment(
-        chain_id=chain.chain_id(), **addresses,
+        chain_id=chain.chain_id(), **named,
         block_number=blocks[0] if blocks[0] is not None else _first_block_of(chain, manager),
         code_hashes={name: keccak(chain.code(address)) for name, address in addresses.items()})
 

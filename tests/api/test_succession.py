@@ -1,0 +1,115 @@
+"""A ledger ends and another follows: the home signs for the new one, the index reads both, strangers are not followed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.governing import Governing
+from api.home import Home
+from ledger.chain.authority import Authority
+from ledger.chain.codec import encode_record
+from ledger.chain.succession import followed
+from ledger.chain.tx import Sender
+from ledger.errors import InputError, TrustError
+from ledger.vocabulary import Role
+
+ROOT = Path(__file__).resolve().parents[2]
+ARRIVAL = (ROOT / "examples" / "quick-start" / "arrival.json").read_bytes()
+NO_WAIT = {f"CARGOLEDGER_{act}_DELAY_S": "0" for act in ("AUTHORITY", "RECOVERY", "SUCCESSION")}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "home"
+    with Home.create(folder, environment=NO_WAIT) as home:
+        home.admit("customs", name="Customs", roles=Role.CUSTOMS, hold_bit=0)
+        home.admit("terminal", name="Terminal", roles=Role.TERMINAL)
+        home.add_facility("t1", name="T", uri="urn:example:place:cat-hai", operator="terminal", supervised=True)
+        home.post_document(ARRIVAL, "terminal")
+        home.settle_outbox()
+    yield folder
+
+
+def second(name: str) -> bytes:
+    """The same report about another container."""
+    text = ARRIVAL.decode().replace("CSQU3054383", "MSKU6011672").replace("7a1f0c1e", name)
+    return text.encode()
+
+
+def test_succession__home_opened_again__signs_for_the_new_ledger_and_indexes_both(folder: Path) -> None:
+    with Home.open(folder) as home:
+        old = home.deployment.ledger
+        new = bytes.fromhex(Governing(home).prepare_successor()["ledger"][2:])
+        assert Governing(home).succeed(new.hex() and new)["done"] is True
+    assert json.loads((folder / "deployment.json").read_text())["earlier"] == ["0x" + old.hex()]
+    assert json.loads((folder / "trust-1.json").read_text()) != json.loads((folder / "trust.json").read_text())
+    with Home.open(folder) as home:
+        assert (home.deployment.ledger, home.deployment.earlier) == (new, (old,))
+        home.deployment.verify(home.chain)
+        home.post_document(second("7a1f0c1f"), "terminal")
+        assert [x.outcome for x in home.settle_outbox().settled] == ["RECORDED"]
+        with home.engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT kind, outcome_name FROM event ORDER BY seq").fetchall()
+            assert found == [("ARRIVE", "RECORDED")] * 2
+            opened = connection.exec_driver_sql("SELECT status FROM payload").fetchall()
+            assert opened == [("open",)] * 2
+            [(successor,)] = connection.exec_driver_sql("SELECT successor FROM succession").fetchall()
+            assert successor == "0x" + new.hex()
+        with pytest.raises(InputError, match="takes no more events"):
+            Sender(home.chain, home.keyring.gateway()).send(old, encode_record([]))
+
+
+def test_succession__rebuilt_from_the_beginning__the_same_index(folder: Path) -> None:
+    from indexer.database import open_engine
+    from indexer.digest import digest, export
+
+    with Home.open(folder) as home:
+        Governing(home).succeed(bytes.fromhex(Governing(home).prepare_successor()["ledger"][2:]))
+    with Home.open(folder) as home:
+        home.post_document(second("7a1f0c2f"), "terminal")
+        home.settle_outbox()
+        live = (digest(home.engine), b"".join(export(home.engine)))
+        home.engine.dispose()
+        (folder / "index.sqlite").unlink()
+    with Home.open(folder) as home:
+        home.indexer.run_once()
+        again = (digest(home.engine), b"".join(export(home.engine)))
+    assert again[0] == live[0]
+    assert open_engine
+
+
+def test_succession__not_opened_to_gateways__is_not_named(folder: Path) -> None:
+    from ledger.chain.succession import deploy_successor
+
+    with Home.open(folder) as home:
+        new = deploy_successor(home.chain, home.deployment, home.keyring.authority())
+        with pytest.raises(InputError, match="may not record"):
+            Governing(home).succeed(new)
+        assert followed(home.chain, home.deployment) == home.deployment
+
+
+def test_succession__to_a_contract_that_is_no_ledger__nobody_follows(folder: Path) -> None:
+    with Home.open(folder) as home:
+        with pytest.raises(TrustError, match="no ledger that this version knows"):
+            Governing(home).succeed(home.deployment.participants)
+        Authority(home.chain, home.deployment, home.keyring.authority()).succeed(home.deployment.participants)
+    with Home.open(folder) as home:
+        with pytest.raises(TrustError, match="no ledger that this version knows"):
+            home.post_document(second("7a1f0c3f"), "terminal")
+        with pytest.raises(TrustError, match="no ledger that this version knows"):
+            home.indexer.run_once()
+
+
+def test_succession__ledger_under_another_register__nobody_follows(folder: Path, tmp_path: Path) -> None:
+    from ledger.chain.deploy import deploy
+    from tests.chain_fixtures import AccountSigner
+
+    with Home.open(folder) as home:
+        foreign = deploy(home.chain, AccountSigner(77), AccountSigner(78).address)
+        home.authority.succeed(foreign.ledger)
+        with pytest.raises(TrustError, match="another register or access control"):
+            followed(home.chain, home.deployment)
