@@ -172,7 +172,7 @@ def deploy(
     delays = (terms.register_delay_s, terms.authority_delay_s, terms.recovery_delay_s,
               terms.succession_delay_s)
     addresses = {name: created_address(authority.address, first_nonce + i) for i, name in enumerate(_NAMES)}
-    manager, participants = addresses["manager"], addresses["participants"]
+    manager, participants, ledger = addresses["manager"], addresses["participants"], addresses["ledger"]
     creations = (
         (manager, load("Governance").linked() + encode(["address", _DELAYS], [authority.address, delays])),
         (participants, load("Participants").linked() + encode(["address"], [manager])),
