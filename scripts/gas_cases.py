@@ -64,7 +64,9 @@ class Bench:
         """An event, signed."""
         nonce = self._nonces.get(by, self._first)
         self._nonces[by] = nonce + 1
-        return self.resigned(by, self.world.event(kind, *lines, nonce=nonce, **fields))
+        commitment = uid(f"{self.label} {self.count} {by} {nonce}")  # whatever was measured before, the same bytes
+        event = self.world.event(kind, *lines, nonce=nonce, commitment=commitment, **fields)
+        return self.resigned(by, event)
 
     def resigned(self, by: int, event: CustodyEvent, witness: bytes = b"") -> Signed:
         """An event as it is, signed."""

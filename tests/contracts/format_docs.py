@@ -5,6 +5,7 @@ Run as a script it writes them into the documents; the test compares.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -142,12 +143,22 @@ def interface_block(name: str, only: set[str] | None = None) -> str:
     return "\n".join([*rows, "```"])
 
 
+def gas_block() -> str:
+    """What an event costs, from the committed snapshot (scripts/gas_table.py)."""
+    table = json.loads((FORMATS.parent.parent / "contracts" / "gas.json").read_text(encoding="utf-8"))
+    rows = ["| kind | of 200 | of 200, in the contract | alone | opcodes |", "|---|---|---|---|---|"]
+    rows += [f"| {label} | {x['batch_200']:,} | {x['contract_200']:,} | {x['alone']:,} | {x['opcodes']:,} |"
+             for label, x in table.items()]
+    return "\n".join(rows)
+
+
 BLOCKS = {
     "events.md": {"types": types_block, "fields": fields_block, "vector": vector_block},
     "outcomes.md": {"outcomes": outcomes_block},
     "contracts.md": {
         "governance": lambda: interface_block("Governance", only=OWN_OF_GOVERNANCE),
-        "participants": lambda: interface_block("Participants"), "ledger": lambda: interface_block("CustodyLedger")},
+        "participants": lambda: interface_block("Participants"), "ledger": lambda: interface_block("CustodyLedger"),
+        "gas": gas_block},
 }
 
 
