@@ -205,7 +205,7 @@ def _unit(rows: Rows, taken: Taken, change: facts.UnitChanged, seq: int) -> None
     offer = None
     before = rows.get(Unit, key)
     if state.offeree:
-        own = taken.outcome.event_id.startswith(state.offer_tag)
+        own = state.is_offer(taken.outcome.event_id)
         offer = event_id if own else before["offer_event"] if before else None
     same = {
         "thing": state.thing.name, "status": state.status.name, "eligible": state.eligible,

@@ -35,7 +35,10 @@ from tests.contracts.world import (
 _SETUP_LINES = 50  # so many units an event, and so many events a transaction, while a case is prepared
 RAW, WIP, FINISHED, LOADED, SCRAP = (
     Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.LOADED, Balance.SCRAP)
-OUTCOMES = {"OPENING": Outcome.PENDING, "REFUSED": Outcome.NOT_ELIGIBLE}  # else RECORDED
+OUTCOMES = {  # else RECORDED
+    "OPENING": Outcome.PENDING, "ADJUST": Outcome.PENDING, "REASSIGN": Outcome.PENDING,
+    "REFUSED": Outcome.NOT_ELIGIBLE,
+}
 
 Signed = tuple[CustodyEvent, bytes, bytes]
 """An event, its signature, its witness."""
@@ -64,7 +67,7 @@ class Bench:
         """An event, signed."""
         nonce = self._nonces.get(by, self._first)
         self._nonces[by] = nonce + 1
-        commitment = uid(f"{self.label} {self.count} {by} {nonce}")  # whatever was measured before, the same bytes
+        commitment = uid(f"{self.label} {self.count} {by} {nonce}")  # whatever was measured before
         event = self.world.event(kind, *lines, nonce=nonce, commitment=commitment, **fields)
         return self.resigned(by, event)
 
@@ -113,6 +116,12 @@ class Bench:
         """Domestic lots of the factory."""
         self.spread(FACTORY, Kind.RECEIVE_DOMESTIC,
                     [ln(x, LineRole.OUTPUT, q=q, balance=RAW, material=material) for x in names], book=BOOK)
+
+    def received(self, names: Iterable[str], line: bytes) -> None:
+        """Imported lots of the factory, drawn from a line."""
+        self.post(self.signed(FACTORY, Kind.RECEIVE_FACTORY,
+                              ln(x, LineRole.OUTPUT, q=1000, balance=RAW, material="fabric"),
+                              book=BOOK, reference=line) for x in names)
 
     def issued(self, names: Iterable[str], q: int = 600) -> None:
         """Domestic lots of which a part is in production."""
@@ -299,6 +308,7 @@ def deny(b: Bench) -> list[Signed]:
 def receive_factory(b: Bench) -> list[Signed]:
     """A lot each, drawn from one line."""
     line = b.line(b.name(0, "line"), LineRole.RECEIVE, "fabric")
+    b.received([b.name(-1)], line)
     return [b.signed(FACTORY, Kind.RECEIVE_FACTORY,
                      ln(x, LineRole.OUTPUT, q=1000, balance=RAW, material="fabric"),
                      book=BOOK, reference=line)
@@ -421,6 +431,90 @@ def scrap_out(b: Bench) -> list[Signed]:
 def count(b: Bench) -> list[Signed]:
     b.bought(b.every)
     return [b.signed(FACTORY, Kind.COUNT, ln(x, q=999, balance=RAW), book=BOOK) for x in b.every]
+
+
+@case
+def stuff(b: Bench) -> list[Signed]:
+    """A cargo into a container."""
+    b.arrived(b.every)
+    b.spread(CARRIER, Kind.ARRIVE, [ln(f"{x} c", LineRole.CARGO) for x in b.every], facility=AT_TERMINAL)
+    return [b.signed(CARRIER, Kind.STUFF, ln(x, LineRole.CONTAINER), ln(f"{x} c", LineRole.INPUT))
+            for x in b.every]
+
+
+@case
+def strip(b: Bench) -> list[Signed]:
+    """A cargo out of a container again."""
+    b.post(stuff(b))
+    return [b.signed(CARRIER, Kind.STRIP, ln(x, LineRole.CONTAINER), ln(f"{x} c", LineRole.INPUT))
+            for x in b.every]
+
+
+@case
+def reexport(b: Bench) -> list[Signed]:
+    b.received(b.every, b.line(b.name(0, "import"), LineRole.RECEIVE, "fabric"))
+    line = b.line(b.name(0, "line"), LineRole.RE_EXPORT, "fabric")
+    return [b.signed(FACTORY, Kind.REEXPORT, ln(x, q=100, balance=RAW), reference=line) for x in b.every]
+
+
+@case
+def unload(b: Bench) -> list[Signed]:
+    first = _loads(b)
+    b.post(first)
+    line = first[0][0].reference
+    return [b.signed(FACTORY, Kind.UNLOAD, ln(x, q=100, balance=LOADED), reference=line) for x in b.every]
+
+
+@case
+def fg_return(b: Bench) -> list[Signed]:
+    """A lot each of what left under one line."""
+    line = b.line(b.name(0, "line"), LineRole.EXPORT, "shirt")
+    b.opened([b.name(-1), b.name(-2)], FINISHED, q=10**9)
+    left = [ln(b.name(-1), q=10**9, balance=FINISHED), ln(b.name(-1), q=10**9, balance=LOADED)]
+    b.posted(FACTORY, Kind.EXPORT_LOAD, left[0], reference=line)
+    b.posted(CUSTOMS, Kind.EXIT_CONFIRM, left[1], reference=line)
+    back = [b.signed(FACTORY, Kind.FG_RETURN,
+                     ln(x, LineRole.OUTPUT, q=100, balance=FINISHED, material="shirt"),
+                     book=BOOK, reference=line)
+            for x in [b.name(-3), *b.every]]
+    b.post(back[:1])
+    return back[1:]
+
+
+@case
+def destroy(b: Bench) -> list[Signed]:
+    b.bought(b.every)
+    return [b.signed(FACTORY, Kind.DESTROY, ln(x, q=100, balance=RAW), book=BOOK) for x in b.every]
+
+
+@case
+def transfer(b: Bench) -> list[Signed]:
+    line = b.line(b.name(0, "line"), LineRole.TRANSFER_OUT, "thread")
+    b.bought(b.every)
+    return [b.signed(FACTORY, Kind.TRANSFER, ln(x, q=100, balance=RAW), counterparty=OTHER_FACTORY,
+                     book=BOOK, reference=line) for x in b.every]
+
+
+@case
+def adjust(b: Bench) -> list[Signed]:
+    """Proposed; it is done at approval."""
+    b.bought(b.every)
+    counted = b.posted(FACTORY, Kind.COUNT, ln(b.name(0), q=900, balance=RAW), book=BOOK)
+    return [b.signed(FACTORY, Kind.ADJUST, ln(x, LineRole.INPUT, q=100, balance=RAW), book=BOOK,
+                     reference=counted) for x in b.every]
+
+
+@case
+def reassign(b: Bench) -> list[Signed]:
+    """Proposed; it is done at approval by another key of customs."""
+    b.arrived(b.every)
+    wrong = b.signed(CARRIER, Kind.OBSERVE)
+    b.post([wrong])
+    correction = b.signed(CARRIER, Kind.CORRECT, reference=b.id_of(wrong[0]))[0]
+    shown = encode([ABI_EVENT, "bytes"], [wrong[0].abi(), wrong[1]])
+    b.post([b.resigned(CARRIER, correction, shown)])
+    return [b.signed(CUSTOMS, Kind.REASSIGN, ln(x), counterparty=CFS, reference=b.id_of(wrong[0]))
+            for x in b.every]
 
 
 @case

@@ -33,7 +33,7 @@ library AdjustRules {
     function executeDestroy(Store storage s, CustodyEvent memory e) internal {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             uint64 rest = lot.balances.amount(line.balance) - line.quantity;
             s.setLot(line.unit, lot.balances.withAmount(line.balance, rest), lot.more);
         }
@@ -59,7 +59,7 @@ library AdjustRules {
             fault = s.checkOpen(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             if (lot.more.book() != e.book) return Outcomes.WRONG_BOOK;
             fault = StoreLib.checkUnhindered(word);
             if (fault != Outcomes.RECORDED) return fault;
@@ -75,7 +75,7 @@ library AdjustRules {
     function executeAdjust(Store storage s, CustodyEvent memory e) internal {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             uint256 balances = lot.balances;
             uint256 more = lot.more;
             if (_changesShort(line)) more = more.withShort(more.short_() - line.quantity);
@@ -89,7 +89,7 @@ library AdjustRules {
         }
     }
 
-    function _checkChange(LotRecord storage lot, Line memory line) private view returns (uint256) {
+    function _checkChange(LotRecord memory lot, Line memory line) private pure returns (uint256) {
         if (_changesShort(line)) {
             if (line.quantity > lot.more.short_()) return Outcomes.NOT_ENOUGH;
             if (line.role == LineRoles.INPUT) return Outcomes.RECORDED;

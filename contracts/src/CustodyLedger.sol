@@ -159,10 +159,10 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
 
     /// @inheritdoc ICustodyLedger
     function lotOf(bytes32 lot) external view returns (Lot memory) {
-        LotRecord memory kept = _store.lots[lot];
+        LotRecord memory kept = _store.lotAt(lot);
         return Lot({
-            material: kept.material,
-            sourceLine: kept.sourceLine,
+            material: _store.materialOf(kept),
+            sourceLine: _store.sourceOf(kept),
             book: kept.more.book(),
             origin: kept.more.origin(),
             balances: kept.balances,

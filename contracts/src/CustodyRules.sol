@@ -243,7 +243,7 @@ library CustodyRules {
 
     /// @dev A lot is offered whole: with no quantity, or with the whole of its one balance.
     function _checkOfferedLot(Store storage s, Line memory line) private view returns (uint256) {
-        LotRecord storage lot = s.lotAt(line.unit);
+        LotRecord memory lot = s.lotAt(line.unit);
         if (lot.balances.isEmpty(lot.more)) return Outcomes.EMPTY_LOT;
         if (line.quantity == 0) return Outcomes.RECORDED;
         if (!_isSingle(lot, line.balance)) return Outcomes.WRONG_BALANCE;
@@ -254,7 +254,7 @@ library CustodyRules {
 
     /// @dev What was found of a lot: of its one balance, not more than there is.
     function _checkFound(Store storage s, Line memory line) private view returns (uint256) {
-        LotRecord storage lot = s.lotAt(line.unit);
+        LotRecord memory lot = s.lotAt(line.unit);
         if (!_isSingle(lot, line.balance)) return Outcomes.WRONG_BALANCE;
         uint64 amount = lot.balances.amount(line.balance);
         if (line.quantity > amount) return Outcomes.MORE_THAN_OFFERED;
@@ -263,12 +263,12 @@ library CustodyRules {
     }
 
     /// @dev The lot has this one balance and no other; what is short is not there, so it does not count.
-    function _isSingle(LotRecord storage lot, uint8 balance) private view returns (bool) {
+    function _isSingle(LotRecord memory lot, uint8 balance) private pure returns (bool) {
         return balance != Balances.NONE && lot.balances.single() == balance && lot.more.loaded() == 0;
     }
 
     function _moveToShort(Store storage s, Line memory line) private {
-        LotRecord storage lot = s.lotAt(line.unit);
+        LotRecord memory lot = s.lotAt(line.unit);
         uint64 missing = lot.balances.amount(line.balance) - line.quantity;
         if (missing == 0) return;
         uint256 balances = lot.balances.withAmount(line.balance, line.quantity);

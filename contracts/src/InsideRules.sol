@@ -109,7 +109,7 @@ library InsideRules {
             bytes32 unit = e.lines[i].unit;
             uint256 fault = _checkInside(s, unit, id);
             if (fault != Outcomes.RECORDED) return fault;
-            LotRecord storage lot = s.lotAt(unit);
+            LotRecord memory lot = s.lotAt(unit);
             if (s.unitAt(unit).thing() != Things.LOT || !lot.balances.isEmpty(lot.more)) {
                 return Outcomes.NOT_EMPTY;
             }
@@ -196,7 +196,7 @@ library InsideRules {
         fault = StoreLib.checkUnhindered(word);
         if (fault != Outcomes.RECORDED) return fault;
         if (word.thing() == Things.LOT) {
-            LotRecord storage lot = s.lotAt(unit);
+            LotRecord memory lot = s.lotAt(unit);
             if (lot.balances.isEmpty(lot.more)) return Outcomes.EMPTY_LOT;
             bool full = container.status() == UnitStatuses.SUPERVISED && !container.arrivedEmpty();
             return full ? Outcomes.NOT_EMPTY : Outcomes.RECORDED;
@@ -241,7 +241,7 @@ library InsideRules {
                 ++cargo;
                 if (!word.isEligible()) --notEligible;
             }
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             if (!isLot || !lot.balances.isEmpty(lot.more)) {
                 out = out.withHolds(word.holds() | container.holds());
             }

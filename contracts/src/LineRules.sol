@@ -107,7 +107,7 @@ library LineRules {
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             uint256 more = lot.more.withLoaded(lot.more.loaded() + line.quantity);
             s.setLot(line.unit, _minus(lot, line), more);
             s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) + line.quantity);
@@ -141,7 +141,7 @@ library LineRules {
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             s.setLot(line.unit, lot.balances, lot.more.withLoaded(lot.more.loaded() - line.quantity));
             s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) - line.quantity);
         }
@@ -172,13 +172,13 @@ library LineRules {
             Line memory line = e.lines[i];
             fault = s.checkBookLot(line.unit, e);
             if (fault != Outcomes.RECORDED) return fault;
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             if (e.reference_ == 0) {
                 bool domesticRaw = line.balance == Balances.RAW && lot.more.origin() == Origins.DOMESTIC;
                 if (needsLine && !domesticRaw) return Outcomes.UNKNOWN_REFERENCE;
                 fault = checkAmount(s, line);
             } else {
-                if (lot.sourceLine != 0 && lot.sourceLine != original) return Outcomes.WRONG_PURPOSE;
+                if (s.sourceOf(lot) != 0 && s.sourceOf(lot) != original) return Outcomes.WRONG_PURPOSE;
                 fault = checkDraw(s, line, e.reference_);
             }
             if (fault != Outcomes.RECORDED) return fault;
@@ -187,7 +187,7 @@ library LineRules {
         if (e.reference_ != 0 && exceeds(s, e.reference_, total)) return Outcomes.LINE_EXCEEDED;
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
-            LotRecord storage lot = s.lotAt(e.lines[i].unit);
+            LotRecord memory lot = s.lotAt(e.lines[i].unit);
             s.setLot(e.lines[i].unit, _minus(lot, e.lines[i]), lot.more);
         }
         if (e.reference_ != 0) draw(s, e.reference_, total);
@@ -281,7 +281,7 @@ library LineRules {
 
     /// @dev As checkAmount, and lot and line are of the same material.
     function checkDraw(Store storage s, Line memory line, bytes32 drawnLine) internal view returns (uint256) {
-        if (s.lotAt(line.unit).material != s.lineAt(drawnLine).material) return Outcomes.WRONG_MATERIAL;
+        if (s.materialOf(s.lotAt(line.unit)) != s.lineAt(drawnLine).material) return Outcomes.WRONG_MATERIAL;
         return checkAmount(s, line);
     }
 
@@ -297,7 +297,7 @@ library LineRules {
         s.setLineAmounts(line, amounts.withDrawn(uint64(amounts.drawn() + quantity)));
     }
 
-    function _minus(LotRecord storage lot, Line memory line) private view returns (uint256) {
+    function _minus(LotRecord memory lot, Line memory line) private pure returns (uint256) {
         return lot.balances.withAmount(line.balance, lot.balances.amount(line.balance) - line.quantity);
     }
 }

@@ -122,7 +122,7 @@ library LotRules {
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             uint256 balances = lot.balances;
             balances = balances.withAmount(from, balances.amount(from) - line.quantity);
             balances = balances.withAmount(to, balances.amount(to) + line.quantity);
@@ -165,7 +165,7 @@ library LotRules {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             if (line.role == LineRoles.INPUT) {
-                LotRecord storage lot = s.lotAt(line.unit);
+                LotRecord memory lot = s.lotAt(line.unit);
                 uint64 rest = lot.balances.amount(Balances.WIP) - line.quantity;
                 s.setLot(line.unit, lot.balances.withAmount(Balances.WIP, rest), lot.more);
             } else {
@@ -197,7 +197,7 @@ library LotRules {
         view
         returns (uint256)
     {
-        LotRecord storage lot = s.lotAt(id);
+        LotRecord memory lot = s.lotAt(id);
         if (word.custodian() != act.participant && act.ownerOf(lot.more.book()) != act.participant) {
             return Outcomes.NOT_OWNER;
         }
@@ -212,10 +212,9 @@ library LotRules {
     }
 
     function _areAlike(Store storage s, bytes32 one, bytes32 other) private view returns (bool) {
-        LotRecord storage a = s.lotAt(one);
-        LotRecord storage b = s.lotAt(other);
-        return a.material == b.material && a.sourceLine == b.sourceLine && a.more.book() == b.more.book()
-            && a.more.origin() == b.more.origin() && s.unitAt(one).custodian() == s.unitAt(other).custodian();
+        LotRecord memory a = s.lotAt(one);
+        LotRecord memory b = s.lotAt(other);
+        return a.more.isLike(b.more) && s.unitAt(one).custodian() == s.unitAt(other).custodian();
     }
 
     function _addTo(Store storage s, uint256[5] memory sums, bytes32 id) private view {
@@ -244,8 +243,10 @@ library LotRules {
 
     /// @dev A new lot that is like another in everything but its balances.
     function _createLike(Store storage s, bytes32 id, bytes32 like, uint256 word, uint256 balances) private {
-        LotRecord storage lot = s.lotAt(like);
-        s.createLot(id, word, lot.material, lot.sourceLine, lot.more.book(), lot.more.origin(), balances);
+        LotRecord memory lot = s.lotAt(like);
+        s.createLot(
+            id, word, s.materialOf(lot), s.sourceOf(lot), lot.more.book(), lot.more.origin(), balances
+        );
     }
 
     /// @dev An output is new and, unless it is scrap, of another material than every input.
@@ -258,7 +259,7 @@ library LotRules {
         if (fault != Outcomes.RECORDED || made.role == LineRoles.SCRAP) return fault;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             if (e.lines[i].role != LineRoles.INPUT) continue;
-            if (s.lotAt(e.lines[i].unit).material == made.material) return Outcomes.WRONG_MATERIAL;
+            if (s.materialOf(s.lotAt(e.lines[i].unit)) == made.material) return Outcomes.WRONG_MATERIAL;
         }
         return Outcomes.RECORDED;
     }

@@ -100,10 +100,10 @@ library NormRules {
         view
         returns (bytes32 material, uint256 allowed, uint256 used)
     {
-        material = s.lotAt(e.lines[place].unit).material;
+        material = s.materialOf(s.lotAt(e.lines[place].unit));
         for (uint256 i = 0; i < e.lines.length; ++i) {
             if (e.lines[i].role != LineRoles.INPUT) continue;
-            if (s.lotAt(e.lines[i].unit).material != material) continue;
+            if (s.materialOf(s.lotAt(e.lines[i].unit)) != material) continue;
             if (i < place) return (material, 0, 0);
             used += e.lines[i].quantity;
         }

@@ -34,7 +34,7 @@ library ReturnRules {
             uint256 fault = s.checkThere(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             if (!byCustoms && act.ownerOf(lot.more.book()) != act.participant) return Outcomes.NOT_OWNER;
             fault = s.checkBookLot(line.unit, e);
             if (fault != Outcomes.RECORDED) return fault;
@@ -48,7 +48,7 @@ library ReturnRules {
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            LotRecord storage lot = s.lotAt(line.unit);
+            LotRecord memory lot = s.lotAt(line.unit);
             uint256 balances = lot.balances.withAmount(to, lot.balances.amount(to) + line.quantity);
             s.setLot(line.unit, balances, lot.more.withLoaded(lot.more.loaded() - line.quantity));
             s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) - line.quantity);

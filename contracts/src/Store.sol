@@ -5,14 +5,18 @@ import {Act} from "./Act.sol";
 import {DeclaredLine, ICustodyLedger, Norm, Pending} from "./ICustodyLedger.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Kinds, LineStatuses, Outcomes, Things} from "./Vocabulary.sol";
-import {LineWord, LotWord, UnitWord} from "./Words.sol";
+import {LineWord, LotWord, StoredLot, UnitWord} from "./Words.sol";
 
-/// @dev What a lot holds (LotWord) and is.
+/// @dev What a lot holds and is (LotWord), as StoreLib.lotAt reads it.
 struct LotRecord {
     uint256 balances;
     uint256 more;
-    bytes32 material;
-    bytes32 sourceLine;
+}
+
+/// @dev What storage has of a lot beside its state word (StoredLot). `more`: short and loaded, once there was any.
+struct Stock {
+    uint256 balances;
+    uint256 more;
 }
 
 /// @dev Where a thing that is inside a container is. `eligibleIn`: the container's round in which this cargo was
@@ -31,7 +35,7 @@ struct Contents {
 /// @dev Everything that the ledger keeps.
 struct Store {
     mapping(bytes32 unit => uint256 word) units;
-    mapping(bytes32 lot => LotRecord) lots;
+    mapping(bytes32 lot => Stock) lots;
     mapping(bytes32 line => DeclaredLine) lines;
     mapping(bytes32 lot => mapping(bytes32 line => uint64 quantity)) loaded;
     mapping(bytes32 unit => bytes32 head) heads;
@@ -43,6 +47,10 @@ struct Store {
     mapping(bytes32 key => bool) adjusted;
     mapping(bytes32 version => Norm) norms;
     mapping(bytes32 version => mapping(bytes32 material => uint64 quantity)) coefficients;
+    // Materials and source lines of lots by number, so that a lot's word has room for them. None is ever taken out.
+    mapping(bytes32 id => uint256 number) numbers;
+    mapping(uint256 number => bytes32 id) ids;
+    uint256 numbered;
 }
 
 uint256 constant QUANTITY_MAX = type(uint64).max;
@@ -53,6 +61,7 @@ uint256 constant CORRECTED = 1 << 32; // in Store.evidence, above the book of a 
 library StoreLib {
     using LineWord for uint256;
     using LotWord for uint256;
+    using StoredLot for uint256;
     using UnitWord for uint256;
     using StoreLib for Store;
 
@@ -101,7 +110,13 @@ library StoreLib {
 
     function setUnit(Store storage s, bytes32 unit, uint256 word) internal {
         if (word.isInside()) word = word.withoutPlace();
-        s.units[unit] = word;
+        if (word.thing() == Things.LOT) {
+            uint256 stored = s.units[unit].withPlain(word);
+            s.units[unit] = stored;
+            word = stored.plain();
+        } else {
+            s.units[unit] = word;
+        }
         emit ICustodyLedger.UnitChanged(unit, word);
     }
 
@@ -115,18 +130,28 @@ library StoreLib {
         uint8 origin,
         uint256 balances
     ) internal {
-        s.lots[lot].material = material;
-        if (sourceLine != 0) s.lots[lot].sourceLine = sourceLine;
+        uint256 line = sourceLine == 0 ? 0 : _numberOf(s, sourceLine);
+        uint256 stored = word.createStored(book, origin, _numberOf(s, material), line);
+        s.units[lot] = stored;
+        s.lots[lot].balances = balances;
+        word = stored.plain();
         emit ICustodyLedger.LotCreated(lot, material, sourceLine, book, origin);
-        s.setUnit(lot, word);
-        s.setLot(lot, balances, LotWord.createMore(book, origin));
+        emit ICustodyLedger.UnitChanged(lot, word);
+        emit ICustodyLedger.LotChanged(lot, word, balances, 0);
     }
 
     function setLot(Store storage s, bytes32 lot, uint256 balances, uint256 more) internal {
-        LotRecord storage kept = s.lots[lot];
+        Stock storage kept = s.lots[lot];
+        uint256 stored = s.units[lot];
+        more = more.logged();
         if (kept.balances != balances) kept.balances = balances;
-        if (kept.more != more) kept.more = more;
-        emit ICustodyLedger.LotChanged(lot, s.units[lot], balances, more.logged());
+        if (stored.hasMore()) {
+            if (kept.more != more) kept.more = more;
+        } else if (more != 0) {
+            kept.more = more;
+            s.units[lot] = stored.withMore();
+        }
+        emit ICustodyLedger.LotChanged(lot, stored.plain(), balances, more);
     }
 
     /// @dev Puts a thing into a container, or (container zero) out of it. The caller writes the container's counts.
@@ -182,7 +207,7 @@ library StoreLib {
     ///      that container's custodian, facility, status and holds, and is eligible only if it was declared so since
     ///      the container was last released. One step, since containers do not nest.
     function unitAt(Store storage s, bytes32 unit) internal view returns (uint256 word) {
-        word = s.units[unit];
+        word = s.units[unit].plain();
         if (word.isInside()) {
             Inside memory place = s.inside[unit];
             if (word.isEligible() && place.eligibleIn != s.contents[place.container].round + 1) {
@@ -195,11 +220,24 @@ library StoreLib {
 
     /// @dev The state word as stored, with an offer that may have expired.
     function storedUnit(Store storage s, bytes32 unit) internal view returns (uint256) {
-        return s.units[unit];
+        return s.units[unit].plain();
     }
 
-    function lotAt(Store storage s, bytes32 lot) internal view returns (LotRecord storage) {
-        return s.lots[lot];
+    function lotAt(Store storage s, bytes32 lot) internal view returns (LotRecord memory) {
+        uint256 stored = s.units[lot];
+        uint256 more = stored.hasMore() ? s.lots[lot].more : 0;
+        return LotRecord({balances: s.lots[lot].balances, more: stored.is_() | more});
+    }
+
+    /// @dev Id of the lot's material.
+    function materialOf(Store storage s, LotRecord memory lot) internal view returns (bytes32) {
+        return s.ids[lot.more.materialNumber()];
+    }
+
+    /// @dev The line that the lot came in under, or zero.
+    function sourceOf(Store storage s, LotRecord memory lot) internal view returns (bytes32) {
+        uint256 number = lot.more.sourceNumber();
+        return number == 0 ? bytes32(0) : s.ids[number];
     }
 
     function lineAt(Store storage s, bytes32 line) internal view returns (DeclaredLine storage) {
@@ -255,7 +293,7 @@ library StoreLib {
         uint256 fault = insideToo ? s.checkThere(unit, word) : s.checkOpen(unit, word);
         if (fault != Outcomes.RECORDED) return fault;
         if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
-        LotRecord storage lot = s.lots[unit];
+        LotRecord memory lot = s.lotAt(unit);
         if (e.book != 0 && lot.more.book() != e.book) return Outcomes.WRONG_BOOK;
         bool heldToo = e.kind == Kinds.RETURN_PROD || e.kind == Kinds.UNLOAD;
         if (word.isHeld() && !heldToo) return Outcomes.HELD;
@@ -277,6 +315,16 @@ library StoreLib {
         if (state.lineHolds() != 0) return Outcomes.HELD;
         if (state.lineStatus() != LineStatuses.CLEARED) return Outcomes.LINE_NOT_CLEARED;
         return Outcomes.RECORDED;
+    }
+
+    /// @dev Number of a material or line, given at its first lot. A number for each would have to be paid for 2^29
+    ///      times, at 44,000 gas each, before one did not fit.
+    function _numberOf(Store storage s, bytes32 id) private returns (uint256 number) {
+        number = s.numbers[id];
+        if (number != 0) return number;
+        number = ++s.numbered;
+        s.numbers[id] = number;
+        s.ids[number] = id;
     }
 
     function _foldHead(Store storage s, bytes32 unit, bytes32 id, uint256 outcome) private {

@@ -107,7 +107,7 @@ library TransferRules {
     }
 
     function _execute(Store storage s, Act memory act, CustodyEvent memory e, Line[4] memory named) private {
-        LotRecord storage lot = s.lotAt(named[0].unit);
+        LotRecord memory lot = s.lotAt(named[0].unit);
         uint64 quantity = named[1].quantity;
         uint256 word = s.storedUnit(named[0].unit).withoutOffer();
         uint32 giver = act.ownerOf(lot.more.book());
@@ -119,7 +119,7 @@ library TransferRules {
             named[1].unit,
             UnitWord.create(Things.LOT, keeper).withHolds(word.holds()),
             named[1].material,
-            lot.sourceLine,
+            s.sourceOf(lot),
             e.book,
             lot.more.origin(),
             LotWord.only(Balances.RAW, quantity)

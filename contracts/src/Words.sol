@@ -88,9 +88,10 @@ library UnitWord {
         return block.timestamp > (word >> 96) & 0xffffffffff;
     }
 
-    /// @dev Whether the offer that stands, if any, is this event: its first 72 bits are kept.
+    /// @dev Whether the offer that stands, if any, is this event: its first 72 bits are kept, of a lot's the first 60.
     function isOffer(uint256 word, bytes32 offer) internal pure returns (bool) {
-        return word >> 184 == uint256(offer) >> 184;
+        uint256 differing = word ^ uint256(offer);
+        return thing(word) == Things.LOT ? differing >> 196 == 0 : differing >> 184 == 0;
     }
 
     function insideCount(uint256 word) internal pure returns (uint16) {
@@ -174,12 +175,61 @@ library UnitWord {
     }
 }
 
+/// @title The state word of a lot as it is stored
+/// @dev Where the state word has fields that lots never use, storage has what the lot is, so that a new lot takes two
+///      slots and not five: `more` is used 2 | book 48..71 | origin 136..137 | number of its material 138..166 |
+///      number of its source line 167..195 (0 none). Of the offer's tag the first 60 bits remain, 196..255.
+///      StoreLib alone knows this: what it shows and logs is the plain state word.
+library StoredLot {
+    uint256 private constant MORE_BIT = 1 << 2;
+    uint256 private constant PLAIN_MASK =
+        0x3 | (0x7ffffffffff << 5) | (0xffffffffffffffff << 72) | (0xfffffffffffffff << 196);
+    uint256 private constant IS_MASK = (0xffffff << 48) | (((1 << 60) - 1) << 136);
+
+    /// @dev The plain state word of any unit, as everybody but StoreLib sees it.
+    function plain(uint256 stored) internal pure returns (uint256) {
+        return stored & 0x3 == Things.LOT ? stored & PLAIN_MASK : stored;
+    }
+
+    /// @dev The stored word with another plain state word in it.
+    function withPlain(uint256 stored, uint256 word) internal pure returns (uint256) {
+        return (stored & ~PLAIN_MASK) | (word & PLAIN_MASK);
+    }
+
+    /// @dev The stored word of a new lot; numbers are below 2^29.
+    function createStored(uint256 word, uint32 book, uint8 origin, uint256 material, uint256 sourceLine)
+        internal
+        pure
+        returns (uint256)
+    {
+        return (word & PLAIN_MASK) | (uint256(book) << 48) | (uint256(origin) << 136) | (material << 138)
+            | (sourceLine << 167);
+    }
+
+    /// @dev Whether short or loaded were ever more than nothing, so that storage has a word of them.
+    function hasMore(uint256 stored) internal pure returns (bool) {
+        return stored & MORE_BIT != 0;
+    }
+
+    function withMore(uint256 stored) internal pure returns (uint256) {
+        return stored | MORE_BIT;
+    }
+
+    /// @dev What the lot is, in the places of LotWord's `more`.
+    function is_(uint256 stored) internal pure returns (uint256) {
+        stored &= IS_MASK;
+        return ((stored >> 48) & 0xffffff) << 128 | ((stored >> 136) & 0x3) << 152 | (stored >> 138) << 160;
+    }
+}
+
 /// @title The words of a lot
 /// @dev balances: raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
-///      more: short 0..63 | loaded in total 64..127 (logged); book 128..151 | origin 152..159 (in storage only).
+///      more: short 0..63 | loaded in total 64..127 (logged); what the lot is: book 128..151 | origin 152..159 |
+///      number of its material 160..188 | of its source line 189..217.
 library LotWord {
     uint256 private constant AMOUNT_MASK = 0xffffffffffffffff;
     uint256 private constant LOGGED_MASK = (1 << 128) - 1;
+    uint256 private constant NUMBER_MASK = 2 ** 29 - 1;
 
     /// @dev Amount of one of the four balances in `balances` (RAW to SCRAP).
     function amount(uint256 balances, uint8 balance) internal pure returns (uint64) {
@@ -205,10 +255,6 @@ library LotWord {
         }
     }
 
-    function createMore(uint32 book_, uint8 origin_) internal pure returns (uint256) {
-        return (uint256(book_) << 128) | (uint256(origin_) << 152);
-    }
-
     function short_(uint256 more) internal pure returns (uint64) {
         return uint64(more);
     }
@@ -231,6 +277,19 @@ library LotWord {
 
     function origin(uint256 more) internal pure returns (uint8) {
         return uint8(more >> 152);
+    }
+
+    function materialNumber(uint256 more) internal pure returns (uint256) {
+        return (more >> 160) & NUMBER_MASK;
+    }
+
+    function sourceNumber(uint256 more) internal pure returns (uint256) {
+        return (more >> 189) & NUMBER_MASK;
+    }
+
+    /// @dev Of the same book, origin, material and source line.
+    function isLike(uint256 more, uint256 other) internal pure returns (bool) {
+        return more >> 128 == other >> 128;
     }
 
     /// @dev The part that is logged: short and loaded.

@@ -21,7 +21,7 @@ class UnitState:
         holds: bit mask, one bit an authority.
         custodian, facility, offeree: numbers; 0 where none (no open offer if `offeree` is 0).
         offer_expiry_s: the offer counts as none after this block time.
-        offer_tag: the first 9 bytes of the OFFER's event id.
+        offer_tag: the first 9 bytes of the OFFER's event id; of a lot's offer the first 60 bits of them.
     """
 
     thing: Thing
@@ -42,6 +42,12 @@ class UnitState:
     def open_offer(self, now_s: int) -> bool:
         """Whether an offer stands at that block time."""
         return self.offeree != 0 and now_s <= self.offer_expiry_s
+
+    def is_offer(self, event_id: bytes) -> bool:
+        """Whether the open offer, if there is one, is this event."""
+        spare_bits = 12 if self.thing is Thing.LOT else 0
+        differing = int.from_bytes(event_id[:9], "big") ^ int.from_bytes(self.offer_tag, "big")
+        return differing >> spare_bits == 0
 
 
 @dataclass(frozen=True, slots=True)

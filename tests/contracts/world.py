@@ -79,7 +79,10 @@ def unit_word(unit: Unit, contents: Sequence[Unit] = ()) -> int:
     word = unit.thing | unit.status << 2 | unit.eligible << 5 | unit.empty << 6 | (unit.inside != ZERO32) << 7
     word |= sum(1 << (8 + bit) for bit in unit.holds) | unit.custodian << 24 | unit.facility << 48
     if unit.offer:
-        word |= unit.offer.to << 72 | unit.offer.expiry << 96 | int.from_bytes(unit.offer.event[:9], "big") << 184
+        tag = int.from_bytes(unit.offer.event[:9], "big") << 184
+        if unit.thing is Thing.LOT:
+            tag &= ~(0xFFF << 184)  # of a lot's offer 60 bits are kept, not 72
+        word |= unit.offer.to << 72 | unit.offer.expiry << 96 | tag
         word |= unit.offer.transfer << 6
     for thing in contents:
         word += 1 << 136
