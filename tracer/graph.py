@@ -53,8 +53,9 @@ class Source:
 
     Attributes:
         id: one for each entry.
-        kind: line, domestic, opening, returned, lot (a marked lot, see `lineage`) or unexplained.
-        name: declaration line of a line or return, else the lot.
+        kind: line, domestic, opening, returned, transferred (from another book), lot (a marked lot, see
+            `lineage`) or unexplained.
+        name: declaration line of a line, return or transfer, else the lot.
         lot: the lot that it became.
         units: containers or cargo it came in.
     """
@@ -275,6 +276,7 @@ class _Flow:
         kind, name = {
             Kind.RECEIVE_FACTORY: ("line", event.line), Kind.RECEIVE_DOMESTIC: ("domestic", lot),
             Kind.OPENING: ("opening", lot), Kind.FG_RETURN: ("returned", event.line),
+            Kind.TRANSFER: ("transferred", event.line or lot),
         }.get(event.kind, ("unexplained", lot))
         return self.register(f"{kind}:{name}:{event.id}:{lot}", kind, name, lot, event)
 
@@ -366,7 +368,10 @@ def _draw(book: BookData, lots: dict[str, Lot], graph: nx.MultiDiGraph[str]) -> 
         elif event.kind in (Kind.OPENING, Kind.RECEIVE_DOMESTIC):
             for leg in legs:
                 edge(process(event), lot(leg.unit), event, leg)
-        elif event.kind in (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM):
+        elif event.kind in (Kind.FG_RETURN, Kind.UNLOAD):
+            for leg in legs:
+                edge(line(event.line), lot(leg.unit), event, leg)
+        elif event.kind in (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM, Kind.TRANSFER):
             node = process(event)
             for leg in legs:
                 if leg.role == LineRole.INPUT:
@@ -376,4 +381,7 @@ def _draw(book: BookData, lots: dict[str, Lot], graph: nx.MultiDiGraph[str]) -> 
         elif event.kind in (Kind.EXPORT_LOAD, Kind.REEXPORT) or event.kind in _SINKS:
             target = line(event.line) if event.line else process(event)
             for leg in legs:
-                edge(lot(leg.unit), target, event, leg)
+                if leg.role in (LineRole.OUTPUT, LineRole.FROM_SHORT):
+                    edge(target, lot(leg.unit), event, leg)
+                else:
+                    edge(lot(leg.unit), target, event, leg)

@@ -231,6 +231,11 @@ class Reader:
         reference = "" if row.reference == _ZERO else row.reference
         named = reference in self._line_units or self.names.unit_type(reference) == "line"
         line = self.names.unit(reference) if reference and named else ""
+        legs = tuple(self._leg(x) for x in sorted(lines, key=lambda x: x.position))
+        if kind == Kind.ACCEPT and any(x.role == LineRole.OUTPUT.name for x in lines):
+            kind, legs, line = Kind.TRANSFER, _moved(legs), self._own_line(lines)
+        elif kind == Kind.TRANSFER:
+            legs = tuple(replace(leg, role=LineRole.NONE) for leg in legs)
         return Event(
             id=row.event_id,
             seq=recorded.seq,
@@ -238,7 +243,7 @@ class Reader:
             occurred=point(row.occurred_at_ms),
             recorded_ms=recorded.recorded_at_s * 1_000,
             actor=self.names.participant(row.participant),
-            legs=tuple(self._leg(x) for x in sorted(lines, key=lambda x: x.position)),
+            legs=legs,
             outcome=Outcome.RECORDED if approval else Outcome(row.outcome),
             step=Step[row.step],
             counterparty=self.names.participant(row.counterparty),
@@ -258,6 +263,12 @@ class Reader:
             withdrawn_by=self._voids.own(row) if row.outcome >= Outcome.BAD_SIGNATURE else "",
             voided_by=self._voids.own(row) if row.outcome < Outcome.BAD_SIGNATURE else "",
         )
+
+    def _own_line(self, lines: list[m.EventLine]) -> str:
+        """Of the two declaration lines that a transfer names, the one of this book's owner."""
+        roles = (LineRole.TRANSFER_IN.name, LineRole.TRANSFER_OUT.name)
+        own = (x.unit for x in lines if x.role in roles and x.unit in self._line_units)
+        return self.names.unit(unit) if (unit := next(own, "")) else ""
 
     def _leg(self, row: m.EventLine) -> Leg:
         thing = self._things.get(row.unit)
@@ -358,6 +369,16 @@ class Reader:
         for start in range(0, len(keys), _CHUNK):
             yield from self.session.execute(
                 select(model).where(col(column).in_(keys[start:start + _CHUNK]))).scalars()
+
+
+def _moved(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """Lots of an accepted transfer: the event states what the new one has, the old one loses as much."""
+    moved = sum(leg.quantity_micro for leg in legs if leg.role == LineRole.OUTPUT)
+    return tuple(
+        replace(leg, balance=Balance.RAW, quantity_micro=moved)
+        for leg in legs
+        if leg.role in (LineRole.INPUT, LineRole.OUTPUT)
+    )
 
 
 def _content(payload: m.Payload) -> _Content:

@@ -101,6 +101,7 @@ class _Machine:
     def __init__(self, book: BookData) -> None:
         self.book = book
         self.lots: dict[str, Lot] = {lot.id: lot for lot in book.lots}
+        self.purposes = {line.key: line.purpose for line in book.lines}
         self.state: dict[str, dict[Balance, int]] = defaultdict(lambda: defaultdict(int))
         self.offers: dict[str, Event] = {}
         self.result = Replay()
@@ -142,7 +143,7 @@ class _Machine:
                 else:
                     self.make(event, leg, _MADE.get(leg.role, Balance.FINISHED))
         elif kind == Kind.UNLOAD:
-            back = Balance.RAW if self.origin_is_material(legs) else Balance.FINISHED
+            back = Balance.RAW if self.re_exports(event, legs) else Balance.FINISHED
             for leg in legs:
                 self.change(event, leg.unit, Balance.LOADED, -leg.quantity_micro)
                 self.change(event, leg.unit, back, leg.quantity_micro)
@@ -152,10 +153,32 @@ class _Machine:
             self.merge(event, legs)
         elif kind == Kind.ACCEPT:
             self.accept(event, legs)
-        elif kind in (Kind.ADJUST, Kind.TRANSFER):
-            for leg in legs:
-                sign = 1 if leg.role == LineRole.OUTPUT else -1
-                self.change(event, leg.unit, leg.balance or Balance.RAW, sign * leg.quantity_micro)
+        elif kind == Kind.TRANSFER:
+            self.transfer(event, legs)
+        elif kind == Kind.ADJUST:
+            self.adjust(event, legs)
+
+    def transfer(self, event: Event, legs: list[Leg]) -> None:
+        """Raw material leaves one book for another; a leg without role only offers it. The other book's lot
+        is no business of this one.
+        """
+        for leg in legs:
+            if leg.unit not in self.lots:
+                continue
+            if leg.role == LineRole.INPUT:
+                self.change(event, leg.unit, Balance.RAW, -leg.quantity_micro)
+            elif leg.role == LineRole.OUTPUT:
+                self.make(event, leg, Balance.RAW)
+
+    def adjust(self, event: Event, legs: list[Leg]) -> None:
+        """INPUT takes from a balance (from `short`: written off), OUTPUT adds to it, FROM_SHORT finds again
+        what was short.
+        """
+        for leg in legs:
+            sign = -1 if leg.role == LineRole.INPUT else 1
+            if leg.role == LineRole.FROM_SHORT:
+                self.change(event, leg.unit, Balance.SHORT, -leg.quantity_micro)
+            self.change(event, leg.unit, leg.balance or Balance.RAW, sign * leg.quantity_micro)
 
     def make(self, event: Event, leg: Leg, balance: Balance) -> None:
         if leg.role in (LineRole.CONTAINER, LineRole.CARGO):
@@ -224,7 +247,11 @@ class _Machine:
             balance = drawn_balance(event, leg, self.lots.get(leg.unit))
             self.result.attempts.append(Attempt(event, leg, balance, self.state[leg.unit][balance]))
 
-    def origin_is_material(self, legs: list[Leg]) -> bool:
+    def re_exports(self, event: Event, legs: list[Leg]) -> bool:
+        """Whether the line is one of re-export; where it is not known the origin of the goods tells."""
+        purpose = self.purposes.get(event.line)
+        if purpose is not None:
+            return purpose == LineRole.RE_EXPORT
         return any(self.lots[leg.unit].origin in (Origin.IMPORTED, Origin.DOMESTIC)
                    for leg in legs if leg.unit in self.lots)
 

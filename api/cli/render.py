@@ -339,6 +339,10 @@ def _state_lines(unit: dict[str, Any]) -> list[str]:
             + (f", {state['statusWords']}" if state["statusWords"] else "")
             + (", eligible" if state["eligible"] else "")
         )
+        if state["inside"]:
+            lines.append(f"inside {state['inside']['label']}")
+        if state["contents"]:
+            lines.append("inside it " + ", ".join(_thing(thing) for thing in state["contents"]))
         if state["offer"]:
             lines.append(f"offered to {_name(state['offer']['to'])} until {state['offer']['expiresAt']}")
     if unit["seals"]:
@@ -359,6 +363,11 @@ def _state_lines(unit: dict[str, Any]) -> list[str]:
             f"{grouped(line['drawn'])}, left {grouped(line['left'])}, exited {grouped(line['exited'])}"
         )
     return lines
+
+
+def _thing(thing: dict[str, Any]) -> str:
+    held = " and ".join(_name(holder) for holder in thing["holds"])
+    return f"{thing['label']} (held by {held})" if held else str(thing["label"])
 
 
 def _when(moment: str, zone: str) -> str:

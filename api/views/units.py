@@ -12,6 +12,7 @@ from api.views.names import Names, iso_s
 from api.words import STATUSES
 from indexer.lookups import Reader, events_about, unit_for, units_for
 from indexer.models import ZERO_ID, LineState, Lot, LotLoaded, Unit
+from indexer.standing import Standing, standing_of
 from ledger.directory import Directory
 from ledger.limits import DEFAULT_LIMITS
 
@@ -25,8 +26,9 @@ def search(session: Session, directory: Directory, reader: Reader, text: str) ->
     rows = []
     for hit in found:
         state = session.get(Unit, hit.unit)
+        standing = standing_of(session, state) if state else None
         line = session.get(LineState, hit.unit) if state is None else None
-        status = state.status if state else line.status if line else ""
+        status = standing.status if standing else line.status if line else ""
         rows.append(
             {
                 "unit": hit.unit,
@@ -37,9 +39,11 @@ def search(session: Session, directory: Directory, reader: Reader, text: str) ->
                 "open": hit.open,
                 "status": status,
                 "statusWords": STATUSES.get(status, status.lower()),
-                "custodian": names.participant(state.custodian if state else line.declarant if line else 0),
-                "facility": names.facility(state.facility if state else 0),
-                "holds": names.holders(state.holds if state else line.holds if line else 0),
+                "custodian": names.participant(
+                    standing.custodian if standing else line.declarant if line else 0
+                ),
+                "facility": names.facility(standing.facility if standing else 0),
+                "holds": names.holders(standing.holds if standing else line.holds if line else 0),
             }
         )
     return rows
@@ -73,8 +77,10 @@ def unit_view(
     loaded = list(
         session.exec(select(LotLoaded).where(col(LotLoaded.unit) == hit.unit, LotLoaded.quantity_micro > 0))
     )
+    standing = standing_of(session, state) if state else None
     others = [row.line for row in loaded] + [lot.source_line if lot else ZERO_ID]
     others += [state.inside or ZERO_ID if state else ZERO_ID, line.original if line else ZERO_ID]
+    others += [thing.unit for thing in standing.contents] if standing else []
     names = Names(session, directory, reader, [hit.unit, *others])
     material = names.material(hit.unit)
     timeline = event_rows(session, directory, reader, events)
@@ -93,7 +99,7 @@ def unit_view(
         }
         if material
         else None,
-        "state": _state(state, names, now_s) if state else None,
+        "state": _state(standing, names, now_s) if standing else None,
         "lot": _lot(lot, loaded, names) if lot else None,
         "line": _line(line, names) if line else None,
         "seals": _seals(timeline),
@@ -103,8 +109,8 @@ def unit_view(
     return view
 
 
-def _state(state: Unit, names: Names, now_s: int) -> dict[str, Any]:
-    offer = None
+def _state(standing: Standing, names: Names, now_s: int) -> dict[str, Any]:
+    state, offer = standing.unit, None
     if state.offeree and state.offer_expires_at_s >= now_s:
         offer = {
             "to": names.participant(state.offeree),
@@ -113,14 +119,23 @@ def _state(state: Unit, names: Names, now_s: int) -> dict[str, Any]:
         }
     return {
         "thing": state.thing,
-        "status": state.status,
-        "statusWords": STATUSES.get(state.status, state.status.lower()),
-        "eligible": state.eligible,
-        "custodian": names.participant(state.custodian),
-        "facility": names.facility(state.facility),
-        "holds": names.holders(state.holds),
+        "status": standing.status,
+        "statusWords": STATUSES.get(standing.status, standing.status.lower()),
+        "eligible": standing.eligible,
+        "custodian": names.participant(standing.custodian),
+        "facility": names.facility(standing.facility),
+        "holds": names.holders(standing.holds),
         "offer": offer,
         "inside": names.unit(state.inside) if state.inside else None,
+        "contents": [
+            {
+                **(names.unit(thing.unit) or {}),
+                "thing": thing.thing,
+                "eligible": thing.eligible,
+                "holds": names.holders(thing.holds),
+            }
+            for thing in standing.contents
+        ],
         "head": state.head,
     }
 

@@ -70,7 +70,11 @@ class NormLine:
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """Norm of a product, valid from and to (dates, inclusive; empty is open)."""
+    """Norm of a product, valid from and to (dates, inclusive; empty is open).
+
+    `tolerance` is a fraction of the norm that may be used beyond it; `on_chain` anchors it with its numbers,
+    so that the ledger compares every TRANSFORM that names it.
+    """
 
     product: str
     product_uom: str
@@ -78,6 +82,8 @@ class Norm:
     valid_from: str = ""
     valid_to: str = ""
     enterprise: str = ""
+    tolerance: Decimal = Decimal(0)
+    on_chain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +172,7 @@ def content_faults(event: Mapping[str, Any]) -> Iterator[Fault]:
             found = unit_fault(holder[key]) if key in holder else None
             if found:
                 yield Fault(f"{place}/{key}", *found, Reason.UNKNOWN_UNIT_OF_MEASURE)
-        for key in ("quantity", "value", "norm", "dutyRate", "lossRate"):
+        for key in ("quantity", "value", "norm", "dutyRate", "lossRate", "tolerance"):
             if key in holder and not isinstance(holder[key], dict):
                 yield from _attempt(_amount(key), holder[key], f"{place}/{key}")
 
@@ -265,6 +271,8 @@ def _norm(value: Mapping[str, Any]) -> Norm:
         valid_from=value.get("validFrom", ""),
         valid_to=value.get("validTo", ""),
         enterprise=value.get("enterprise", ""),
+        tolerance=parse_decimal(value.get("tolerance", 0)),
+        on_chain=value.get("onChain", False),
         lines=tuple(
             NormLine(
                 x["material"],

@@ -9,11 +9,12 @@ from __future__ import annotations
 from ledger.errors import NotFoundError
 from ledger.events.content import Declaration
 from ledger.events.faults import Fault
-from ledger.events.ids import UnitType, name_unit
+from ledger.events.ids import NamedMaterial, UnitType, name_unit
 from ledger.events.kinds import ANCHOR_STEPS
 from ledger.events.lines import LineName, ReadLines, finish
 from ledger.events.model import ZERO32, Line
 from ledger.events.naming import Reading, mentions
+from ledger.events.norm_numbers import add_numbers
 from ledger.events.quantity import to_micro
 from ledger.vocabulary import Balance, Step
 
@@ -41,6 +42,8 @@ def _anchor(reading: Reading, step: Step, found: ReadLines) -> None:
         )
     if step is Step.NORM and reading.content.norm is None:
         found.faults.append(Fault("/cl:norm", "the step NORM needs cl:norm.", "State product and materials."))
+    if step is not Step.NORM and reading.content.norm is not None:
+        found.faults.append(Fault("/cl:step", "cl:norm has the step NORM.", 'Write "cl:step": "NORM".'))
     if step not in (Step.NONE, Step.NORM) and not reading.content.papers:
         found.faults.append(
             Fault(
@@ -99,9 +102,8 @@ def _norm_materials(reading: Reading, found: ReadLines) -> None:
     if norm is None:
         return
     enterprise = _enterprise(norm.enterprise or reading.ctx.poster, reading, "/cl:norm/enterprise", found)
-    found.other_materials.append(
-        reading.namer.material(enterprise, {"code": norm.product, "uom": norm.product_uom})
-    )
+    product = reading.namer.material(enterprise, {"code": norm.product, "uom": norm.product_uom})
+    materials: list[NamedMaterial] = []
     seen: set[tuple[str, str]] = set()
     for i, row in enumerate(reading.event["cl:norm"]["lines"]):
         key = (row["material"], row["materialUom"])
@@ -114,7 +116,15 @@ def _norm_materials(reading: Reading, found: ReadLines) -> None:
                 )
             )
         seen.add(key)
-        found.other_materials.append(reading.namer.material(enterprise, {"code": key[0], "uom": key[1]}))
+        materials.append(reading.namer.material(enterprise, {"code": key[0], "uom": key[1]}))
+    found.other_materials += [product, *materials]
+    if not norm.on_chain:
+        return
+    if "cl:book" not in reading.event:
+        found.faults.append(
+            Fault("/cl:book", "a norm with numbers is a norm of one book.", "Name a book of the directory.")
+        )
+    add_numbers(norm, product, materials, found)
 
 
 def _enterprise(key: str, reading: Reading, place: str, found: ReadLines) -> str:

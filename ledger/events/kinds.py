@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -86,6 +86,7 @@ STOCK = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP)
 EVERY_BALANCE = (*STOCK, Balance.SHORT, Balance.LOADED)
 ALL_TYPES = ("ObjectEvent", "AggregationEvent", "AssociationEvent", "TransactionEvent", "TransformationEvent")
 _GROUPING = ("ObjectEvent", "TransactionEvent", "TransformationEvent")
+_PACKING = ("AggregationEvent", "ObjectEvent", "TransactionEvent")
 
 
 def _plain(*types: UnitType) -> dict[tuple[UnitType, LineRole], LineRule]:
@@ -100,6 +101,7 @@ def _new(role: LineRole, *balances: Balance) -> dict[tuple[UnitType, LineRole], 
     return {(_LOT, role): LineRule(balances, Need.MUST, Need.MUST)}
 
 
+_WHOLE = LineRule(quantity=Need.STATED)
 _HANDED = {**_plain(_BOX, _CARGO), (_LOT, _NONE): LineRule(EVERY_BALANCE, Need.MAY)}
 _PRODUCED = (LineRole.PRODUCT, LineRole.CO_PRODUCT, LineRole.SCRAP, LineRole.SEMI_FINISHED)
 
@@ -127,7 +129,27 @@ RULES: Mapping[Kind, KindRule] = {
     Kind.ELIGIBLE: KindRule(_plain(_BOX, _CARGO)),
     Kind.REVOKE: KindRule(_plain(_BOX, _CARGO)),
     Kind.GATE_OUT: KindRule(_plain(_BOX, _CARGO)),
-    Kind.CLOSE: KindRule(_plain(_BOX, _CARGO)),
+    Kind.CLOSE: KindRule({**_plain(_BOX, _CARGO), (_LOT, LineRole.INPUT): _WHOLE}),
+    Kind.STUFF: KindRule(
+        {
+            (_BOX, LineRole.CONTAINER): LineRule(),
+            (_CARGO, LineRole.INPUT): LineRule(),
+            (_LOT, LineRole.INPUT): _WHOLE,
+        },
+        (2, 64),
+        types=_PACKING,
+    ),
+    Kind.STRIP: KindRule(
+        {
+            (_BOX, LineRole.CONTAINER): LineRule(),
+            (_CARGO, LineRole.INPUT): LineRule(),
+            (_CARGO, LineRole.OUTPUT): LineRule(),
+            (_LOT, LineRole.INPUT): _WHOLE,
+        },
+        (2, 64),
+        types=_PACKING,
+        default_role=LineRole.INPUT,
+    ),
     Kind.DECLARE: KindRule(
         {}, (0, 1), counterparty=Need.MAY, book=Need.MAY, reference=Reference.ORIGINAL, foreign=True
     ),
@@ -180,7 +202,12 @@ RULES: Mapping[Kind, KindRule] = {
         types=("TransformationEvent",),
     ),
     Kind.EXPORT_LOAD: KindRule(_drawn(Balance.FINISHED), reference=Reference.LINE),
+    Kind.REEXPORT: KindRule(_drawn(Balance.RAW), reference=Reference.LINE),
+    Kind.UNLOAD: KindRule(_drawn(Balance.LOADED), reference=Reference.LINE),
     Kind.EXIT_CONFIRM: KindRule(_drawn(Balance.LOADED), reference=Reference.LINE),
+    Kind.FG_RETURN: KindRule(
+        _new(LineRole.OUTPUT, Balance.FINISHED), (1, 1), book=Need.MUST, reference=Reference.LINE
+    ),
     Kind.REPURPOSE: KindRule(
         _drawn(Balance.RAW, Balance.FINISHED), book=Need.MUST, reference=Reference.LINE_OPTIONAL
     ),
@@ -188,6 +215,34 @@ RULES: Mapping[Kind, KindRule] = {
         _drawn(Balance.RAW, Balance.FINISHED), book=Need.MUST, reference=Reference.LINE_OPTIONAL
     ),
     Kind.SCRAP_OUT: KindRule(_drawn(Balance.SCRAP), book=Need.MUST, reference=Reference.LINE_OPTIONAL),
+    Kind.DESTROY: KindRule(_drawn(*STOCK), book=Need.MUST),
+    Kind.TRANSFER: KindRule(
+        _drawn(Balance.RAW), (1, 1), counterparty=Need.MUST, book=Need.MUST, reference=Reference.LINE
+    ),
+    Kind.ADJUST: KindRule(
+        {
+            (_LOT, LineRole.INPUT): LineRule((*STOCK, Balance.SHORT), Need.MUST),
+            (_LOT, LineRole.OUTPUT): LineRule(STOCK, Need.MUST),
+            (_LOT, LineRole.FROM_SHORT): LineRule(STOCK, Need.MUST),
+        },
+        book=Need.MUST,
+        reference=Reference.EVENT,
+    ),
+    Kind.REASSIGN: KindRule(
+        {
+            (unit_type, role): LineRule()
+            for unit_type, roles in (
+                (_BOX, (_NONE, LineRole.SUPERVISED, LineRole.FREE)),
+                (_CARGO, (_NONE, LineRole.SUPERVISED, LineRole.FREE)),
+                (_LOT, (_NONE,)),
+            )
+            for role in roles
+        },
+        facility=Need.MAY,
+        counterparty=Need.MAY,
+        reference=Reference.EVENT,
+        default_role=_NONE,
+    ),
     Kind.COUNT: KindRule(
         {(_LOT, _NONE): LineRule(EVERY_BALANCE, Need.MUST, Need.MAY, zero=True)},
         (0, 64),
@@ -198,7 +253,43 @@ RULES: Mapping[Kind, KindRule] = {
     Kind.DENY: KindRule({}, (0, 0), reference=Reference.EVENT, foreign=True),
     Kind.CORRECT: KindRule({}, (0, 64), reference=Reference.EVENT, types=ALL_TYPES, foreign=True),
 }
-"""Kinds of this release; the others are numbers whose rules do not exist yet."""
+"""What each kind carries; ACCEPT of a TRANSFER carries more (`ACCEPT_TRANSFER`)."""
+
+ACCEPT_TRANSFER = KindRule(
+    {
+        (_LOT, LineRole.INPUT): _WHOLE,
+        **_new(LineRole.OUTPUT, Balance.RAW),
+        (_LINE, LineRole.TRANSFER_IN): LineRule(),
+        (_LINE, LineRole.TRANSFER_OUT): LineRule(),
+    },
+    (4, 4),
+    book=Need.MUST,
+    reference=Reference.EVENT,
+    types=_GROUPING,
+)
+"""ACCEPT that answers a TRANSFER: the lot, the new lot in the accepting book, and the declaration line of
+either side."""
+
+
+DECLARE_NORM = replace(RULES[Kind.DECLARE], count=(2, 64))
+"""DECLARE of a norm with its numbers: a line for the product, one for each material."""
+
+
+def takes_transfer(event: Mapping[str, Any]) -> bool:
+    """Whether an ACCEPT answers a TRANSFER: it makes a lot."""
+    return any(line.get("role") == LineRole.OUTPUT.name for line in event.get("cl:lines", ()))
+
+
+def rule_of(kind: Kind, event: Mapping[str, Any]) -> KindRule:
+    """What an event of that kind carries. Every kind has a rule.
+
+    Args:
+        event: tells what an ACCEPT answers, and whether a norm has numbers.
+    """
+    norm = event.get("cl:norm") if kind is Kind.DECLARE else None
+    if isinstance(norm, Mapping) and norm.get("onChain"):
+        return DECLARE_NORM
+    return ACCEPT_TRANSFER if kind is Kind.ACCEPT and takes_transfer(event) else RULES[kind]
 
 
 @dataclass(frozen=True, slots=True)

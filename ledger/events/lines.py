@@ -88,6 +88,14 @@ class _Extra:
     value: Mapping[str, Any]
 
 
+_ONE_ONLY = {
+    Kind.SPLIT: LineRole.INPUT,
+    Kind.MERGE: LineRole.OUTPUT,
+    Kind.STUFF: LineRole.CONTAINER,
+    Kind.STRIP: LineRole.CONTAINER,
+}
+"""Role that exactly one unit of an event has."""
+
 _NOTHING_EXTRA = _Extra("/cl:lines", {})
 
 
@@ -128,18 +136,21 @@ class _Reader:
                     f"RECEIVE_FACTORY makes exactly one lot, this event {made}.",
                     "Post one event for each lot.",
                 )
-        if self._kind in (Kind.SPLIT, Kind.MERGE):
-            self._one_side()
+        if self._kind in _ONE_ONLY:
+            self._one_only(_ONE_ONLY[self._kind])
 
-    def _one_side(self) -> None:
-        single = LineRole.INPUT if self._kind is Kind.SPLIT else LineRole.OUTPUT
+    def _one_only(self, single: LineRole) -> None:
         count = sum(1 for line, _ in self._found.pairs if line.role is single)
-        if count != 1 and not self._found.faults and not self._namer.faults:
-            self._fault(
-                "/cl:lines",
-                f"{self._kind.name} has exactly one {single.name} unit, this event {count}.",
-                "Give each unit its role in cl:lines.",
-            )
+        if count == 1 or self._found.faults or self._namer.faults:
+            return
+        container = single is LineRole.CONTAINER
+        self._fault(
+            "/parentID" if container else "/cl:lines",
+            f"{self._kind.name} has exactly one {single.name} unit, this event {count}.",
+            "Name the container, in parentID or epcList."
+            if container
+            else "Give each unit its role in cl:lines.",
+        )
 
     def _mention(self, mention: Mention, extra: _Extra) -> None:
         rule = self._rule

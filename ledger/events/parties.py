@@ -16,10 +16,11 @@ from ledger.errors import InputError, NotFoundError
 from ledger.events import cbv
 from ledger.events.faults import Fault, pointer
 from ledger.events.ids import NamedUnit, UnitType, name_unit
-from ledger.events.kinds import Need, Reference
+from ledger.events.kinds import ACCEPT_TRANSFER, Need, Reference
 from ledger.events.lines import ReadLines
 from ledger.events.model import ZERO32
 from ledger.events.naming import Namer, NamingContext, Reading
+from ledger.events.norm_numbers import terms
 from ledger.events.times import unix_milliseconds
 from ledger.vocabulary import Kind, LineRole
 
@@ -58,7 +59,7 @@ def read_fields(reading: Reading, poster: ParticipantEntry, lines: ReadLines) ->
     _facility(reading, fields)
     if reading.customs:
         _parties(reading, poster, fields)
-        _book(reading, lines, fields)
+        _book(reading, fields)
         _reference(reading, lines, fields)
     elif kind is Kind.CORRECT:
         _resolve(event["eventID"], "/eventID", reading.ctx, fields)
@@ -108,11 +109,11 @@ def _parties(reading: Reading, poster: ParticipantEntry, fields: Fields) -> None
         return
     source = _party(reading, "sourceList", fields)
     destination = _party(reading, "destinationList", fields)
-    if kind is Kind.OFFER and source and source[1].number != poster.number:
+    if kind in (Kind.OFFER, Kind.TRANSFER) and source and source[1].number != poster.number:
         fields.fault(
             source[0],
             f"the offer is by {source[1].id}, but {poster.id} posts it.",
-            "The custodian posts its own offers.",
+            "Who gives posts its own offers.",
         )
     if kind is Kind.ACCEPT and destination and destination[1].number != poster.number:
         fields.fault(
@@ -125,33 +126,37 @@ def _parties(reading: Reading, poster: ParticipantEntry, fields: Fields) -> None
 
 
 def _party(reading: Reading, key: str, fields: Fields) -> tuple[str, ParticipantEntry] | None:
-    """Pointer and entry of the one `possessing_party` of a list; a handover must have it."""
-    event, ctx = reading.event, reading.ctx
+    """Pointer and entry of the one party of a list: `owning_party` of a transfer between books, else
+    `possessing_party`. A handover must have it; where customs reassigns it may stand, and must be known."""
+    event, ctx, kind = reading.event, reading.ctx, reading.kind
     part = key.removesuffix("List")
-    must = reading.kind in (Kind.OFFER, Kind.ACCEPT)
+    transfer = kind is Kind.TRANSFER or reading.rule is ACCEPT_TRANSFER
+    party = "owning_party" if transfer else "possessing_party"
+    must = kind in (Kind.OFFER, Kind.ACCEPT, Kind.TRANSFER)
     found = [
         (pointer(key, i, part), item[part])
         for i, item in enumerate(event.get(key, ()))
-        if cbv.bare(item["type"], "sourceDest") == "possessing_party"
+        if cbv.bare(item["type"], "sourceDest") == party
     ]
     if len(found) != 1:
         if must:
+            what = "a transfer" if transfer else "a handover"
             fields.fault(
                 f"/{key}",
-                f"a handover names one possessing_party in {key}, this event {len(found)}.",
-                f'Add {{"type": "possessing_party", "{part}": <URI of the participant>}}.',
+                f"{what} names one {party} in {key}, this event {len(found)}.",
+                f'Add {{"type": "{party}", "{part}": <URI of the participant>}}.',
             )
         return None
     place, uri = found[0]
     entry = _known(ctx.directory.participant, uri)
     if entry is None:
-        if must:
+        if must or kind is Kind.REASSIGN:
             _unknown(ctx.directory.participant, uri, place, fields)
         return None
     return place, entry
 
 
-def _book(reading: Reading, lines: ReadLines, fields: Fields) -> None:
+def _book(reading: Reading, fields: Fields) -> None:
     event, kind, rule, ctx = reading.event, reading.kind, reading.rule, reading.ctx
     if "cl:book" not in event:
         if rule.book is Need.MUST:
@@ -167,7 +172,7 @@ def _book(reading: Reading, lines: ReadLines, fields: Fields) -> None:
         return
     fields.book = book.id
     # A declaration line belongs to no book on the ledger; there the book is a label of the document.
-    if rule.book is not Need.NO and not (kind is Kind.DECLARE and lines.pairs):
+    if rule.book is not Need.NO and not (kind is Kind.DECLARE and reading.content.declaration):
         fields.signed_book = book.number
 
 
@@ -203,7 +208,11 @@ def _reference(reading: Reading, lines: ReadLines, fields: Fields) -> None:
                 '"urn:cargoledger:line:<declaration>:<line>"}.',
             )
     elif rule.reference is Reference.ORIGINAL:
-        _original_line(event, ctx, lines, fields)
+        norm = reading.content.norm
+        if norm is not None and norm.on_chain:
+            fields.reference = terms(norm, event, fields.faults)
+        else:
+            _original_line(event, ctx, lines, fields)
     if "cl:reference" in event and rule.reference not in (Reference.EVENT, Reference.EITHER):
         fields.fault("/cl:reference", f"{kind.name} answers no event.", "Leave it out.")
 

@@ -22,9 +22,9 @@ from ledger.events import schema
 from ledger.events.content import Content, Count, Declaration, Norm, content_faults, read_content
 from ledger.events.context import PROFILE_PREFIX, prefixes, uses_profile
 from ledger.events.declare import read_declaration
-from ledger.events.faults import Fault, InvalidEventError, refuse
+from ledger.events.faults import Fault, refuse
 from ledger.events.ids import OWN_PREFIX, NamedMaterial, NamedUnit
-from ledger.events.kinds import RULES, infer
+from ledger.events.kinds import infer, rule_of
 from ledger.events.lines import LineName, read_lines
 from ledger.events.model import CustodyEvent
 from ledger.events.naming import Namer, NamingContext, Reading, mentions
@@ -142,9 +142,7 @@ def interpret(event: dict[str, Any], ctx: NamingContext) -> Interpretation:
         else:
             kind, step = Kind.CORRECT, Step.NONE
     found = [*_rule_faults(event, kind, step, correction=correction)]
-    rule = RULES.get(kind)
-    if rule is None:
-        raise InvalidEventError(found)
+    rule = rule_of(kind, event)
     lenient = kind is Kind.OBSERVE or (kind is Kind.CORRECT and not customs)
     namer = Namer(event, ctx, lenient=lenient)
     content = read_content(event) if customs else Content()
@@ -197,15 +195,7 @@ def _kind(event: Mapping[str, Any], *, customs: bool) -> tuple[Kind, Step]:
 def _rule_faults(event: Mapping[str, Any], kind: Kind, step: Step, *, correction: bool) -> list[Fault]:
     """Faults of the event as a whole: kind, EPCIS type, step."""
     faults: list[Fault] = []
-    rule = RULES.get(kind)
-    if rule is None:
-        return [
-            Fault(
-                "/cl:kind",
-                f"{kind.name} is not available on this ledger yet.",
-                f"Available are {', '.join(k.name for k in RULES)}.",
-            )
-        ]
+    rule = rule_of(kind, event)
     if kind is Kind.CORRECT and not correction:
         faults.append(
             Fault(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.events.ids import UnitType
-from ledger.events.kinds import RULES, KindRule, Need, Reference, inference_table
+from ledger.events.kinds import ACCEPT_TRANSFER, RULES, KindRule, Need, Reference, inference_table
 from ledger.events.profile import interpret
 from ledger.events.strict_json import dump_json
 from ledger.vocabulary import Balance, Kind, LineRole, Step
@@ -18,6 +18,7 @@ from tests.ledger.events.samples import (
     DIRECTORY,
     ENTERPRISE_KEY,
     NETWORK_SECRET,
+    OTHER_KEY,
     context,
     every_kind,
     known_event,
@@ -28,15 +29,24 @@ DOCUMENT = FORMATS / "event-profile.md"
 VECTORS = FORMATS / "vectors" / "event-profile.json"
 
 
+def _rows() -> list[tuple[str, Kind, KindRule]]:
+    rows = []
+    for kind, rule in RULES.items():
+        rows.append((kind.name, kind, rule))
+        if kind is Kind.ACCEPT:
+            rows.append(("ACCEPT of a TRANSFER", kind, ACCEPT_TRANSFER))
+    return rows
+
+
 def kinds_table() -> str:
     """What each kind signs."""
     rows = ["| kind | things | reference | facility | counterparty | book | EPCIS type |", "|---|---|---|---|---|---|---|"]
-    for kind, rule in RULES.items():
+    for label, kind, rule in _rows():
         low, high = rule.count
         things = _things(kind, rule) if high else "none"
         if high and (low, high) != (1, 64):
             things += f" ({low})" if low == high else f" ({low} to {high})"
-        rows.append(f"| {kind.name} | {things} | {_reference(kind, rule)} | {_need(rule.facility)} | {_need(rule.counterparty)} | "
+        rows.append(f"| {label} | {things} | {_reference(kind, rule)} | {_need(rule.facility)} | {_need(rule.counterparty)} | "
                     f"{_need(rule.book)} | {_types(rule)} |")
     return "\n".join(rows)
 
@@ -44,14 +54,14 @@ def kinds_table() -> str:
 def lines_table() -> str:
     """What a line says, by kind, type and role, where it says more than the unit."""
     rows = ["| kind | unit | role | balance | quantity | material |", "|---|---|---|---|---|---|"]
-    for kind, rule in RULES.items():
+    for label, _, rule in _rows():
         for (unit_type, role), line in rule.lines.items():
             if role is LineRole.NONE and line.quantity is Need.NO:
                 continue
             balances = " / ".join(b.name for b in line.balances) or "-"
             amount = _need(line.quantity) + (", may be 0" if line.zero else "")
             default = " (default)" if rule.default_role is role else ""
-            rows.append(f"| {kind.name} | {unit_type} | {role.name if role else '-'}{default} | {balances} | {amount} | {_need(line.material)} |")
+            rows.append(f"| {label} | {unit_type} | {role.name if role else '-'}{default} | {balances} | {amount} | {_need(line.material)} |")
     return "\n".join(rows)
 
 
@@ -100,7 +110,7 @@ def vectors() -> dict[str, Any]:
             "materials": [{"material": "0x" + (m.material or b"").hex(), "enterprise": m.enterprise, "code": m.code, "uom": m.uom}
                           for m in found.materials]})
     return {"format": "event-profile", "description": "docs/formats/event-profile.md", "network_secret": NETWORK_SECRET.hex(),
-            "enterprise_keys": {"song-hong": ENTERPRISE_KEY.hex()}, "directory": DIRECTORY.to_json(), "cases": cases}
+            "enterprise_keys": {"song-hong": ENTERPRISE_KEY.hex(), "thai-binh": OTHER_KEY.hex()}, "directory": DIRECTORY.to_json(), "cases": cases}
 
 
 def vectors_text() -> str:

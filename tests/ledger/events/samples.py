@@ -14,10 +14,13 @@ from ledger.vocabulary import Role
 
 NETWORK_SECRET = hashlib.sha256(b"network").digest()
 ENTERPRISE_KEY = hashlib.sha256(b"song-hong").digest()
+OTHER_KEY = hashlib.sha256(b"thai-binh").digest()
 CONTEXT = ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"cl": "urn:cargoledger:v1:"}]
 BOX = "urn:epc:id:bic:CSQU3054383"
 LINE_URN = "urn:cargoledger:line:106550118230:1"
 OLD_LINE_URN = "urn:cargoledger:line:106550118230:2"
+TAKEN_OVER = "urn:cargoledger:lot:thai-binh:T1"
+PACKAGE = "urn:cargoledger:cargo:RDL-1:PKG-7"
 PORT = "urn:cargoledger:place:VNHPH:terminal"
 FACTORY = "urn:cargoledger:place:VNBNH:factory"
 EVENT = "https://example.org/events/"
@@ -28,13 +31,15 @@ DIRECTORY = Directory(
         ParticipantEntry(1, "carrier", "https://carrier.example/", "Carrier", Role.CARRIER, 255),
         ParticipantEntry(2, "terminal", "https://terminal.example/", "Terminal", Role.TERMINAL, 255),
         ParticipantEntry(3, "song-hong", "https://song-hong.example/", "Song Hong Garment", Role.PROCESSOR, 255),
+        ParticipantEntry(5, "thai-binh", "https://thai-binh.example/", "Thai Binh Knitting", Role.PROCESSOR, 255),
         ParticipantEntry(4, "customs", "https://customs.example/", "Customs", Role.CUSTOMS, 0),
     ],
     facilities=[
         FacilityEntry(1, "terminal-1", PORT, "Terminal 1", "terminal", True),
         FacilityEntry(2, "factory", FACTORY, "Factory", "song-hong", False),
     ],
-    books=[BookEntry(7, "song-hong-sxxk", "Production for export", "song-hong", "SXXK")],
+    books=[BookEntry(7, "song-hong-sxxk", "Production for export", "song-hong", "SXXK"),
+           BookEntry(8, "thai-binh-sxxk", "Production for export", "thai-binh", "SXXK")],
 )
 
 
@@ -46,7 +51,7 @@ def known_event(event_id: str) -> bytes | None:
 def context(poster: str = "song-hong", **changes: Any) -> NamingContext:
     """A naming context of the small world."""
     fields: dict[str, Any] = {
-        "network_secret": NETWORK_SECRET, "directory": DIRECTORY, "enterprise_keys": {"song-hong": ENTERPRISE_KEY},
+        "network_secret": NETWORK_SECRET, "directory": DIRECTORY, "enterprise_keys": {"song-hong": ENTERPRISE_KEY, "thai-binh": OTHER_KEY},
         "poster": poster, "resolve_event": known_event, **changes}
     return NamingContext(**fields)
 
@@ -83,10 +88,10 @@ def event(kind: str | None, **fields: Any) -> dict[str, Any]:
     return {key: copy.deepcopy(item) for key, item in value.items() if item is not None}
 
 
-def handed(giver: str, taker: str) -> dict[str, Any]:
+def handed(giver: str, taker: str, party: str = "possessing_party") -> dict[str, Any]:
     """Source and destination of a handover."""
-    return {"sourceList": [{"type": "possessing_party", "source": f"https://{giver}.example/"}],
-            "destinationList": [{"type": "possessing_party", "destination": f"https://{taker}.example/"}]}
+    return {"sourceList": [{"type": party, "source": f"https://{giver}.example/"}],
+            "destinationList": [{"type": party, "destination": f"https://{taker}.example/"}]}
 
 
 def drawn(line: str = LINE_URN) -> list[dict[str, str]]:
@@ -113,7 +118,7 @@ def _lot_line(number: str, **extra: Any) -> dict[str, Any]:
 
 
 def every_kind() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Kind -> (poster, one valid event of that kind)."""
+    """Kind -> (poster, one valid event of that kind); an ACCEPT also of a TRANSFER (`ACCEPT_TRANSFER`)."""
     raw, wip, finished = {"balance": "RAW"}, {"balance": "WIP"}, {"balance": "FINISHED"}
     return {
         "ARRIVE": ("carrier", event("ARRIVE", **BOXED, bizLocation={"id": PORT}, readPoint={"id": PORT})),
@@ -162,6 +167,30 @@ def every_kind() -> dict[str, tuple[str, dict[str, Any]]]:
         "SCRAP_OUT": ("song-hong", event("SCRAP_OUT", quantityList=[amount("S1", 3)], cl_book=BOOK)),
         "COUNT": ("song-hong", event("COUNT", quantityList=[amount("L1", "12.5")], cl_book=BOOK, cl_counts=COUNTS,
                                      cl_lines=[_lot_line("L1", **raw)])),
+        "STUFF": ("song-hong", event(
+            "STUFF", type="AggregationEvent", action="ADD", parentID=BOX, childEPCs=[PACKAGE], epcList=None, cl_consignment="RDL-1",
+            childQuantityList=[amount("P1", 55, "H87")])),
+        "STRIP": ("terminal", event("STRIP", type="AggregationEvent", action="DELETE", parentID=BOX, childEPCs=[PACKAGE], epcList=None,
+                                    cl_consignment="RDL-1")),
+        "REEXPORT": ("song-hong", event("REEXPORT", quantityList=[amount("L1", 200)], bizTransactionList=drawn())),
+        "UNLOAD": ("song-hong", event("UNLOAD", quantityList=[amount("P1", 5, "H87")], bizTransactionList=drawn())),
+        "FG_RETURN": ("song-hong", event("FG_RETURN", quantityList=[amount("R1", 5, "H87")], bizTransactionList=drawn(), cl_book=BOOK,
+                                         cl_lines=[_lot_line("R1", material=material("JKT", "H87"))])),
+        "DESTROY": ("song-hong", event("DESTROY", quantityList=[amount("L1", 2)], cl_book=BOOK, cl_lines=[_lot_line("L1", **raw)])),
+        "TRANSFER": ("song-hong", event("TRANSFER", quantityList=[amount("L1", 50)], bizTransactionList=drawn(), cl_book=BOOK,
+                                        **handed("song-hong", "thai-binh", "owning_party"))),
+        "ACCEPT_TRANSFER": ("thai-binh", event(
+            "ACCEPT", epcList=[LINE_URN, OLD_LINE_URN], quantityList=[amount("L1"), {"epcClass": TAKEN_OVER, "quantity": 50, "uom": "MTR"}],
+            cl_book="thai-binh-sxxk", cl_reference=EVENT + "transfer", cl_lines=[
+                _lot_line("L1", role="INPUT"), {"id": TAKEN_OVER, "role": "OUTPUT", "material": material()},
+                {"id": LINE_URN, "role": "TRANSFER_OUT"}, {"id": OLD_LINE_URN, "role": "TRANSFER_IN"}],
+            **handed("song-hong", "thai-binh", "owning_party"))),
+        "ADJUST": ("song-hong", event(
+            "ADJUST", quantityList=[amount("L1", 2), amount("L2", 1), amount("L3", 3)], cl_book=BOOK, cl_reference=EVENT + "count", cl_lines=[
+                _lot_line("L1", role="INPUT", **raw), _lot_line("L2", role="OUTPUT", **finished), _lot_line("L3", role="FROM_SHORT", **raw)])),
+        "REASSIGN": ("customs", event(
+            "REASSIGN", **BOXED, bizLocation={"id": PORT}, cl_reference=EVENT + "wrong", cl_lines=[{"id": BOX, "role": "SUPERVISED"}],
+            destinationList=handed("carrier", "terminal")["destinationList"])),
         "APPROVE": ("customs", event("APPROVE", epcList=[], cl_reference=EVENT + "opening")),
         "DENY": ("customs", event("DENY", epcList=[], cl_reference=EVENT + "opening", cl_reason="no evidence")),
         "CORRECT": ("terminal", event("OBSERVE", **BOXED, cl_step="WEIGH", errorDeclaration={

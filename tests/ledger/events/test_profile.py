@@ -28,6 +28,7 @@ from tests.ledger.events.samples import (
     LINE_URN,
     NETWORK_SECRET,
     NORM,
+    OTHER_KEY,
     PAPER,
     PORT,
     amount,
@@ -46,6 +47,8 @@ KINDS = every_kind()
 BOX_ID = unit_id(NETWORK_SECRET, UnitType.CONTAINER, "RDL-1", "CSQU3054383")
 LINE_ID = unit_id(NETWORK_SECRET, UnitType.LINE, "106550118230", "1")
 OLD_LINE_ID = unit_id(NETWORK_SECRET, UnitType.LINE, "106550118230", "2")
+PACKAGE_ID = unit_id(NETWORK_SECRET, UnitType.CARGO, "RDL-1", "PKG-7")
+TAKEN_ID = unit_id(NETWORK_SECRET, UnitType.LOT, "thai-binh", "T1")
 FABRIC = material_id(ENTERPRISE_KEY, "FAB-150", "MTR")
 
 
@@ -65,13 +68,14 @@ def faults(value: dict[str, Any], poster: str = "song-hong", **changes: Any) -> 
 
 
 def test_samples__every_kind_of_this_release__present() -> None:
-    assert set(KINDS) == {kind.name for kind in RULES}
+    assert set(KINDS) == {kind.name for kind in RULES} | {"ACCEPT_TRANSFER"}
+    assert set(RULES) == set(Kind)
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind__valid__its_kind_time_and_ascending_lines(name: str) -> None:
     found = read(name)
-    assert found.event.kind.name == name and found.profile == "customs"
+    assert found.event.kind.name == name.removesuffix("_TRANSFER") and found.profile == "customs"
     assert found.event.occurred_at_ms == 1_740_790_800_250
     assert (found.event.nonce, found.event.deadline_s, found.event.commitment) == (0, 0, ZERO32)
     units = [line.unit for line in found.event.lines]
@@ -91,6 +95,10 @@ SIGNED: dict[str, dict[str, Any]] = {
     "ISSUE_PROD": {"book": 7}, "RETURN_PROD": {"book": 7}, "TRANSFORM": {"book": 7, "reference": known_event(EVENT + "norm")},
     "EXPORT_LOAD": {"reference": LINE_ID}, "EXIT_CONFIRM": {"reference": LINE_ID}, "REPURPOSE": {"book": 7, "reference": LINE_ID},
     "SELL_INLAND": {"book": 7}, "SCRAP_OUT": {"book": 7}, "COUNT": {"book": 7}, "APPROVE": {"reference": known_event(EVENT + "opening")},
+    "REEXPORT": {"reference": LINE_ID}, "UNLOAD": {"reference": LINE_ID}, "FG_RETURN": {"book": 7, "reference": LINE_ID}, "DESTROY": {"book": 7},
+    "TRANSFER": {"book": 7, "counterparty": 5, "reference": LINE_ID}, "ADJUST": {"book": 7, "reference": known_event(EVENT + "count")},
+    "ACCEPT_TRANSFER": {"book": 8, "reference": known_event(EVENT + "transfer")},
+    "REASSIGN": {"counterparty": 2, "facility": 1, "reference": known_event(EVENT + "wrong")},
     "DENY": {"reference": known_event(EVENT + "opening")}, "CORRECT": {"reference": known_event(EVENT + "this")},
 }
 
@@ -126,6 +134,20 @@ LINES: dict[str, dict[bytes, tuple[LineRole, Balance, int, bytes]]] = {
     "EXIT_CONFIRM": {lot_id("P1"): (LineRole.NONE, Balance.LOADED, 55_000_000, ZERO32)},
     "SCRAP_OUT": {lot_id("S1"): (LineRole.NONE, Balance.SCRAP, 3_000_000, ZERO32)},
     "COUNT": {lot_id("L1"): (LineRole.NONE, Balance.RAW, 12_500_000, ZERO32)},
+    "STUFF": {BOX_ID: (LineRole.CONTAINER, Balance.NONE, 0, ZERO32), PACKAGE_ID: (LineRole.INPUT, Balance.NONE, 0, ZERO32),
+              lot_id("P1"): (LineRole.INPUT, Balance.NONE, 0, ZERO32)},
+    "STRIP": {BOX_ID: (LineRole.CONTAINER, Balance.NONE, 0, ZERO32), PACKAGE_ID: (LineRole.INPUT, Balance.NONE, 0, ZERO32)},
+    "REEXPORT": {lot_id("L1"): (LineRole.NONE, Balance.RAW, 200_000_000, ZERO32)},
+    "UNLOAD": {lot_id("P1"): (LineRole.NONE, Balance.LOADED, 5_000_000, ZERO32)},
+    "FG_RETURN": {lot_id("R1"): (LineRole.OUTPUT, Balance.FINISHED, 5_000_000, material_id(ENTERPRISE_KEY, "JKT", "H87"))},
+    "DESTROY": {lot_id("L1"): (LineRole.NONE, Balance.RAW, 2_000_000, ZERO32)},
+    "TRANSFER": {lot_id("L1"): (LineRole.NONE, Balance.RAW, 50_000_000, ZERO32)},
+    "ACCEPT_TRANSFER": {lot_id("L1"): (LineRole.INPUT, Balance.NONE, 0, ZERO32),
+                        TAKEN_ID: (LineRole.OUTPUT, Balance.RAW, 50_000_000, material_id(OTHER_KEY, "FAB-150", "MTR")),
+                        LINE_ID: (LineRole.TRANSFER_OUT, Balance.NONE, 0, ZERO32), OLD_LINE_ID: (LineRole.TRANSFER_IN, Balance.NONE, 0, ZERO32)},
+    "ADJUST": {lot_id("L1"): (LineRole.INPUT, Balance.RAW, 2_000_000, ZERO32), lot_id("L2"): (LineRole.OUTPUT, Balance.FINISHED, 1_000_000, ZERO32),
+               lot_id("L3"): (LineRole.FROM_SHORT, Balance.RAW, 3_000_000, ZERO32)},
+    "REASSIGN": {BOX_ID: (LineRole.SUPERVISED, Balance.NONE, 0, ZERO32)},
     "APPROVE": {}, "DENY": {},
     "CORRECT": {BOX_ID: (LineRole.NONE, Balance.NONE, 0, ZERO32)},
 }
@@ -182,6 +204,46 @@ def test_declaration_norm_counts__parsed__exact() -> None:
     assert {m.code for m in anchored.materials} == {"JKT", "FAB-150"}
     counted = read("COUNT").counts
     assert (counted[0].quantity, counted[0].stock, counted[0].lot) == (Decimal("12.5"), "material", "L1")
+
+
+NUMBERS = {**NORM, "tolerance": "0.025", "onChain": True, "lines": [
+    {"material": "FAB-150", "norm": "1.85", "materialUom": "MTR"}, {"material": "THR", "norm": "0.00000125", "materialUom": "KGM"}]}
+
+
+def test_norm_with_numbers__signed__base_coefficients_and_terms() -> None:
+    found = interpret(event("DECLARE", epcList=["https://x.example/norm"], cl_step="NORM", cl_norm=NUMBERS, cl_book=BOOK), context()).event
+    by = {line.unit: line for line in found.lines}
+    product, fabric, thread = (by[material_id(ENTERPRISE_KEY, *pair)] for pair in (("JKT", "H87"), ("FAB-150", "MTR"), ("THR", "KGM")))
+    assert [(x.role, x.balance, x.quantity_micro, x.material) for x in (product, fabric, thread)] == [
+        (LineRole.PRODUCT, Balance.NONE, 100_000_000, ZERO32), (LineRole.INPUT, Balance.NONE, 185_000_000, ZERO32),
+        (LineRole.INPUT, Balance.NONE, 125, ZERO32)]
+    terms = int.from_bytes(found.reference, "big")
+    first, last = 1_735_664_400, 1_767_200_399  # 2025-01-01T00:00:00+07:00 and the last second of 2025 there
+    assert (terms & 0xFFFFFFFF, terms >> 32 & 2**64 - 1, terms >> 96) == (25_000, first, last)
+    assert (found.step, found.book, found.counterparty) == (Step.NORM, 7, 0)
+
+
+def test_norm_with_numbers__open_validity__first_to_last_second() -> None:
+    norm = {key: value for key, value in NUMBERS.items() if not key.startswith("valid")}
+    found = interpret(event("DECLARE", epcList=["https://x.example/norm"], cl_step="NORM", cl_norm=norm, cl_book=BOOK), context()).event
+    assert int.from_bytes(found.reference, "big") >> 32 == (2**64 - 1) << 64
+
+
+@pytest.mark.parametrize(("place", "norm", "fields"), [
+    ("/cl:book", {}, {"cl_book": None}),
+    ("/cl:step", {}, {"cl_step": "DOCUMENT", "cl_documents": PAPER}),
+    ("/cl:norm/tolerance", {"tolerance": "1.5"}, {}),
+    ("/cl:norm/tolerance", {"tolerance": "0.0000001"}, {}),
+    ("/cl:norm/validTo", {"validTo": "2024-12-31"}, {}),
+    ("/cl:norm/lines/0/norm", {"lines": [{"material": "FAB-150", "norm": 0, "materialUom": "MTR", "flag": "KXDDM"}]}, {}),
+    ("/cl:norm/lines/0/norm", {"lines": [{"material": "FAB-150", "norm": "0.0000000000001", "materialUom": "MTR"}]}, {}),
+    ("/cl:norm/lines/0/norm", {"lines": [{"material": "FAB-150", "norm": "99999999999999", "materialUom": "MTR"}]}, {}),
+    ("/cl:norm/lines", {"lines": [{"material": f"M{i}", "norm": 1, "materialUom": "MTR"} for i in range(64)]}, {}),
+    ("/cl:norm/enterprise", {"enterprise": "terminal"}, {}),
+])
+def test_norm_with_numbers__that_cannot_be__refused_at_its_place(place: str, norm: dict[str, Any], fields: dict[str, Any]) -> None:
+    value = event("DECLARE", **{"epcList": ["https://x.example/norm"], "cl_step": "NORM", "cl_norm": {**NUMBERS, **norm}, "cl_book": BOOK, **fields})
+    assert place in faults(value)
 
 
 def test_declare__book_of_a_line__label_not_signed() -> None:
@@ -304,8 +366,17 @@ def changed(name: str, place: str, /, **changes: Any) -> tuple[str, dict[str, An
 
 
 FAULTY: dict[str, tuple[str, dict[str, Any], str]] = {
+    "stuffed without a container": changed("STUFF", "/parentID", parentID="urn:cargoledger:cargo:RDL-1:PKG-8"),
+    "transfer to a mere possessor": changed("TRANSFER", "/destinationList", destinationList=handed("song-hong", "thai-binh")["destinationList"]),
+    "transfer to nobody known": changed("TRANSFER", "/destinationList/0/destination", **handed("song-hong", "nobody", "owning_party")),
+    "reassigned to nobody known": changed("REASSIGN", "/destinationList/0/destination", destinationList=handed("carrier", "nobody")["destinationList"]),
+    "reassigned without the wrong event": changed("REASSIGN", "/cl:reference", cl_reference=None),
+    "lot reassigned as free": changed("REASSIGN", "/cl:lines/0/role", epcList=[], quantityList=[amount("L1")], cl_lines=[{"id": lot("L1"), "role": "FREE"}]),
+    "adjusted without saying which way": changed("ADJUST", "/quantityList/0/epcClass", quantityList=[amount("L1", 2)], cl_lines=[{"id": lot("L1"), "balance": "RAW"}]),
+    "written off what is loaded": changed("ADJUST", "/cl:lines/0/balance", quantityList=[amount("L1", 2)], cl_lines=[{"id": lot("L1"), "role": "INPUT", "balance": "LOADED"}]),
+    "accepted transfer without its lines": changed("ACCEPT_TRANSFER", "", epcList=[], cl_lines=KINDS["ACCEPT_TRANSFER"][1]["cl:lines"][:2]),
+    "returned goods without material": changed("FG_RETURN", "/quantityList/0", cl_lines=None),
     "unknown kind": changed("OFFER", "/cl:kind", cl_kind="SHIP"),
-    "kind of a later release": changed("OFFER", "/cl:kind", cl_kind="STUFF"),
     "unknown step": changed("OBSERVE", "/cl:step", cl_step="KICK"),
     "misspelt term": changed("ISSUE_PROD", "/cl:bok", cl_bok="x"),
     "no readPoint": changed("OFFER", "/readPoint", readPoint=None),

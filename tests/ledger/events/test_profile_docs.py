@@ -22,7 +22,7 @@ from tests.ledger.events import profile_docs
 TEXT = profile_docs.DOCUMENT.read_text("utf-8")
 VECTORS = parse_json(profile_docs.VECTORS.read_bytes())
 SECRET = bytes.fromhex(VECTORS["network_secret"])
-KEY = bytes.fromhex(VECTORS["enterprise_keys"]["song-hong"])
+KEYS = {name: bytes.fromhex(key) for name, key in VECTORS["enterprise_keys"].items()}
 
 
 def test_tables__printed_in_the_document__as_the_code_has_them() -> None:
@@ -36,7 +36,7 @@ def test_vectors__written_again__same_file() -> None:
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda c: c["kind"])
 def test_vectors__interpreted_from_the_file_alone__signed_as_stated(case: dict) -> None:  # type: ignore[type-arg]
     resolve = {uri: bytes.fromhex(value[2:]) for uri, value in case["resolve"].items()}
-    context = NamingContext(SECRET, Directory.from_json(VECTORS["directory"]), {"song-hong": KEY}, case["poster"], resolve.get)
+    context = NamingContext(SECRET, Directory.from_json(VECTORS["directory"]), KEYS, case["poster"], resolve.get)
     found = interpret(case["event"], context)
     assert found.event == CustodyEvent.from_json(case["signed"])
 
@@ -46,7 +46,7 @@ def test_vectors__ids__recomputed_without_the_product(case: dict) -> None:  # ty
     for unit in case["units"]:
         assert unit["unit"] == by_hand(SECRET, [unit["type"], unit["scope"], unit["number"]])
     for material in case["materials"]:
-        assert material["material"] == by_hand(KEY, [material["code"], material["uom"]])
+        assert material["material"] == by_hand(KEYS[material["enterprise"]], [material["code"], material["uom"]])
 
 
 def by_hand(key: bytes, parts: list[str]) -> str:
@@ -58,7 +58,7 @@ def test_document__ids_of_section_4__right() -> None:
     assert len(rows) == 4
     for text, stated in rows:
         parts = json.loads(text)
-        assert stated == by_hand(KEY if len(parts) == 2 else SECRET, parts)
+        assert stated == by_hand(KEYS["song-hong"] if len(parts) == 2 else SECRET, parts)
 
 
 def test_document__terms__all_and_only_those_of_the_schema() -> None:
