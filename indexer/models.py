@@ -1,7 +1,7 @@
 """The tables of the index (SQLModel). The ER picture and meanings: docs/reference/index.md.
 
-Three groups. *Chain facts*, rebuilt from logs alone: Block, Event, EventLine, NotTaken, Unit, UnitState, Lot,
-LotLoaded, LineState, Head and the registry (Participant, Signer, Facility,
+Three groups. *Chain facts*, rebuilt from logs alone: Block, Event, EventLine, NormExcess, NotTaken, Unit,
+UnitState, Lot, LotLoaded, LineState, Head and the registry (Participant, Signer, Facility,
 FacilityRole, Book, Device) and what governs it (Succession,
 GovernanceRole, Announcement). *Opened payloads*, present
 only where a reading key opens them and the commitment matches: Payload, PayloadReader, Grant, UnitName,
@@ -119,6 +119,18 @@ class EventLine(IndexTable, table=True):
     balance: str
     quantity_micro: Decimal = _micro()
     role: str
+
+
+class NormExcess(IndexTable, table=True):
+    """A material of which a recorded TRANSFORM used more than the norm with numbers that it names allows.
+
+    Micro-units as decimal digits: what a norm allows is a product of signed numbers and may pass 64 bits.
+    """
+
+    event_id: str = Field(primary_key=True, foreign_key="event.event_id")
+    material: str = Field(primary_key=True)
+    allowed_micro: str
+    used_micro: str
 
 
 class NotTaken(IndexTable, table=True):
@@ -507,7 +519,7 @@ class Evidence(IndexTable, table=True):
 
 
 MODELS: tuple[type[IndexTable], ...] = (
-    Cursor, Block, Event, EventLine, NotTaken, Unit, UnitState, Lot, LotLoaded, LineState, Head,
+    Cursor, Block, Event, EventLine, NormExcess, NotTaken, Unit, UnitState, Lot, LotLoaded, LineState, Head,
     Participant, Signer, Facility, FacilityRole, Book, Device, DeviceCalibration,
     Succession, GovernanceRole, Announcement,
     Payload, PayloadReader, Grant, UnitName, Material, DeclarationLine, Norm, CountEntry, Reading, Evidence,

@@ -24,6 +24,7 @@ from indexer.models import (
     LineState,
     Lot,
     LotLoaded,
+    NormExcess,
     NotTaken,
     Payload,
     Unit,
@@ -166,7 +167,9 @@ def _change(rows: Rows, taken: Taken, change: Change, seq: int) -> None:
         for key in list(rows.connection.execute(there).scalars()):
             rows.change(Unit, key, eligible=False)
     elif isinstance(change, facts.NormExceeded):
-        pass  # the event, its lines and the norm that it names say it too; no table holds it
+        rows.put(NormExcess, {
+            "event_id": event_id, "material": hexed(change.material),
+            "allowed_micro": str(change.allowed_micro), "used_micro": str(change.used_micro)})
     elif isinstance(change, facts.LotCreated):
         rows.put(Lot, {
             "unit": hexed(change.lot), "book": change.book, "material": hexed(change.material),

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ledger.vocabulary import Balance, Kind, Origin
+from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.book import BookData, Event, Lot
 from tracer.replay import Delta
 
@@ -170,7 +170,7 @@ def _column(book: BookData, delta: Delta, by_kind: dict[Kind, str], adding: froz
     kind = delta.event.kind
     if kind == Kind.OPENING or delta.event.occurred.start_ms < book.period.start_ms:
         return "opening"
-    if kind in _NEUTRAL:
+    if kind in _NEUTRAL or (kind == Kind.ADJUST and _found_again(delta)):
         return ""
     if kind == Kind.EXPORT_LOAD and by_kind is _PRODUCT and late(delta.event):
         return "other_issue"
@@ -178,6 +178,13 @@ def _column(book: BookData, delta: Delta, by_kind: dict[Kind, str], adding: froz
         return by_kind[kind]
     plus = next((c for c in ("received", "produced", "generated", "issued") if c in adding), "opening")
     return plus if delta.change > 0 else "other_issue"
+
+
+def _found_again(delta: Delta) -> bool:
+    """Whether an adjustment only moves what was short back to where it was: it was stock all the while."""
+    return any(
+        leg.unit == delta.lot and leg.role == LineRole.FROM_SHORT for leg in delta.event.legs
+    )
 
 
 def _source(lot: Lot) -> Source:

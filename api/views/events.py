@@ -12,7 +12,7 @@ from api.jsonio import quantity
 from api.views.names import Names, iso_ms, iso_s
 from api.words import kind_words, outcome_words
 from indexer.lookups import Reader, event_for
-from indexer.models import ZERO_ID, Event, EventLine, Payload, PayloadReader
+from indexer.models import ZERO_ID, Event, EventLine, Material, NormExcess, Payload, PayloadReader
 from indexer.queries import answers_to, lines_of
 from indexer.readings import Judged, judged
 from ledger.directory import Directory
@@ -177,12 +177,33 @@ def event_view(session: Session, directory: Directory, reader: Reader, key: str)
         "deadline": iso_s(event.deadline_s),
         "commitment": event.commitment,
         "payloadFault": payload.fault if payload else None,
+        "normExcess": _norm_excess(session, event.event_id),
         "readers": [names.participant(number) for number in sorted(readers)],
         "answers": [
             {"eventId": e.event_id, "title": kind_words(e.kind, e.step), "outcome": e.outcome_name}
             for e in answers
         ],
     }
+
+
+def _norm_excess(session: Session, event_id: str) -> list[dict[str, Any]]:
+    """Materials of which the event used more than its norm allows."""
+    rows = session.exec(
+        select(NormExcess, Material)
+        .join(Material, col(Material.material) == col(NormExcess.material), isouter=True)
+        .where(NormExcess.event_id == event_id)
+        .order_by(col(NormExcess.material))
+    )
+    return [
+        {
+            "material": excess.material,
+            "code": known.code if known else None,
+            "uom": known.uom if known else None,
+            "allowed": quantity(Decimal(excess.allowed_micro)),
+            "used": quantity(Decimal(excess.used_micro)),
+        }
+        for excess, known in rows
+    ]
 
 
 def document_of(payload: Payload | None) -> dict[str, Any]:

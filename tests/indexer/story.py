@@ -379,7 +379,9 @@ def _full_story() -> Story:
         "bizTransactionList": draws("X1", "1")}), Outcome.RECORDED,
         log(LEDGER, "LoadedChanged(bytes32,bytes32,uint64)", [lot_unit("L1"), export], ["uint64"], [5 * 10**6]),
         lot_changed(lot_unit("L1"), lot_word, raw=800_500_000, loaded=5 * 10**6),
-        line_changed(export, LineStatus.CLEARED, purpose=LineRole.EXPORT, quantity=10**7, drawn=5 * 10**6))
+        line_changed(export, LineStatus.CLEARED, purpose=LineRole.EXPORT, quantity=10**7, drawn=5 * 10**6),
+        # a TRANSFORM's log; the index knows no rules and takes it where it stands
+        log(LEDGER, "NormExceeded(bytes32,bytes32,uint256,uint256)", [export, fabric], ["uint256"] * 2, [2**64, 2**65]))
     story.post(4, story.document(4, Kind.COUNT, "count", epcList=[], **{"cl:book": "mill-book", "cl:counts": [
         {"at": "2026-12-31", "stock": "material", "code": "FAB", "lot": "L1", "quantity": 10, "uom": "MTR", "place": "A"},
         {"at": "2026-12-31", "stock": "scrap", "code": "SCR", "lot": "", "quantity": Decimal("0.5"), "uom": "KGM"}]}),
