@@ -54,11 +54,11 @@ def outcome_of(ledger: Ledger, poster: str, event: CustodyEvent) -> Outcome:
     signature = SIGNERS[poster].sign_digest(event_id(event, domain_separator(CHAIN_ID, made.ledger)))
     receipt = Sender(chain, GATEWAY).send(made.ledger, encode_record([(event, signature, b"")]))
     facts = [f for f in decode_logs(receipt, made) if isinstance(f, EventOutcome | EventNotTaken)]
-    if event.kind in (Kind.APPROVE, Kind.DENY, Kind.CORRECT) or (event.kind is Kind.ACCEPT and event.book):
-        # what they name was never signed by anybody here, so there is nothing to show of it
-        if isinstance(facts[0], EventNotTaken):
-            assert facts[0].code is Outcome.WITNESS_MISMATCH
-            return facts[0].code
+    shows = event.kind in (Kind.APPROVE, Kind.DENY, Kind.CORRECT) or (event.kind is Kind.ACCEPT and event.book)
+    if shows and isinstance(facts[0], EventNotTaken):
+        # what it names was never signed by anybody here, so there is nothing to show of it
+        assert facts[0].code is Outcome.WITNESS_MISMATCH
+        return facts[0].code
     assert len(facts) == 1 and isinstance(facts[0], EventOutcome), facts
     assert facts[0].event == event
     return facts[0].outcome
