@@ -194,7 +194,7 @@ def test_loops__same_transactions__same_blocks(tmp_path: Path) -> None:
     fast, stock = chains["fast"], chains["stock"]
     try:
         signer = AccountSigner(7)
-        deployment = deploy(fast, signer, signer.address)
+        deployment = deploy(fast, signer, AccountSigner(8).address)
         for data, gas in ((b"\x12\x34\x56\x78", 100_000), (b"", 30_000), (b"\xff" * 200, 30_000)):
             fast.send_raw_transaction(signer.sign_transaction(transaction_fields(
                 chain_id=fast.chain_id(), nonce=fast.transaction_count(signer.address), to=deployment.ledger, data=data,
