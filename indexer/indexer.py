@@ -149,6 +149,7 @@ class Indexer:
             rows = Rows(connection)
             cursor = rows.get(Cursor, 1)
             if cursor is None:
+                self._reading = Ledgers(self._deployment)
                 return None
             ended = connection.execute(select(func.count()).select_from(table_of(Succession))).scalar() or 0
             self._reading = Ledgers(self._deployment, min(ended, len(self._deployment.ledgers) - 1))
@@ -186,7 +187,12 @@ class Indexer:
                 with self.engine.connect() as connection:
                     below = Rows(connection).get(Block, number - 1)
                 self._fork(below["rlp"] if below else "", number, block.header.hash, block.header.rlp)
-            happenings = decode_block(block, self._reading)
+            try:
+                happenings = decode_block(block, self._reading)
+            except WrongLedgerError:
+                if group:  # write the old ledger up to its end: the next round says why it stops there
+                    break
+                raise
             group.append((block, happenings))
             count += sum(isinstance(happening, Taken) for happening in happenings)
             head = block.link

@@ -504,6 +504,8 @@ class Head(IndexTable, table=True):
 
     unit: str = Field(primary_key=True)
     head: str
+    era: int = _number()
+    """How many ledgers had ended when it was last named: on the next ledger it begins anew."""
 
 
 class Evidence(IndexTable, table=True):

@@ -146,8 +146,10 @@ def _fold(rows: Rows, fact: facts.EventOutcome) -> None:
     for unit in named:
         key = hexed(unit)
         before = rows.get(Head, key)
-        head = fold_head(_unhex(before["head"]) if before else ZERO32, fact.event_id, int(fact.outcome))
-        rows.put(Head, {"unit": key, "head": hexed(head)})
+        first = before is None or before["era"] != rows.era  # a new ledger begins every head anew
+        start = ZERO32 if before is None or first else _unhex(before["head"])
+        head = fold_head(start, fact.event_id, int(fact.outcome))
+        rows.put(Head, {"unit": key, "head": hexed(head), "era": rows.era})
         for model in (Unit, LineState):
             if rows.get(model, key) is not None:
                 rows.change(model, key, head=hexed(head))

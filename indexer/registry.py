@@ -14,10 +14,8 @@ from indexer.models import (
     Facility,
     FacilityRole,
     GovernanceRole,
-    Head,
     Participant,
     Signer,
-    Succession,
 )
 from indexer.store import Rows, hexed
 from ledger.chain import facts
@@ -86,8 +84,7 @@ def register(rows: Rows, fact: Registry, header: Header) -> None:
         status = "executed" if isinstance(fact, facts.ActExecuted) else "cancelled"
         rows.change(Announcement, hexed(fact.operation), fact.count, status=status, ended_at_s=now_s)
     elif isinstance(fact, facts.SuccessorSet):
-        rows.remove(Head)  # the heads of the next ledger begin anew
-        rows.put(Succession, {
+        rows.end_ledger({
             "successor": hexed(fact.successor), "block_number": header.number, "set_at_s": now_s})
     else:
         rows.change(Book, fact.book, opening_open=False)

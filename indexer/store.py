@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, delete, select, tuple_
+from sqlalchemy import Connection, Table, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
-from indexer.models import TABLES
+from indexer.models import TABLES, Succession
 from ledger.errors import InvariantError
 
 Row = dict[str, Any]
@@ -43,6 +43,20 @@ class Rows:
         self._seen: dict[str, dict[tuple[Any, ...], Row | None]] = {table.name: {} for table in TABLES}
         self._dirty: dict[str, dict[tuple[Any, ...], None]] = {table.name: {} for table in TABLES}
         self.written = 0
+        self._era: int | None = None
+
+    @property
+    def era(self) -> int:
+        """How many ledgers have ended, this transaction's rows included."""
+        if self._era is None:
+            self._era = int(self.connection.execute(
+                select(func.count()).select_from(table_of(Succession))).scalar() or 0)
+        return self._era
+
+    def end_ledger(self, row: Mapping[str, Any]) -> None:
+        """Write that a ledger ended and which follows."""
+        self._era = self.era + 1
+        self.put(Succession, row)
 
     def prefetch(self, model: type[SQLModel], keys: Iterable[Any]) -> None:
         """Read many rows by primary key at once (a tuple for a key of several columns)."""

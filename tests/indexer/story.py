@@ -83,7 +83,7 @@ class PinnedByHand:
     participants: bytes = PARTICIPANTS
     ledger: bytes = LEDGER
     code: bytes = b"\x60\x00"
-    ledgers: tuple[bytes, ...] = (LEDGER, b"\x55" * 20)
+    ledgers: tuple[bytes, ...] = (LEDGER, LEDGER)  # the story ends with a succession; tests go on at the same address
 
     def verify(self, chain: ChainClient) -> None:
         from ledger.errors import TrustError
@@ -421,7 +421,7 @@ def _full_story() -> Story:
               ["uint48", "address", "address", "bytes"], [START_S + n, b"\x66" * 20, MANAGER, b"\x01\x02"]) for n in (1, 2, 3)),
         log(MANAGER, "OperationCanceled(bytes32,uint32)", [b"\x68" * 32, 1], [], []),
         log(MANAGER, "OperationExecuted(bytes32,uint32)", [b"\x68" * 32, 2], [], []),
-        log(LEDGER, "SuccessorSet(address)", [b"\x55" * 20], [], [])]))
+        log(LEDGER, "SuccessorSet(address)", [LEDGER], [], [])]))
     story.payloads.given.append(grant(story, 2, 3, [e.event.commitment for e in story.entries
                                                     if e.event is not None and e.event.kind is Kind.ARRIVE],
                                       reference=accept))

@@ -275,10 +275,41 @@ def test_rows__register__as_last_said() -> None:
         (0, "0x" + "66" * 20, 60, None), (3, "0x" + "67" * 20, 0, last)]
     assert fetch(engine, "SELECT count, status, ended_at_s, ready_at_s - ?, data FROM announcement ORDER BY count", START_S) == [
         (1, "cancelled", last, 1, "0x0102"), (2, "executed", last, 2, "0x0102"), (3, "announced", None, 3, "0x0102")]
-    assert fetch(engine, "SELECT successor, block_number, set_at_s FROM succession") == [("0x" + "55" * 20, 31, last)]
+    assert fetch(engine, "SELECT successor, block_number, set_at_s FROM succession") == [("0x" + LEDGER.hex(), 31, last)]
     assert fetch(engine, "SELECT position, stated_at_s, calibrated_until_s FROM device_calibration") == [
         (0, last, 70), (1, last, 60)]
     assert fetch(engine, "SELECT owner, opening_open FROM book") == [(4, 0)]
+
+
+def test_succession__same_unit_on_the_next_ledger__its_head_begins_anew() -> None:
+    story = full_story()
+    place = next(i for i, e in enumerate(story.entries) if e.event is not None and e.event.kind.name == "ARRIVE")
+    again = replace(story.entries[place].event, nonce=10**6)  # type: ignore[type-var]
+    story.add(2, again, Outcome.UNIT_EXISTS)
+    engine = indexed(story)
+    unit = "0x" + again.lines[0].unit.hex()
+    expected = fold_head(ZERO32, story.entries[-1].id, int(Outcome.UNIT_EXISTS))
+    assert fetch(engine, "SELECT head, era FROM head WHERE unit=?", unit) == [("0x" + expected.hex(), 1)]
+    assert fetch(engine, "SELECT count(*) FROM head WHERE era=0")[0][0] > 3, "the others keep what they had"
+
+
+def test_succession__to_a_ledger_that_is_not_followed__stops_before_it_and_says_so() -> None:
+    engine = open_engine("sqlite://")
+    indexer = make_indexer(STORY, STORY.chain(), engine)
+    indexer._deployment = PinnedByHand(ledgers=(LEDGER,))
+    for _ in range(2):
+        with pytest.raises(WrongLedgerError, match="ended in block 31; this process does not follow"):
+            indexer.run_once()
+        assert fetch(engine, "SELECT block_number FROM cursor") == [(30,)]
+    assert make_indexer(STORY, STORY.chain(), engine).run_once().block_number == 31, "a process that follows goes on"
+
+
+def test_succession__what_the_next_ledger_logged_before_it_was_named__does_not_count() -> None:
+    engine = open_engine("sqlite://")
+    indexer = make_indexer(STORY, STORY.chain(), engine)
+    indexer._deployment = PinnedByHand(ledgers=(b"\x77" * 20, LEDGER))
+    indexer.run_once()
+    assert fetch(engine, "SELECT count(*) FROM event") == [(0,)]
 
 
 # the node is not trusted

@@ -10,7 +10,8 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables; every head there is is of the first ledger."""
+    op.add_column("head", sa.Column("era", sa.BigInteger(), nullable=False, server_default="0"))
     op.create_table("governance_role",
         sa.Column("role", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("account", sa.String(), nullable=False),
@@ -37,3 +38,4 @@ def downgrade() -> None:
     """Drop them: an index is rebuilt from the chain, never converted back."""
     for name in ("announcement", "governance_role"):
         op.drop_table(name)
+    op.drop_column("head", "era")
