@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.network import unhex
-from api.cli.shell import HomeOption, JsonOption, emit, opened
+from api.cli.shell import HomeOption, JsonOption, emit, home_path, opened
 from ledger.errors import InputError
 
 if TYPE_CHECKING:
@@ -197,15 +197,17 @@ def succeed(
 
 @authority_app.command("new-key")
 def new_key(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the key shall lie; it must not exist.")],
+    key_file: Annotated[Path, typer.Argument(metavar="FILE", help="Key file to make, from the home's folder.")],
+    home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a key for a member or a guardian; nothing is registered.
 
-    Example: cargoledger authority new-key guardian.key
+    Example: cargoledger authority new-key keys/guardian.key
     """
     from ledger.keys.signers import new_signer
 
+    path = home_path(home).absolute() / key_file
     signer = new_signer(path)
     document = {"address": "0x" + signer.address.hex(), "uri": f"file:{path}"}
     emit(document, as_json, lambda: f"{document['address']}  {document['uri']}")

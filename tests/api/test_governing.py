@@ -91,7 +91,7 @@ def test_member__added_by_the_same_command_after_the_delay(home: Path, clock: Cl
     assert waiting["what"] == f"make {new} a member of the authority"
     assert (waiting["ready"], waiting["readyAt"]) == (False, said["readyAt"])
     early = as_json("authority", "execute", waiting["id"], home=home, code=2)
-    assert early["error"]["code"] == "CL-UNAVAILABLE-002"
+    assert early["error"]["code"] == "CL-UNAVAILABLE-003"
     clock.now_s += DAY
     assert as_json("authority", "add-member", new, home=home)["done"] is True
     assert as_json("authority", "add-member", new, home=home) == {"account": new, "done": True, "changed": False}
