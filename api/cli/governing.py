@@ -197,7 +197,7 @@ def succeed(
 
 @authority_app.command("new-key")
 def new_key(
-    key_file: Annotated[Path, typer.Argument(metavar="FILE", help="Key file to make, from the home's folder.")],
+    key_file: Annotated[Path, typer.Argument(metavar="FILE", help="Key file to make; from the home.")],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
