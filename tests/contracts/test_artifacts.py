@@ -21,6 +21,8 @@ from ledger.events.model import ABI_EVENT, ABI_LINE, EVENT_TYPE, LINE_TYPE
 from tests.contracts.evm import abi_type, signature_of
 from tests.contracts.governance import OWN_OF_GOVERNANCE
 
+pytestmark = pytest.mark.timeout(900)  # the compiler alone takes a minute, more on a busy machine
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = ROOT / "contracts" / "src"
 CODE_BYTES_MAX = 24_576  # EIP-170

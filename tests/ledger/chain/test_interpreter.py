@@ -30,7 +30,7 @@ def compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreter, "COMPILE_AT", 1)
 
 
-DEEP_FACTOR = settings.default.max_examples // 25  # 1, or 12 in the deep profile
+DEEP_FACTOR = 1 if settings.default.max_examples <= 25 else 4
 IDENTITY, REVERTS, WRITES, LOOPS_FOREVER, CALLS_BACK, GONE = CALLEES
 
 # Every opcode the compiler takes in, most of them twice, with values from near and far.

@@ -51,8 +51,8 @@ class FakeDeployment:
 DEPLOYMENT = FakeDeployment()
 SEPARATOR = domain_separator(CHAIN_ID, DEPLOYMENT.ledger)
 SENDER = LocalSigner(b"\x01" * 32)
-ANNA, BELA, CLEO, CUSTOMS = (LocalSigner(bytes([number]) * 32) for number in (2, 3, 4, 5))
-SIGNERS = {1: ANNA, 2: BELA, 3: CLEO, 4: CUSTOMS}  # numbers as in tests/ledger/events/samples.py
+ANNA, BELA, CLEO, CUSTOMS, DORA = (LocalSigner(bytes([number]) * 32) for number in (2, 3, 4, 5, 6))
+SIGNERS = {1: ANNA, 2: BELA, 3: CLEO, 4: CUSTOMS, 5: DORA}  # numbers as in tests/ledger/events/samples.py
 NUMBERS = {signer.address: number for number, signer in SIGNERS.items()}
 READING = {number: ReadingKey(bytes([64 + number]) * 32) for number in (1, 2, 3, 4, 5)}
 
