@@ -1,8 +1,8 @@
 """Opens the index's database and brings its tables to the present version.
 
 SQLite runs in WAL mode with `synchronous=FULL` (a commit that returned survives a power cut; NORMAL loses it)
-and with foreign keys on. Another engine is chosen by its URL. One process writes: `writer_lock` makes a
-second one say so.
+and with foreign keys on. PostgreSQL is chosen by its URL (`postgresql`). One process writes: `writer_lock`
+makes a second one say so, and `writing` keeps two apart even where that lock was lost with its connection.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from indexer.faults import IndexBusyError
+from indexer.faults import IndexAwayError, IndexBusyError
 from indexer.migrations import VERSION
+from indexer.postgresql import is_away, is_moved, open_server
 from ledger.errors import InputError, InvariantError
 
 MIGRATION_WAIT_S = 30.0
@@ -42,21 +43,37 @@ def open_engine(url: str | URL | Path) -> Engine:
     """
     if isinstance(url, Path) or (isinstance(url, str) and "://" not in url):
         url = URL.create("sqlite", database=str(url))
+    parsed = None
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+            return _open_other(parsed)
         memory = parsed.database in (None, "", ":memory:")
         if not memory:
             _create_private(Path(str(parsed.database)))
         # parameters are what people wrote and what was sealed: they belong in no message
         engine = create_engine(parsed, hide_parameters=True, connect_args={"check_same_thread": False},
                                **({"poolclass": StaticPool} if memory else {}))
+    except InputError:
+        raise
     except Exception as fault:
-        raise InputError(f"the index cannot be opened at {url!s}: {fault}.") from fault
+        # a URL may hold a password, which str() of a parsed one hides
+        raise InputError(f"the index cannot be opened at {parsed or 'this URL'}: {fault}.") from fault
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _open_other(url: URL) -> Engine:
+    """An engine that is not SQLite's.
+
+    Raises:
+        InputError: not PostgreSQL: nothing else is tested, so nothing else is opened.
+    """
+    if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise InputError(f"the index is kept in SQLite or PostgreSQL, not by {url.drivername!r}.",
+                         remedy="Use sqlite:///PATH or postgresql://USER@HOST/DATABASE.")
+    return open_server(url)
 
 
 def _create_private(path: Path) -> None:
@@ -82,16 +99,23 @@ def _begin(connection: Any) -> None:
 
 @contextmanager
 def database_faults() -> Iterator[None]:
-    """Errors of the database as ours: busy may be tried again; a disk error or corruption stops the process.
+    """Errors of the database as ours: busy or away may be tried again; a disk error or corruption stops the
+    process.
 
     Raises:
         IndexBusyError: another process holds the database.
+        IndexAwayError: the database server does not answer.
         InvariantError: anything else that a database may fail with.
     """
     try:
         yield
-    except OperationalError as fault:
-        if "locked" in str(fault.orig) or "busy" in str(fault.orig):
+    except DBAPIError as fault:
+        if is_moved(fault):
+            raise IndexBusyError("another process wrote the index meanwhile.") from fault
+        if is_away(fault):
+            raise IndexAwayError(f"the index's database server does not answer: {fault.orig}.") from fault
+        if isinstance(fault, OperationalError) and (
+                "locked" in str(fault.orig) or "busy" in str(fault.orig)):
             raise IndexBusyError("the index's database is held by another process.") from fault
         raise InvariantError(
             f"the index's database failed: {fault.orig}.",
@@ -161,14 +185,30 @@ def writer_lock(engine: Engine, *, wait_s: float = 0.0) -> Iterator[None]:
             _wait(lambda: _flock(file.fileno()), wait_s)
             yield
         return
-    with engine.connect() as connection:
+    # no transaction stays open meanwhile: it would keep the server from cleaning up
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         number = {"id": _LOCK_ID}
         _wait(lambda: bool(connection.execute(text("SELECT pg_try_advisory_lock(:id)"), number).scalar()),
               wait_s)
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:id)"), number)
+            with suppress(DBAPIError):  # a lost connection took its lock along
+                connection.execute(text("SELECT pg_advisory_unlock(:id)"), number)
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that changes the index; commits at the end of the block.
+
+    On PostgreSQL the lock of `writer_lock` ends with its connection, while a transaction on another goes on.
+    So the transaction itself keeps out others that write, from before it reads anything until it ends, and
+    sees what they wrote: a cursor that moved shows. Readers wait for nothing.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text('LOCK TABLE "cursor" IN SHARE ROW EXCLUSIVE MODE'))
+        yield connection
 
 
 def _flock(descriptor: int) -> bool:

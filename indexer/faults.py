@@ -50,3 +50,9 @@ class IndexBusyError(UnavailableError):
     """Another process writes this index."""
 
     code = "CL-UNAVAILABLE-040"
+
+
+class IndexAwayError(UnavailableError):
+    """The server of the index's database does not answer, or ended the connection."""
+
+    code = "CL-UNAVAILABLE-041"

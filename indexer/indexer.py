@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, func, select
 
-from indexer.database import database_faults, migrate, writer_lock
+from indexer.database import database_faults, migrate, writer_lock, writing
 from indexer.decode import Happening, Ledgers, Taken, decode_block
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
 from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload, Succession
@@ -201,7 +201,7 @@ class Indexer:
 
     def _write(self, head: Link | None, group: list[tuple[CheckedBlock, list[Happening]]]) -> None:
         """Rows of a group of blocks and the cursor, in one transaction."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             rows = Rows(connection)
             cursor = rows.get(Cursor, 1)
             if (cursor["block_hash"] if cursor else None) != (hexed(head.hash) if head else None):
@@ -226,7 +226,7 @@ class Indexer:
         """
         what = (f"block {number}: the node has 0x{their_hash.hex()}, which contradicts what is indexed. "
                 "On a chain with instant finality this is evidence of a consensus fault")
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             rows = Rows(connection)
             rows.put(Evidence,
                      {"block_number": number, "their_hash": hexed(their_hash), "our_header": our_rlp,

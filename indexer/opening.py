@@ -15,6 +15,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine, and_, func, or_, select
 
+from indexer.database import writing
 from indexer.grants import GrantBook
 from indexer.models import (
     MISMATCH,
@@ -98,7 +99,7 @@ class Opener:
         """
         grants = list(self._source.grants())
         context = self._lens.fingerprint()
-        with engine.begin() as connection:
+        with writing(engine) as connection:
             rows = Rows(connection)
             cursor = rows.get(Cursor, 1)
             if cursor is None:
@@ -107,7 +108,7 @@ class Opener:
             rows.flush()
             chosen = self._choose(connection, fresh, everything=cursor["context"] != context)
         opened = self._examine_all(engine, chosen)
-        with engine.begin() as connection:
+        with writing(engine) as connection:
             rows = Rows(connection)
             self._grants.take(rows, grants, self._lens)  # for payloads whose readers are known only now
             rows.change(Cursor, 1, context=context)
@@ -170,7 +171,7 @@ class Opener:
         signed = [found[event_id] for event_id in chosen]
         # fetched before the transaction: a slow store must not keep the index locked
         sealed = [self._source.get(bytes.fromhex(one.event["commitment"][2:])) for one in signed]
-        with engine.begin() as connection:
+        with writing(engine) as connection:
             rows = Rows(connection)
             rows.prefetch(Payload, chosen)
             desk = _Desk(rows, self._lens, self._grants)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
+from indexer.bulk import upsert
 from indexer.models import TABLES, Succession
 from ledger.errors import InvariantError
 
@@ -126,18 +126,9 @@ class Rows:
             if dirty:
                 seen = self._seen[table.name]
                 rows = [row for key in dirty if (row := seen[key]) is not None]
-                self._upsert(table, rows)
+                upsert(self.connection, table, rows)
                 self.written += len(rows)
                 dirty.clear()
-
-    def _upsert(self, table: Table, rows: list[Row]) -> None:
-        names = [column.name for column in table.primary_key.columns]
-        others = [column.name for column in table.columns if column.name not in names]
-        insert = (sqlite.insert if self.connection.dialect.name == "sqlite" else postgresql.insert)(table)
-        new = {name: insert.excluded[name] for name in others}
-        statement = insert.on_conflict_do_update(index_elements=names, set_=new) if others \
-            else insert.on_conflict_do_nothing(index_elements=names)
-        self.connection.execute(statement, rows)
 
 
 def _key(key: Any) -> tuple[Any, ...]:

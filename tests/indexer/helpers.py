@@ -36,6 +36,8 @@ def dump(engine: Engine) -> str:
 
 
 def fetch(engine: Engine, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    if engine.dialect.name == "postgresql":
+        sql = sql.replace("%", "%%").replace("?", "%s")
     with engine.connect() as connection:
         return [tuple(row) for row in connection.exec_driver_sql(sql, values)]
 

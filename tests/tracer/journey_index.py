@@ -14,11 +14,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
+from indexer import database
 from indexer import models as m
+from indexer.bulk import upsert
 from indexer.database import open_engine
 from indexer.payloads import Examined, Lens, Signed, document_of, project_content
 from indexer.store import Rows, table_of
@@ -77,8 +79,8 @@ def irregularities() -> list[dict[str, Any]]:
 class JourneyIndex:
     """An in-memory index that takes events one after the other."""
 
-    def __init__(self) -> None:
-        self.engine = open_engine("sqlite://")
+    def __init__(self, engine: Engine | None = None) -> None:
+        self.engine = engine or open_engine("sqlite://")
         SQLModel.metadata.create_all(self.engine)
         self.directory = directory()
         self.keys = {b.owner: _key(b.owner) for b in self.directory.books}
@@ -291,13 +293,20 @@ def journey(*faults: str, outcomes: Mapping[str, Outcome] = {}) -> JourneyIndex:
     copy = JourneyIndex()
     copy.seq = original.seq
     with original.engine.connect() as source, copy.engine.connect() as target:
-        source.connection.driver_connection.backup(target.connection.driver_connection)  # type: ignore[union-attr]
+        if target.dialect.name == "sqlite":
+            source.connection.driver_connection.backup(target.connection.driver_connection)  # type: ignore[union-attr]
+            return copy
+        for table in m.TABLES:
+            rows = [dict(row) for row in source.execute(table.select()).mappings()]
+            if rows:
+                upsert(target, table, rows)
+        target.commit()
     return copy
 
 
 @cache
 def _journey(faults: tuple[str, ...], outcomes: tuple[tuple[str, Outcome], ...]) -> JourneyIndex:
-    index = JourneyIndex()
+    index = JourneyIndex(database.open_engine("sqlite://"))  # kept for other tests: never a test's own database
     index.post([(poster, path) for _, poster, path in story(*faults)], dict(outcomes))
     index.settle()
     return index
