@@ -188,34 +188,46 @@ class Home(Parts):
         valid_from_s: int = 0,
         valid_until_s: int = FOREVER_S,
         password: str | None = None,
+        facility: str = "",
     ) -> tuple[str, Path]:
         """Make one more signing key for a participant and register it; with a password it is a keystore.
+
+        Args:
+            facility: the one place at which it may act; empty for anywhere.
 
         Returns:
             Its address (0x) and its key file.
         """
         entry = self.directory.participant(participant_id)
+        place = self._facility_number(facility)
         with self._lock:
             signer, path = self.keyring.add_signer(entry.id, password=password)
             self.authority.add_signer(
-                signer.address, entry.number, valid_from_s=valid_from_s, valid_until_s=valid_until_s
+                signer.address, entry.number, valid_from_s=valid_from_s, valid_until_s=valid_until_s,
+                facility=place,
             )
         return "0x" + signer.address.hex(), path
 
     def import_signer(
-        self, participant_id: str, source: Path, password: str, *, valid_from_s: int, valid_until_s: int
+        self, participant_id: str, source: Path, password: str, *, valid_from_s: int, valid_until_s: int,
+        facility: str = "",
     ) -> tuple[str, Path]:
         """Take over a key from another tool's keystore and register it; answers as `add_signer`."""
         from ledger.keys.signers.keystore import import_keystore
 
         entry = self.directory.participant(participant_id)
+        place = self._facility_number(facility)
         with self._lock:
             path = self.keyring.free_path(entry.id, "json")
             signer = import_keystore(source, password, path)
             self.authority.add_signer(
-                signer.address, entry.number, valid_from_s=valid_from_s, valid_until_s=valid_until_s
+                signer.address, entry.number, valid_from_s=valid_from_s, valid_until_s=valid_until_s,
+                facility=place,
             )
         return "0x" + signer.address.hex(), path
+
+    def _facility_number(self, facility_id: str) -> int:
+        return self.directory.facility(facility_id).number if facility_id else 0
 
     def use_signer(self, participant_id: str, uri: str) -> Signer:
         """Sign a participant's events with another signer from now on.
@@ -241,11 +253,13 @@ class Home(Parts):
 
         known = View(self.chain, self.deployment).signer(address)
         if known is None:
-            return {"participant": None, "validFrom": None, "validUntil": None, "revoked": False}
+            return {"participant": None, "validFrom": None, "validUntil": None, "facility": None,
+                    "revoked": False}
         return {
             "participant": known.participant,
             "validFrom": known.valid_from_s,
             "validUntil": known.valid_until_s,
+            "facility": self.directory.facility(known.facility).id if known.facility else None,
             "revoked": known.revoked,
         }
 

@@ -49,6 +49,42 @@ def add_to(app: typer.Typer) -> None:
         authority_app.command(name, help=_help(name, does))(_changing(name, act))
 
 
+_SecondsOption = Annotated[
+    int | None, typer.Option(min=0, metavar="SECONDS", help="[default: as it is]", show_default=False)
+]
+
+
+@authority_app.command("set-delays")
+def set_delays(
+    *,
+    register: _SecondsOption = None,
+    authority: _SecondsOption = None,
+    recovery: _SecondsOption = None,
+    succession: _SecondsOption = None,
+    key: KeyOption = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set how long acts of new members wait; `add-member` for one that is gives it the new delays.
+
+    Those of changes of the register (participants, keys, places), of the authority itself, of recoveries and
+    of a succession; what is not named stays. Itself announced, where the authority's acts have a delay.
+
+    Example: cargoledger authority set-delays --authority 172800 --succession 2592000
+    """
+    from api.governing import Governing, attempt
+
+    with opened(home) as opened_home:
+        acting = Governing(opened_home, key).authority
+        wanted = [given if given is not None else known for given, known in zip(
+            (register, authority, recovery, succession), acting.delays_s(), strict=True)]
+        names = ("register", "authority", "recovery", "succession")
+        document = {"delays": dict(zip(names, wanted, strict=True)),
+                    **attempt(lambda: acting.set_delays(*wanted))}
+    emit(document, as_json, lambda: told(
+        document, "delays of new members: " + ", ".join(f"{k} {v} s" for k, v in document["delays"].items())))
+
+
 def _help(name: str, does: str) -> str:
     return (f"{does}\n\nWhere the authority's acts have a delay it is announced; the same command after the "
             f"delay carries it out.\n\nExample: cargoledger authority {name} "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,11 @@ key_app = typer.Typer(no_args_is_help=True, help="Make, list, move and protect s
 DAY_S = 86_400
 AsOption = Annotated[str, typer.Option("--as", help="Participant that the key signs for.")]
 DaysOption = Annotated[int, typer.Option(min=1, help="Days for which it may sign, from now.")]
+PlaceOption = Annotated[
+    str,
+    typer.Option("--at", metavar="FACILITY", help="The one place at which it may sign [default: anywhere].",
+                 show_default=False),
+]
 PasswordOption = Annotated[
     Path | None,
     typer.Option("--password-file", help="A 0600 file with the keystore's password, instead of asking."),
@@ -35,6 +40,7 @@ def key_new(
     participant: AsOption,
     days: DaysOption = 365,
     *,
+    place: PlaceOption = "",
     keystore: Annotated[bool, typer.Option("--keystore", help="Protect it with a password.")] = False,
     password_file: PasswordOption = None,
     home: HomeOption = None,
@@ -42,13 +48,15 @@ def key_new(
 ) -> None:
     """Make another signing key for a participant and register it on the ledger.
 
-    Example: cargoledger key new --as terminal --days 90
+    A key for one place, as a gate clerk's phone has, is refused everywhere else.
+
+    Example: cargoledger key new --as terminal --days 90 --at haiphong-gate
     """
     with opened(home) as opened_home:
         password = _new_password(password_file) if keystore or password_file else None
         now = opened_home.clock()
         address, path = opened_home.add_signer(
-            participant, valid_from_s=now, valid_until_s=now + days * DAY_S, password=password
+            participant, valid_from_s=now, valid_until_s=now + days * DAY_S, password=password, facility=place
         )
         document = {
             "participant": participant,
@@ -57,8 +65,9 @@ def key_new(
             "uri": f"{'keystore' if password else 'file'}:{path}",
             "validFrom": now,
             "validUntil": now + days * DAY_S,
+            "facility": place or None,
         }
-    emit(document, as_json, lambda: f"{address} signs for {participant} for {days} days.\nKey file: {path}")
+    emit(document, as_json, lambda: _registered(document, days))
 
 
 @key_app.command("list")
@@ -141,6 +150,7 @@ def key_import(
     participant: AsOption,
     days: DaysOption = 365,
     *,
+    place: PlaceOption = "",
     password_file: PasswordOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -153,11 +163,11 @@ def key_import(
         now = opened_home.clock()
         password = _asker(password_file)(f"Password of {source}: ")
         address, path = opened_home.import_signer(
-            participant, source, password, valid_from_s=now, valid_until_s=now + days * DAY_S
+            participant, source, password, valid_from_s=now, valid_until_s=now + days * DAY_S, facility=place
         )
     document = {"participant": participant, "address": address, "file": str(path), "uri": f"keystore:{path}",
-                "validFrom": now, "validUntil": now + days * DAY_S}
-    emit(document, as_json, lambda: f"{address} signs for {participant} for {days} days.\nKey file: {path}")
+                "validFrom": now, "validUntil": now + days * DAY_S, "facility": place or None}
+    emit(document, as_json, lambda: _registered(document, days))
 
 
 @key_app.command("export")
@@ -210,6 +220,12 @@ def key_password(
             f"{keystore} opens with the new password only. Old copies of it still open with the old one."
         ),
     )
+
+
+def _registered(document: dict[str, Any], days: int) -> str:
+    place = f" at {document['facility']} only" if document["facility"] else ""
+    return (f"{document['address']} signs for {document['participant']}{place} for {days} days.\n"
+            f"Key file: {document['file']}")
 
 
 def _asker(password_file: Path | None) -> Callable[[str], str]:

@@ -17,9 +17,12 @@ from ledger.chain.deploy import (
     ROLE_AUTHORITY,
     ROLE_GATEWAY,
     ROLE_GUARDIAN,
+    ROLE_RECOVERY,
+    ROLE_REGISTRAR,
     ROLE_SUCCESSION,
     ROLES,
     SET_SUCCESSOR,
+    granted_delay_s,
     has_role,
 )
 from ledger.errors import AnnouncedError, ConflictError, InputError, NotFoundError
@@ -27,6 +30,11 @@ from ledger.vocabulary import BookOption, Role
 
 NO_HOLD = 255
 """Hold bit of a participant that may set no hold."""
+
+DELAY_MAX_S = 2**32 - 1
+"""The longest delay that the access control can hold, 136 years."""
+
+_ROLES_OF_MEMBERS = (ROLE_REGISTRAR, ROLE_AUTHORITY, ROLE_RECOVERY, ROLE_SUCCESSION)  # as delays_s has them
 
 FOREVER_S = 2**64 - 1
 """End of a signer's window that has none."""
@@ -199,11 +207,31 @@ class Authority(Acting):
         return self._revoke(ROLE_GUARDIAN, address)
 
     def add_member(self, address: bytes) -> Receipt | None:
-        """Make an account a member of the authority."""
+        """Make an account a member of the authority; one that is gets the delays of now (`set_delays`)."""
         self._check_unused(address)
-        if self._has(ROLE_AUTHORITY, address) and self._has(ROLE_SUCCESSION, address):
+        manager = self._deployment.manager
+        if self._view.delays_s() == tuple(
+                granted_delay_s(self._chain, manager, role, address) for role in _ROLES_OF_MEMBERS):
             return None
         return self.carry_out(self._deployment.manager, call_data("addMember(address)", address))
+
+    def set_delays(self, register: int, authority: int, recovery: int, succession: int) -> Receipt | None:
+        """Set the seconds that acts of members wait who are added from now on; `add_member` again renews one.
+
+        Raises:
+            InputError: not a number of seconds that fits.
+        """
+        wanted = (register, authority, recovery, succession)
+        if not all(0 <= seconds <= DELAY_MAX_S for seconds in wanted):
+            raise InputError(f"a delay is between 0 and {DELAY_MAX_S} seconds.")
+        if self._view.delays_s() == wanted:
+            return None
+        return self.carry_out(
+            self._deployment.manager, call_data("setDelays((uint32,uint32,uint32,uint32))", wanted))
+
+    def delays_s(self) -> tuple[int, int, int, int]:
+        """Seconds that a new member waits: with the register, the authority, a recovery, a succession."""
+        return self._view.delays_s()
 
     def remove_member(self, address: bytes) -> Receipt | None:
         """Take an account out of the authority; the last one stays.

@@ -222,6 +222,15 @@ def has_role(chain: ChainClient, manager: bytes, role: int, account: bytes) -> b
     return bool(decode(["bool", "uint32"], answer)[0])
 
 
+def granted_delay_s(chain: ChainClient, manager: bytes, role: int, account: bytes) -> int | None:
+    """Seconds that acts of an account in a role wait, a change under way as done; None without the role."""
+    answer = chain.call(manager, call_data("getAccess(uint64,address)", role, account))
+    since, now, pending, effect = decode(["uint48", "uint32", "uint32", "uint48"], answer)
+    if not since:
+        return None
+    return int(pending if effect else now)
+
+
 def _create(sender: Sender, nonce: int, address: bytes, code: bytes) -> int | None:
     """Create a contract at the account's nonce; the block it is in, or None if it was there already."""
     if sender.chain.code(address):

@@ -199,3 +199,41 @@ def test_device__of_a_participant__shown_with_its_standing(home: Path) -> None:
     assert (device["publicKey"], device["facility"], device["revokedAt"]) == (SCALE, "terminal-1", None)
     as_json("device", "revoke", SCALE, home=home)
     assert "REVOKED" in command("participant", "show", "terminal", home=home)[1]
+
+
+def test_delays__set_by_command__announced_then_shown_for_a_new_member(
+    home: Path, made: tuple[Path, str, str], clock: Clock, tmp_path: Path,
+) -> None:
+    said = as_json("authority", "set-delays", "--register", "60", "--succession", str(40 * DAY), home=home)
+    assert said["delays"] == {"register": 60, "authority": DAY, "recovery": 2 * DAY, "succession": 40 * DAY}
+    assert "set the delays of new members" in announced(home)[0]["what"]
+    clock.now_s += DAY
+    as_json("authority", "set-delays", "--register", "60", "--succession", str(40 * DAY), home=home)
+    assert as_json("authority", "set-delays", home=home)["changed"] is False
+    new = as_json("authority", "new-key", str(tmp_path / "member-3.key"))["address"]
+    as_json("authority", "add-member", new, home=home)
+    clock.now_s += DAY
+    as_json("authority", "add-member", new, home=home)
+    roles = {row["account"]: row["roles"] for row in as_json("authority", "members", home=home)["accounts"]}
+    assert roles[new]["registrar"] == 60
+    assert roles[new]["succession"] == 40 * DAY
+    error = as_json("authority", "set-delays", "--register", str(2**32), home=home, code=2)["error"]
+    assert "between 0 and" in error["message"]
+
+
+def test_key__for_one_place__signs_there_and_nowhere_else(home: Path, clock: Clock, tmp_path: Path) -> None:
+    as_json("facility", "add", "terminal-2", "--name", "Lach Huyen", "--uri", "urn:example:place:lach-huyen",
+            "--operator", "terminal", "--supervised", home=home)
+    known = as_json("key", "new", "--as", "terminal", "--at", "terminal-1", home=home)
+    as_json("key", "use", known["uri"], "--as", "terminal", home=home)
+    assert "RECORDED" in str(arrival(home))
+    made = as_json("key", "new", "--as", "terminal", "--at", "terminal-2", home=home)
+    assert made["facility"] == "terminal-2"
+    as_json("key", "use", made["uri"], "--as", "terminal", home=home)
+    assert as_json("key", "show", "--as", "terminal", home=home)["facility"] == "terminal-2"
+    other = tmp_path / "other.json"
+    other.write_text((ROOT / "examples" / "quick-start" / "arrival.json").read_text("utf-8")
+                     .replace("7a1f0c1e", "8b2f0c1e").replace("CSQU3054383", "MSKU0000019"), "utf-8")
+    assert "SIGNER_ELSEWHERE" in str(as_json("post", str(other), "--as", "terminal", home=home, code=1))
+    error = as_json("key", "new", "--as", "terminal", "--at", "nowhere", home=home, code=2)["error"]
+    assert "nowhere" in error["message"]

@@ -273,6 +273,7 @@ def only_logs_missing(said: str, truth: str) -> bool:
     ("DELETE FROM node WHERE id = (SELECT max(id) - 1 FROM node)", "missing|lead nowhere"),
     ("DELETE FROM node_at WHERE id = 9", "node 9 .* not in the index"),
     ("UPDATE pointer SET value = x'00' WHERE key = CAST('v1:canonical_head_hash' AS BLOB)", "head"),
+    ("DELETE FROM pointer WHERE key = CAST('v1:canonical_head_hash' AS BLOB)", "head"),
     ("UPDATE pointer SET value = x'00' WHERE key = CAST('block-number-to-hash:2' AS BLOB)", "engine knows of block 2"),
     ("DELETE FROM pointer WHERE key = CAST('v1:chain_gaps' AS BLOB)", "engine"),
     ("INSERT INTO pointer VALUES (x'01', x'02')", "pointers where"),
@@ -285,6 +286,8 @@ def only_logs_missing(said: str, truth: str) -> bool:
     ("UPDATE transaction_row SET receipt = raw WHERE block = 3", "receipts of block 3"),
     ("DELETE FROM transaction_row WHERE block = 3", "transactions of block 3"),
     ("UPDATE transaction_row SET raw = receipt WHERE block = 3", "transaction of block 3"),
+    ("UPDATE block SET rlp = 'text' WHERE number = 6", "block has a row of other types"),
+    ("UPDATE log_term SET logs = 'text' WHERE block = 4", "log_term has a row of other types"),
     ("UPDATE meta SET value = 'x' WHERE name = 'format'", "format"),
     ("UPDATE meta SET value = '7' WHERE name = 'gas_limit'", "gas_limit"),
 ])
@@ -297,6 +300,24 @@ def test_check__each_kind_of_damage__is_named(whole: tuple[Path, str], quick_pat
     db.close()
     report = check_file(quick_path / NAME, deep=True)
     assert any(re.search(named, fault) for fault in report.faults), report.faults
+
+
+@pytest.mark.parametrize(("sql", "named"), [
+    ("DELETE FROM pointer WHERE key = CAST('v1:canonical_head_hash' AS BLOB)", "cannot read its head"),
+    ("UPDATE pointer SET value = 'text' WHERE key = CAST('v1:canonical_head_hash' AS BLOB)", "other types"),
+    ("UPDATE block SET number = 99 WHERE number = 6", "head|99"),
+    ("DELETE FROM block WHERE number = 6", "block 6 is missing"),
+    ("UPDATE transaction_row SET position = 'text' WHERE block = 6", "transaction_row has a row of other types"),
+])
+def test_ledger__damaged_in_its_tables__refuses_by_name(
+        whole: tuple[Path, str], quick_path: Path, sql: str, named: str) -> None:
+    shutil.copytree(whole[0], quick_path, dirs_exist_ok=True)
+    db = sqlite3.connect(quick_path / NAME)
+    assert db.execute(sql).rowcount == 1
+    db.commit()
+    db.close()
+    with pytest.raises(InvariantError, match=f"is damaged: .*({named})"):
+        served(quick_path)
 
 
 def test_ledger__with_a_damaged_state_node__stops_instead_of_making_a_block(whole: tuple[Path, str], quick_path: Path) -> None:

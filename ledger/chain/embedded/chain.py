@@ -100,9 +100,16 @@ class EmbeddedChain:
                     f"the ledger {self._store.path} was made with {name} {found}, not {wanted}.",
                     remedy="Use the settings it was made with, or another file.")
         self._engine = engine(self._space.atomic())
-        known = self._engine.get_canonical_head()
+        known = self._engine_head()
         if known.hash != head.hash and not self._store.read_only:
             raise damaged(self._store.path, "its head and its state disagree")
+
+    def _engine_head(self) -> Any:
+        """The header that the engine takes for its head: read from bytes on disk, which may be damaged."""
+        try:
+            return self._engine.get_canonical_head()
+        except (*UNREADABLE, KeyError) as fault:
+            raise damaged(self._store.path, f"the engine cannot read its head ({fault})") from fault
 
     # what every client needs
 
@@ -292,7 +299,7 @@ class EmbeddedChain:
         return transaction
 
     def _mine(self, transaction: Any, raw: bytes, tx_hash: bytes) -> None:
-        header = self._states.next_header(self._engine.get_canonical_head())
+        header = self._states.next_header(self._engine_head())
         vm = self._engine.get_vm(header)
         filled, receipts, _ = vm.apply_all_transactions([transaction], header)
         block = vm.mine_block(

@@ -90,7 +90,7 @@ def check_file(path: Path, *, deep: bool = False) -> CheckReport:
 
 def _database(store: Store, report: CheckReport, _: bool) -> None:
     # Step 1
-    for (line,) in store.rows("PRAGMA integrity_check"):
+    for (line,) in store.rows("PRAGMA integrity_check", str):
         if line != "ok":
             report.fault(f"SQLite: {line}.")
 
@@ -104,20 +104,20 @@ def _chain(store: Store, report: CheckReport, _: bool) -> None:
         return
     report.head = head.number
     report.head_hash = "0x" + head.hash.hex()
-    ((count,),) = store.rows("SELECT count(*) FROM block")
+    ((count,),) = store.rows("SELECT count(*) FROM block", int)
     if count != head.number + 1:
         report.fault(f"there are {count} blocks, the head is number {head.number}.")
     _parameters(store, records, report)
     expected: dict[int, int] = {}
     parent: BlockRow | None = None
     for number in range(head.number + 1):
+        above, parent = parent, None
         try:
             row = records.header_row(number)
             if row is None:
                 report.fault(f"block {number} is missing.")
-                parent = None
                 continue
-            _links(row, parent, number, report)
+            _links(row, above, number, report)
             parent = row
             block = records.read(row)
         except CargoLedgerError as fault:
@@ -130,7 +130,7 @@ def _chain(store: Store, report: CheckReport, _: bool) -> None:
         expected[number] = _expected_sum(block)
     # Step 3
     found: dict[int, int] = {}
-    for term, number, packed in store.rows("SELECT term, block, logs FROM log_term"):
+    for term, number, packed in store.rows("SELECT term, block, logs FROM log_term", int, int, bytes):
         found[number] = (found.get(number, 0) + _row_sum(term, number, packed)) & _SUM_MASK
     for number in sorted(found.keys() | expected.keys()):
         if number not in expected:
@@ -199,13 +199,13 @@ def _expected_sum(block: Block) -> int:
 
 def _nodes(store: Store, report: CheckReport, _: bool) -> None:
     # Step 4
-    for number, key, value in store.rows("SELECT id, key, value FROM node"):
+    for number, key, value in store.rows("SELECT id, key, value FROM node", int, bytes, bytes):
         report.nodes += 1
         if keccak(value) != key:
             report.fault(f"node {number} (0x{key.hex()}) has other content.")
         if not store.finds_node(key, number):
             report.fault(f"node {number} (0x{key.hex()}) is not in the index of nodes.")
-    ((stray,),) = store.rows("SELECT count(*) FROM node_at WHERE id NOT IN (SELECT id FROM node)")
+    ((stray,),) = store.rows("SELECT count(*) FROM node_at WHERE id NOT IN (SELECT id FROM node)", int)
     if stray:
         report.fault(f"the index of nodes has {stray} rows that lead nowhere.")
     head = store.head()
@@ -218,7 +218,7 @@ def _nodes(store: Store, report: CheckReport, _: bool) -> None:
             SchemaV1.make_chain_gaps_lookup_key(): gaps, SchemaV1.make_header_chain_gaps_lookup_key(): gaps}
     if any(store.node(key) != value for key, value in wanted.items()):
         report.fault("the engine's head is not the head of the chain.")
-    ((found,),) = store.rows("SELECT count(*) FROM pointer")
+    ((found,),) = store.rows("SELECT count(*) FROM pointer", int)
     expected = len(wanted) + 2 * report.blocks + report.transactions
     if found != expected:
         report.fault(f"the engine has {found} pointers where {expected} belong.")

@@ -104,10 +104,16 @@ class Records:
         self._lock = threading.Lock()
 
     def header_row(self, number: int) -> BlockRow | None:
-        """The header of a block, hashed again, or None."""
+        """The header of a block, hashed again, or None.
+
+        Raises:
+            InvariantError: it is not what its hash covers, or missing below the head.
+        """
         row = self._store.block(number) if 0 <= number < 1 << 63 else None
         if row is not None:
             self._check_header(row, number)
+        elif number >= 0 and (head := self._store.head()) is not None and number < head.number:
+            raise damaged(self._store.path, f"block {number} is missing")
         return row
 
     def head(self) -> BlockRow | None:

@@ -31,6 +31,8 @@ CHECKPOINT_PAGES = 4_096   # 16 MB of log before it is folded into the file: pag
 _BUSY_TIMEOUT_S = 10.0     # a reader never waits in WAL mode; a writer at most for a checkpoint
 
 _DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where a damaged name stands in an error
+_BLOCK_TYPES = (int, bytes, bytes)
+_TRANSACTION_TYPES = (bytes, int, int, bytes, bytes, int)
 _NODES = (
     # Nodes in order of arrival, found by the first 8 bytes of their hash. With the hash itself as primary key
     # a block dirties a page for almost every node: ten times slower from some 100,000 on (adr/0006).
@@ -157,7 +159,7 @@ class Store:
                 f"{self.path} is not a ledger of format {FORMAT} (found {found}).",
                 remedy="Open it once for writing." if found == _FORMAT_FIRST else "")
         self._reader.execute("PRAGMA query_only=ON")
-        ((self._last_node,),) = self._fetch("SELECT coalesce(max(id), 0) FROM node")
+        ((self._last_node,),) = self._fetch("SELECT coalesce(max(id), 0) FROM node", (), (int,))
 
     def _from_first_release(self) -> None:
         """Bring a file of the first release up to this one, all or nothing: new layout, logs indexed."""
@@ -189,12 +191,21 @@ class Store:
 
     # reading
 
-    def _fetch(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+    def _fetch(self, sql: str, parameters: tuple[Any, ...] = (), types: tuple[type, ...] = ()) -> list[Any]:
         try:
             with self._reader_lock:
-                return self._reader.execute(sql, parameters).fetchall()
+                rows = self._reader.execute(sql, parameters).fetchall()
         except _DAMAGE as fault:
             raise damaged(self.path, str(fault)) from fault
+        for row in rows:
+            self._check_types(sql, row, types)
+        return rows
+
+    def _check_types(self, sql: str, row: tuple[Any, ...], types: tuple[type, ...]) -> None:
+        """A column's type stands in each row of the file, so that a damaged row may have another one."""
+        if tuple(map(type, row)) != types:
+            table = sql.rsplit(" FROM ", maxsplit=1)[-1].split(maxsplit=1)[0]
+            raise damaged(self.path, f"{table} has a row of other types")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -206,16 +217,18 @@ class Store:
             with suppress(InvariantError):
                 self._fetch("ROLLBACK")
 
-    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
-        """Rows of a question of the checker's own, one after the other."""
+    def rows(self, sql: str, *types: type) -> Iterator[tuple[Any, ...]]:
+        """Rows of a question of the checker's own, one after the other, of columns of these types."""
         try:
-            yield from self._reader.execute(sql)
+            for row in self._reader.execute(sql):
+                self._check_types(sql, row, types)
+                yield row
         except _DAMAGE as fault:
             raise damaged(self.path, str(fault)) from fault
 
     def meta(self, name: str) -> str | None:
         """A named parameter of the file, or None."""
-        rows = self._fetch("SELECT value FROM meta WHERE name = ?", (name,))
+        rows = self._fetch("SELECT value FROM meta WHERE name = ?", (name,), (str,))
         return rows[0][0] if rows else None
 
     def node(self, key: bytes) -> bytes | None:
@@ -225,10 +238,11 @@ class Store:
             InvariantError: a value named by its hash has another: the file is damaged.
         """
         if len(key) != HASH_BYTES:
-            rows = self._fetch("SELECT value FROM pointer WHERE key = ?", (key,))
+            rows = self._fetch("SELECT value FROM pointer WHERE key = ?", (key,), (bytes,))
             return rows[0][0] if rows else None
         for found, value in self._fetch(
-                "SELECT key, value FROM node_at JOIN node USING (id) WHERE prefix = ?", (_prefix(key),)):
+                "SELECT key, value FROM node_at JOIN node USING (id) WHERE prefix = ?", (_prefix(key),),
+                (bytes, bytes)):
             if found == key:
                 if keccak(value) != key:
                     raise damaged(self.path, f"state node 0x{key.hex()} has other content")
@@ -237,41 +251,43 @@ class Store:
 
     def finds_node(self, key: bytes, number: int) -> bool:
         """Whether the index of nodes leads from a hash to that row."""
-        return bool(self._fetch("SELECT 1 FROM node_at WHERE prefix = ? AND id = ?", (_prefix(key), number)))
+        return bool(self._fetch(
+            "SELECT 1 FROM node_at WHERE prefix = ? AND id = ?", (_prefix(key), number), (int,)))
 
     def head(self) -> BlockRow | None:
         """The latest block, or None before the genesis block."""
-        rows = self._fetch("SELECT number, hash, rlp FROM block ORDER BY number DESC LIMIT 1")
+        rows = self._fetch(
+            "SELECT number, hash, rlp FROM block ORDER BY number DESC LIMIT 1", (), _BLOCK_TYPES)
         return BlockRow(*rows[0]) if rows else None
 
     def block(self, number: int) -> BlockRow | None:
         """The block of that number, or None."""
-        rows = self._fetch("SELECT number, hash, rlp FROM block WHERE number = ?", (number,))
+        rows = self._fetch("SELECT number, hash, rlp FROM block WHERE number = ?", (number,), _BLOCK_TYPES)
         return BlockRow(*rows[0]) if rows else None
 
     def block_number(self, block_hash: bytes) -> int | None:
         """Number of the block with that hash, or None."""
-        rows = self._fetch("SELECT number FROM block WHERE hash = ?", (block_hash,))
+        rows = self._fetch("SELECT number FROM block WHERE hash = ?", (block_hash,), (int,))
         return rows[0][0] if rows else None
 
     def transactions(self, number: int) -> list[TransactionRow]:
         """The transactions of a block in order."""
         return [TransactionRow(*row) for row in self._fetch(
             "SELECT hash, block, position, raw, receipt, gas_used FROM transaction_row"
-            " WHERE block = ? ORDER BY position", (number,))]
+            " WHERE block = ? ORDER BY position", (number,), _TRANSACTION_TYPES)]
 
     def transaction(self, tx_hash: bytes) -> TransactionRow | None:
         """A mined transaction by its hash, or None."""
         rows = self._fetch(
             "SELECT hash, block, position, raw, receipt, gas_used FROM transaction_row WHERE hash = ?",
-            (tx_hash,))
+            (tx_hash,), _TRANSACTION_TYPES)
         return TransactionRow(*rows[0]) if rows else None
 
     def postings(self, term: int, first: int, last: int, limit: int) -> list[tuple[int, bytes]]:
         """Rows of the log index: (block, packed log numbers) of a term in blocks first to last."""
         return self._fetch(
             "SELECT block, logs FROM log_term WHERE term = ? AND block BETWEEN ? AND ?"
-            " ORDER BY block LIMIT ?", (term, first, last, limit))
+            " ORDER BY block LIMIT ?", (term, first, last, limit), (int, bytes))
 
     # writing
 

@@ -94,6 +94,25 @@ def test_member__added__after_the_delay_and_then_acts(net: Net) -> None:
     assert fault.value.ready_at_s == net.clock.now_s + DAY, "a new member waits like all others"
 
 
+def test_delays__set_anew__hold_for_new_members_and_for_old_ones_when_added_again(net: Net) -> None:
+    wanted = (100, 2 * DAY, 3 * DAY, 60 * DAY)
+    net.done_after(lambda: net.first.set_delays(*wanted), DAY)
+    assert net.view.delays_s() == wanted == net.first.delays_s()
+    assert net.first.set_delays(*wanted) is None
+    net.done_after(lambda: net.first.add_member(THIRD.address), DAY)
+    net.second.admit(1, Role.YARD, reading_key=bytes(32))
+    with pytest.raises(AnnouncedError) as fault:
+        net.third.admit(2, Role.YARD, reading_key=bytes(32))
+    assert 100 <= fault.value.ready_at_s - net.clock.now_s < 110
+    net.done_after(lambda: net.first.add_member(SECOND.address), DAY)
+    with pytest.raises(AnnouncedError):
+        net.second.admit(2, Role.YARD, reading_key=bytes(32))
+    assert net.first.add_member(SECOND.address) is None
+    for bad in (-1, 2**32):
+        with pytest.raises(InputError, match="between 0 and"):
+            net.first.set_delays(bad, 0, 0, 0)
+
+
 def test_member__stolen_key_takes_over__a_guardian_cancels_and_the_others_remove_it(net: Net) -> None:
     thief, honest = net.second, net.first
     with pytest.raises(AnnouncedError):
