@@ -9,8 +9,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -269,11 +269,26 @@ class Parts:
     @cached_property
     def indexer(self) -> Indexer:
         """Loads the ledger into the index."""
+        return self.indexer_over(self.chain, self.followed())
+
+    @contextmanager
+    def reading_indexer(self) -> Iterator[Indexer]:
+        """An indexer that only reads the ledger, also beside a running server: for audits and rebuilds."""
+        from ledger.chain.succession import followed
+
+        chain = self.reading_chain()
+        try:
+            yield self.indexer_over(chain, followed(chain, self.deployment))
+        finally:
+            chain.close()
+
+    def indexer_over(self, chain: ChainClient, deployment: Deployment) -> Indexer:
+        """An indexer of this home's index, stores and keys over a chain."""
         from indexer.indexer import Indexer
 
         return Indexer(
-            self.chain,
-            self.followed(),
+            chain,
+            deployment,
             self.engine,
             payloads=self.payloads,
             reading_keys=list(self.keyring.reading_keys().values()),

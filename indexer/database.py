@@ -60,7 +60,7 @@ def open_engine(url: str | URL | Path) -> Engine:
         # a URL may hold a password, which str() of a parsed one hides
         raise InputError(f"the index cannot be opened at {parsed or 'this URL'}: {fault}.") from fault
     event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", begin)
     return engine
 
 
@@ -84,7 +84,7 @@ def _create_private(path: Path) -> None:
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin or commit on its own: `_begin` does
+    connection.isolation_level = None  # the driver must not begin or commit on its own: `begin` does
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
@@ -93,7 +93,8 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin(connection: Any) -> None:
+def begin(connection: Any) -> None:
+    """Begin a transaction of SQLite, which the driver is kept from doing."""
     connection.exec_driver_sql("BEGIN")
 
 

@@ -1,4 +1,4 @@
-"""One hash over what the index says, and the plain export behind 'a rebuild equals the live tables'.
+"""One hash over what the index says, however its events were packed. Byte for byte equal is `export`.
 
 `digest` is equal for two indexes that say the same, even if the gateway packed the same events into other
 blocks (after a crash, at other load, on another engine). So it leaves out exactly what depends on the
@@ -14,7 +14,7 @@ packing:
   taken was repeated;
 - the id of a grant, which is a hash over freshly sealed keys, when it was issued, and whether the same right
   was given twice; who gave whom what, why and until when counts, payload by payload;
-- the tables Block, Cursor and Evidence: position, not content.
+- the tables Block, Cursor, Evidence and Repair: position and history, not content.
 
 Every other column of every table counts, new ones included without anybody thinking of it.
 """
@@ -28,12 +28,11 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, RowMapping, Select, Table, collate, select
-from sqlalchemy.types import String
+from sqlalchemy import Connection, Engine, RowMapping, Select, Table, select
 
+from indexer.export import bytewise
 from indexer.models import (
     MODELS,
-    TABLES,
     Announcement,
     Block,
     Cursor,
@@ -46,6 +45,7 @@ from indexer.models import (
     Grant,
     NotTaken,
     PayloadReader,
+    Repair,
     Signer,
     Succession,
     UnitState,
@@ -76,8 +76,8 @@ ENDS: Mapping[str, str] = {
 }
 """Times of which it counts whether there is one."""
 
-POSITION: frozenset[str] = frozenset(table_of(model).name for model in (Block, Cursor, Evidence))
-"""Tables that say how far the index is, not what it says."""
+POSITION: frozenset[str] = frozenset(table_of(model).name for model in (Block, Cursor, Evidence, Repair))
+"""Tables that say how far the index is and what befell it, not what it says."""
 
 
 def digest(engine: Engine) -> str:
@@ -99,17 +99,6 @@ def digest(engine: Engine) -> str:
         for unit, event_ids in _order(connection):
             total.update(_line([unit, event_ids]))
     return total.hexdigest()
-
-
-def export(engine: Engine) -> Iterator[bytes]:
-    """Every row of every table with every column as JSON lines, in order of primary key: equal bytes, equal
-    index.
-    """
-    with engine.connect() as connection:
-        for table in TABLES:
-            yield _line(["table", table.name, [column.name for column in table.columns]])
-            for row in _rows(connection, table):
-                yield _line(row)
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
@@ -152,22 +141,15 @@ def _order(connection: Connection) -> Iterator[tuple[str, list[str]]]:
     lines, events = table_of(EventLine), table_of(Event)
     statement = select(lines.c.unit, lines.c.event_id) \
         .join(events, events.c.event_id == lines.c.event_id) \
-        .order_by(_bytewise(connection, lines.c.unit), events.c.seq, lines.c.position)
+        .order_by(bytewise(connection, lines.c.unit), events.c.seq, lines.c.position)
     for unit, group in groupby(connection.execute(statement), key=lambda row: row[0]):
         yield unit, [row[1] for row in group]
 
 
 def _ordered(connection: Connection, table: Table) -> Iterator[RowMapping]:
-    keys = [_bytewise(connection, column) for column in table.primary_key.columns]
+    keys = [bytewise(connection, column) for column in table.primary_key.columns]
     result = connection.execution_options(yield_per=2_000).execute(select(table).order_by(*keys))
     yield from result.mappings()
-
-
-def _bytewise(connection: Connection, column: Column[Any]) -> Any:
-    """The column in an order that no locale changes."""
-    if connection.dialect.name == "postgresql" and isinstance(column.type, String):
-        return collate(column, "C")
-    return column
 
 
 def _line(value: Any) -> bytes:

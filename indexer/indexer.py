@@ -10,6 +10,7 @@ there; what was written before stands. A fork is kept as `Evidence` before it is
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,11 +86,41 @@ class Indexer:
         self._source = Source(chain, deployment, confirmations=confirmations)
         self._deployment = deployment
         self._lens = Lens(tuple(reading_keys), directory, network_secret, dict(enterprise_keys or {}))
+        self._payloads = payloads
         self._opener = Opener(payloads, self._lens, deployment.chain_id, deployment.ledgers)
         self._reading = Ledgers(deployment)
+        self._rows: type[Rows] = Rows
 
-    def run_once(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
+    def beside(self, engine: Engine, rows: type[Rows] = Rows) -> Indexer:
+        """The same chain, payload stores and keys into another database: a rebuild, or what an audit compares
+        with. `rows` may note more about what is written.
+        """
+        migrate(engine)
+        other = copy.copy(self)
+        other.engine, other._rows = engine, rows
+        other._opener = Opener(
+            self._payloads, self._lens, self._deployment.chain_id, self._deployment.ledgers)
+        other._reading = Ledgers(self._deployment)
+        return other
+
+    @property
+    def source(self) -> Source:
+        """Where its blocks come from, checked."""
+        return self._source
+
+    @property
+    def context(self) -> str:
+        """Fingerprint of the keys and names with which it reads payloads; see `Cursor.context`."""
+        return self._lens.fingerprint()
+
+    def run_once(
+        self, on_progress: Callable[[Progress], None] | None = None, *, until_block: int | None = None,
+    ) -> Progress:
         """Index to the head that the chain has now, then open what payloads can be opened.
+
+        Args:
+            on_progress: told after each transaction.
+            until_block: go no further than this block, although the chain does.
 
         Raises:
             TrustError: the node, or the index, is not what it should be; names what.
@@ -98,7 +129,7 @@ class Indexer:
         """
         tell = on_progress or (lambda _: None)
         with writer_lock(self.engine, wait_s=LOCK_WAIT_S), database_faults():
-            progress = self._blocks(tell)
+            progress = self._blocks(tell, until_block)
             opened, waiting = self._opener.run(self.engine)
         progress = Progress(progress.block_number, progress.head_number, progress.blocks, progress.events,
                             opened, waiting)
@@ -124,10 +155,12 @@ class Indexer:
                     on_fault(fault)
             stop.wait(poll_s)
 
-    def _blocks(self, tell: Callable[[Progress], None]) -> Progress:
+    def _blocks(self, tell: Callable[[Progress], None], until_block: int | None) -> Progress:
         """Every block that is missing, a group in a transaction."""
         head_number = self._source.head_number()
         head = self._check_position(head_number)
+        if until_block is not None:
+            head_number = min(head_number, until_block)
         number = self._deployment.block_number if head is None else head.number + 1
         blocks = events = 0
         while number <= head_number:
@@ -202,7 +235,7 @@ class Indexer:
     def _write(self, head: Link | None, group: list[tuple[CheckedBlock, list[Happening]]]) -> None:
         """Rows of a group of blocks and the cursor, in one transaction."""
         with writing(self.engine) as connection:
-            rows = Rows(connection)
+            rows = self._rows(connection)
             cursor = rows.get(Cursor, 1)
             if (cursor["block_hash"] if cursor else None) != (hexed(head.hash) if head else None):
                 raise IndexBusyError("another process moved this index meanwhile.",
@@ -224,8 +257,7 @@ class Indexer:
         Raises:
             ForkError: always.
         """
-        what = (f"block {number}: the node has 0x{their_hash.hex()}, which contradicts what is indexed. "
-                "On a chain with instant finality this is evidence of a consensus fault")
+        what = fork_said(number, their_hash)
         with writing(self.engine) as connection:
             rows = Rows(connection)
             rows.put(Evidence,
@@ -243,6 +275,12 @@ def waiting_payloads(engine: Engine) -> list[str]:
         return list(connection.execute(
             select(events.c.event_id).join(payloads, payloads.c.event_id == events.c.event_id)
             .where(payloads.c.status == WITHHELD).order_by(events.c.seq)).scalars())
+
+
+def fork_said(number: int, their_hash: bytes) -> str:
+    """What a row of `evidence` says."""
+    return (f"block {number}: the node has 0x{their_hash.hex()}, which contradicts what is indexed. "
+            "On a chain with instant finality this is evidence of a consensus fault")
 
 
 def _link(row: Mapping[str, object]) -> Link:

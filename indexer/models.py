@@ -5,9 +5,9 @@ UnitState, Lot, LotLoaded, LineState, Head and the registry (Participant, Signer
 FacilityRole, Book, Device) and what governs it (Succession,
 GovernanceRole, Announcement). *Opened payloads*, present
 only where a reading key opens them and the commitment matches: Payload, PayloadReader, Grant, UnitName,
-Material, DeclarationLine, Norm, CountEntry, Reading. *Position and alarm*: Cursor, Evidence. Ids and hashes
-are 0x-prefixed lower-case hex, `ZERO_ID` where the ledger has zero; quantities are whole micro-units
-(`columns.Micro`); times are integers (ms for occurred, s for recorded).
+Material, DeclarationLine, Norm, CountEntry, Reading. *Position, alarm, repairs*: Cursor, Evidence, Repair.
+Ids and hashes are 0x-prefixed lower-case hex, `ZERO_ID` where the ledger has zero; quantities are whole
+micro-units (`columns.Micro`); times are integers (ms for occurred, s for recorded).
 """
 
 from __future__ import annotations
@@ -520,11 +520,35 @@ class Evidence(IndexTable, table=True):
     what: str
 
 
+class Repair(IndexTable, table=True):
+    """A row that an audit found to be other than chain and payloads say, and that was put right. Kept for
+    ever.
+    """
+
+    id: int = _number(primary_key=True)
+    """From 1, in the order of repair."""
+    made_at_s: int = _number()
+    """The machine's clock."""
+    block_number: int = _number()
+    """Up to which block the chain was read again."""
+    table_name: str
+    row_key: str = Field(sa_column=Column(Text, nullable=False))
+    kind: str
+    """changed, missing, extra, reordered, late or unproven; see docs/audit.md"""
+    stored: str | None = Field(default=None, sa_column=Column(Text))
+    """The row as it was found, as JSON; empty where it was missing."""
+    recomputed: str | None = Field(default=None, sa_column=Column(Text))
+    """The row as it is now, as JSON; empty where there is none."""
+    proof: str = Field(sa_column=Column(Text, nullable=False))
+    """Block, log and receipt that say so, as JSON."""
+
+
 MODELS: tuple[type[IndexTable], ...] = (
     Cursor, Block, Event, EventLine, NormExcess, NotTaken, Unit, UnitState, Lot, LotLoaded, LineState, Head,
     Participant, Signer, Facility, FacilityRole, Book, Device, DeviceCalibration,
     Succession, GovernanceRole, Announcement,
     Payload, PayloadReader, Grant, UnitName, Material, DeclarationLine, Norm, CountEntry, Reading, Evidence,
+    Repair,
 )
 """Every table of the index; a table comes after those that it refers to."""
 

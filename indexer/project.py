@@ -66,14 +66,17 @@ def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happenin
         "rlp": hexed(header.rlp)})
     _prefetch(rows, happenings)
     for happening in happenings:
+        fact = happening.outcome if isinstance(happening, Taken) else happening.fact
+        rows.cause = (header.number, fact.log_index)
         if isinstance(happening, Taken):
             seq += 1
             _take(rows, block, happening, seq)
         elif isinstance(happening, Untaken):
-            fact = happening.fact
+            untaken = happening.fact
             rows.put(NotTaken, {
-                "block_number": header.number, "log_index": fact.log_index, "event_id": hexed(fact.event_id),
-                "code": int(fact.code), "code_name": fact.code.name})
+                "block_number": header.number, "log_index": untaken.log_index,
+                "event_id": hexed(untaken.event_id),
+                "code": int(untaken.code), "code_name": untaken.code.name})
         else:
             register(rows, happening.fact, header)
     return seq
@@ -127,7 +130,9 @@ def _take(rows: Rows, block: CheckedBlock, taken: Taken, seq: int) -> None:
         "epcis_type": None, "is_correction": False, "document": None, "fault": None})
     _fold(rows, fact)
     for change in taken.changes:
+        rows.cause = (header.number, change.log_index)
         _change(rows, taken, change, seq)
+    rows.cause = (header.number, fact.log_index)
     _link(rows, fact)
 
 

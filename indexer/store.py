@@ -43,6 +43,8 @@ class Rows:
         self._seen: dict[str, dict[tuple[Any, ...], Row | None]] = {table.name: {} for table in TABLES}
         self._dirty: dict[str, dict[tuple[Any, ...], None]] = {table.name: {} for table in TABLES}
         self.written = 0
+        self.cause = (0, 0)
+        """Block number and log index of what is being written; set by who projects."""
         self._era: int | None = None
 
     @property

@@ -8,6 +8,7 @@ import typer
 
 from api.cli import (
     asking,
+    auditing,
     devices,
     governing,
     keys,
@@ -28,7 +29,8 @@ app = typer.Typer(
     help="""Custody and material balance of duty-free goods, from signed events.
 
     A home is a folder with keys, ledger, gateway and index. Start one with `init`, post EPCIS documents
-    with `post`, ask with `show`, `trace`, `settle` and `check`, prove with `verify`.
+    with `post`, ask with `show`, `trace`, `settle` and `check`, prove with `verify`, hold the index
+    to the chain with `audit`.
     """,
 )
 network.add_to(app)
@@ -40,6 +42,7 @@ posting.add_to(app)
 asking.add_to(app)
 serving.add_to(app)
 node.add_to(app)
+auditing.add_to(app)
 
 
 def main() -> None:

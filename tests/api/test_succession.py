@@ -64,7 +64,8 @@ def test_succession__home_opened_again__signs_for_the_new_ledger_and_indexes_bot
 
 
 def test_succession__rebuilt_from_the_beginning__the_same_index(folder: Path) -> None:
-    from indexer.digest import digest, export
+    from indexer.digest import digest
+    from indexer.export import export
 
     with Home.open(folder) as home:
         Governing(home).succeed(bytes.fromhex(Governing(home).prepare_successor()["ledger"][2:]))

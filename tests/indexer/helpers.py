@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from indexer.database import open_engine
-from indexer.digest import export
+from indexer.export import export
 from indexer.indexer import Indexer
 from tests.indexer.fake_chain import FakeChain
 from tests.indexer.story import MILL_KEY, SECRET, PinnedByHand, Story, reading_key

@@ -1,0 +1,136 @@
+"""Rows put right from what was recomputed, a group in a transaction together with what was there before.
+
+Killed at any moment, a group is either as it was or right and on record; the next audit finds what is left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, select, update
+from sqlmodel import SQLModel
+
+from indexer.compare import Difference
+from indexer.database import writing
+from indexer.export import KEPT_APART
+from indexer.models import MODELS, Repair
+from indexer.store import Rows, table_of
+from ledger.errors import InvariantError
+
+HEAL_TOGETHER = 200  # rows in one transaction
+
+_MODEL_OF: dict[str, type[SQLModel]] = {table_of(model).name: model for model in MODELS}
+
+
+def heal(
+    engine: Engine, recomputed: Connection, group: Sequence[tuple[Difference, str, dict[str, Any]]],
+    block_number: int, now_s: int,
+) -> None:
+    """Put a group of rows of one table right. The caller holds the writer's lock.
+
+    Args:
+        engine: the index.
+        recomputed: reads the scratch database.
+        group: what differs, its kind, its proof.
+        block_number: up to which block was recomputed.
+        now_s: the clock, for the record.
+
+    Raises:
+        InvariantError: the recomputed row is gone: the scratch database was touched.
+    """
+    table = group[0][0].table
+    right = [(found, _right(recomputed, found)) for found, _, _ in group]
+    with _writing(engine) as connection:
+        gone = [found.key for found, row in right if row is None or _key_of(table, row) != found.key]
+        for key in gone:
+            connection.execute(delete(table).where(_is(table, key)))
+        wanted = [row for _, row in right if row is not None]
+        _make_room(connection, table, wanted)
+        rows = Rows(connection)
+        for row in wanted:
+            rows.put(_MODEL_OF[table.name], row)
+        rows.flush()
+        _record(connection, group, block_number, now_s)
+
+
+def _right(source: Connection, found: Difference) -> dict[str, Any] | None:
+    """The row as it should be, typed; None where there should be none."""
+    if found.recomputed is None:
+        return None
+    if found.table.name in KEPT_APART:
+        return found.recomputed
+    row = source.execute(select(found.table).where(_is(found.table, _key_of(found.table, found.recomputed))))
+    typed = row.mappings().first()
+    if typed is None:
+        raise InvariantError(f"the recomputed row {found.key} of {found.table.name} is gone.")
+    return dict(typed)
+
+
+def _make_room(connection: Connection, table: Table, wanted: Sequence[dict[str, Any]]) -> None:
+    """Move values that may stand once only out of rows that wrongly have those we need.
+
+    Such a row is wrong itself, and is put right in this group or a later one, or by the next audit.
+    """
+    keys = table.primary_key.columns
+    for column in table.columns:
+        if not column.unique or not wanted:
+            continue
+        values = [row[column.name] for row in wanted]
+        number = isinstance(values[0], int)
+        held = select(*keys).where(column.in_(values))  # the rows to be written too: they may swap
+        lowest = connection.execute(select(func.min(column))).scalar() if number else None
+        for place, row in enumerate(connection.execute(held).mappings().all()):
+            parked = min(0, int(lowest or 0)) - 1 - place if number else f"parked {list(row.values())}"
+            connection.execute(update(table).where(_is(table, row)).values({column.name: parked}))
+
+
+def _record(connection: Connection, group: Sequence[tuple[Difference, str, dict[str, Any]]],
+            block_number: int, now_s: int) -> None:
+    table = table_of(Repair)
+    last = connection.execute(select(func.max(table.c.id))).scalar() or 0
+    connection.execute(insert(table), [{
+        "id": last + 1 + place, "made_at_s": now_s, "block_number": block_number,
+        "table_name": found.table.name, "row_key": _json(found.key), "kind": kind,
+        "stored": None if found.stored is None else _json(found.stored),
+        "recomputed": None if found.recomputed is None else _json(found.recomputed), "proof": _json(proof),
+    } for place, (found, kind, proof) in enumerate(group)])
+
+
+@contextmanager
+def _writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that lets rows stand without those that they refer to until all are put right (SQLite).
+
+    PostgreSQL never loses a row that others refer to, so there is nothing to let pass.
+    """
+    if engine.dialect.name != "sqlite":
+        with writing(engine) as connection:
+            yield connection
+        return
+    with engine.connect() as connection:
+        raw: Any = connection.connection.dbapi_connection
+        raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _is(table: Table, key: Any) -> Any:
+    return and_(*(table.c[name] == value for name, value in key.items()))
+
+
+def _key_of(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    return {column.name: row[column.name] for column in table.primary_key.columns}
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return str(int(value)) if isinstance(value, Decimal) else repr(value)
