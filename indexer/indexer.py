@@ -128,7 +128,7 @@ class Indexer:
             InvariantError: the database failed; stop.
         """
         tell = on_progress or (lambda _: None)
-        with writer_lock(self.engine, wait_s=LOCK_WAIT_S), database_faults():
+        with database_faults(), writer_lock(self.engine, wait_s=LOCK_WAIT_S):
             progress = self._blocks(tell, until_block)
             opened, waiting = self._opener.run(self.engine)
         progress = Progress(progress.block_number, progress.head_number, progress.blocks, progress.events,
