@@ -58,3 +58,29 @@ def test_audit__payload_lost_by_its_store__cannot_tell(copy: Path) -> None:
 
 def test_audit__unknown_table__refused(copy: Path) -> None:
     assert "no table 'x'" in as_json("audit", "--table", "x", home=copy, code=2)["error"]["message"]
+
+
+# export and rebuild
+
+
+def test_rebuild__of_a_home__exports_the_same_bytes(copy: Path, tmp_path: Path) -> None:
+    before = as_json("export", str(tmp_path / "before"), home=copy)
+    as_json("rebuild", "--into", str(tmp_path / "other.sqlite"), home=copy)
+    spoil(copy, "UPDATE event SET participant = 77 WHERE seq = 2")
+    assert as_json("export", str(tmp_path / "spoilt"), home=copy)["sha256"] != before["sha256"]
+    found = as_json("rebuild", home=copy)
+    assert found["payloadsWaiting"] == 0
+    after = as_json("export", str(tmp_path / "after"), home=copy)
+    assert (after["sha256"], after["rows"]) == (before["sha256"], before["rows"])
+    assert (tmp_path / "after").read_bytes() == (tmp_path / "before").read_bytes()
+    assert json.loads((tmp_path / "after").read_bytes().splitlines()[-1]) == ["end", after["rows"]]
+    assert (tmp_path / "after").stat().st_mode & 0o777 == 0o600
+
+
+def test_rebuild__while_a_server_runs__only_into_another_database(copy: Path, tmp_path: Path) -> None:
+    import os
+
+    (copy / "server.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "pid": os.getpid()}))
+    assert "uses the index" in as_json("rebuild", home=copy, code=2)["error"]["message"]
+    assert as_json("rebuild", "--into", str(tmp_path / "other.sqlite"), home=copy)["block"] > 0
+    assert "already" in as_json("rebuild", "--into", str(tmp_path / "other.sqlite"), home=copy, code=2)["error"]["message"]
