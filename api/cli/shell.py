@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -138,9 +139,8 @@ def fail(fault: CargoLedgerError, as_json: bool) -> NoReturn:
 def run(app: typer.Typer, arguments: list[str]) -> None:
     """Run a command line and end the program the way the module says."""
     as_json = "--json" in arguments
-    command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="cargoledger", standalone_mode=False)
+        code = _tree(app).main(arguments, prog_name="cargoledger", standalone_mode=False)
     except CargoLedgerError as fault:
         fail(fault, as_json)
     except typer.Abort:
@@ -157,6 +157,12 @@ def run(app: typer.Typer, arguments: list[str]) -> None:
             raise
         fail(InputError(str(message()).rstrip(".") + ".", remedy=_usage(fault)), as_json)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@cache
+def _tree(app: typer.Typer) -> Any:
+    """The commands as they are run, built from the functions' signatures: once in a process."""
+    return typer.main.get_command(app)
 
 
 def _usage(fault: Exception) -> str:

@@ -1,5 +1,6 @@
 """What the contracts' own tests send, on both loops of the embedded engine: every message once as it is and once with
-too little gas. The deep run does it with all tests of this folder (CARGOLEDGER_TEST_LOOP=both)."""
+too little gas. The deep run does it with every refusal, and with the other tests of this folder (CARGOLEDGER_TEST_LOOP=both).
+"""
 
 from __future__ import annotations
 
