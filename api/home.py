@@ -413,7 +413,7 @@ def _with_chain_id(settings: Settings, clock: Clock | None) -> Settings:
     """A network has its own chain id; ours must be the same, since signatures are bound to it."""
     if settings.chain.startswith("embedded:"):
         return settings
-    client = open_chain(settings, clock or wall_clock, read_only=True)
+    client = open_chain(settings, clock or wall_clock, read_only=True, any_chain=True)
     try:
         return replace(settings, chain_id=client.chain_id())
     finally:

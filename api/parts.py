@@ -368,17 +368,24 @@ def wall_clock() -> int:
     return int(time.time())
 
 
-def open_chain(settings: Settings, clock: Clock, *, read_only: bool) -> ChainClient:
-    """The engine that the settings name; for writing, or beside a process that writes."""
+def open_chain(
+    settings: Settings, clock: Clock, *, read_only: bool, any_chain: bool = False,
+) -> ChainClient:
+    """The engine that the settings name; for writing, or beside a process that writes.
+
+    With `any_chain` a network's id may be another than the settings say.
+    """
     kind, _, place = settings.chain.partition(":")
     if kind == "embedded":
         from ledger.chain.embedded import EmbeddedChain
 
         return EmbeddedChain(
             settings.path(place), clock, settings.chain_id, read_only=read_only, loop=settings.evm_loop)
-    from ledger.chain.rpc import RpcChain
+    from ledger.chain.endpoints import Endpoints
 
-    return RpcChain(settings.chain)
+    return Endpoints((settings.chain, *settings.chain_endpoints),
+                     chain_id=None if any_chain else settings.chain_id,
+                     evidence=settings.path("endpoints.evidence.jsonl"))
 
 
 def _index_url(settings: Settings) -> str:

@@ -213,7 +213,7 @@ class Indexer:
         group: list[tuple[CheckedBlock, list[Happening]]] = []
         count = 0
         while number <= head_number and len(group) < BLOCKS_MAX and count < EVENTS_MAX:
-            block = self._source.block(number)
+            block = self._source.block(number, head_number)
             if reconcile(head, block.link, None, self._deployment.block_number) is not Case.NEXT:
                 if group:  # write what links: the next round meets the fork at a stored head
                     break

@@ -5,10 +5,16 @@ header's hash is recomputed from its encoding, the receipts root from the encodi
 logs are decoded from those encodings; what the node says beside them is compared and never used. Raises a
 named TrustError where anything differs, and passes UnavailableError on. Links to the parent are `reconcile`'s
 business.
+
+Blocks are asked for in ranges as wide as the node answers well, and the next range while the present one is
+checked and written: the same at the head, where a range is one block. A node that lies is told to the client,
+which asks another one if there is any.
 """
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,8 +22,10 @@ import rlp
 
 from indexer.faults import HeaderMismatchError, LogMismatchError, ReceiptsMismatchError, WrongLedgerError
 from indexer.reconcile import Link
-from ledger.chain.client import ChainClient, Header, Log, Receipt
+from indexer.span import Span
+from ledger.chain.client import ChainClient, FetchedBlock, Header, Log, RangeClient, Receipt
 from ledger.chain.codec import Contracts
+from ledger.chain.endpoints import Endpoints
 from ledger.chain.header import decode_header
 from ledger.chain.receipt_codec import DecodedReceipt, decode_receipt
 from ledger.errors import CannotVerifyError, TrustError, UnavailableError
@@ -78,36 +86,43 @@ class Source:
         self._confirmations = confirmations
         self.deployment = deployment
         self._pinned = False
+        self._ahead = _Ahead(chain)
+        if isinstance(chain, Endpoints):
+            chain.hold_to(self._hold)
 
     def pin(self) -> None:
         """Hold the node to the deployment's chain id and contract code; once for a Source, again after
-        `unpin`.
+        `unpin`. Of several nodes each is held to it before it is asked anything else.
 
         Raises:
             WrongLedgerError: another chain, or other code at the contracts' addresses.
             CannotVerifyError: no code there yet.
         """
-        if self._pinned:
-            return
-        said = self._chain.chain_id()
+        if not self._pinned:
+            self._hold(self._chain)
+            self._pinned = True
+
+    def _hold(self, chain: ChainClient) -> None:
+        said = chain.chain_id()
         if said != self.deployment.chain_id:
             raise WrongLedgerError(
                 f"the node serves chain {said}, the deployment is on chain {self.deployment.chain_id}.",
                 remedy="Check the endpoint in the settings.")
         try:
-            self.deployment.verify(self._chain)
+            self.deployment.verify(chain)
         except CannotVerifyError:
             raise  # the contracts may only not be there yet
         except TrustError as fault:
             raise WrongLedgerError(fault.message, remedy=fault.remedy) from fault
-        self._pinned = True
 
     def unpin(self) -> None:
         """Check chain and code again at the next use, since the node may be another one now."""
         self._pinned = False
+        self._ahead.forget()
 
     def head_number(self) -> int:
         """Number of the node's latest block that counts for ever; -1 before there is one."""
+        self._ahead.forget()  # what was read ahead may have been reorganised since
         self.pin()
         return max(-1, self._chain.head_number() - self._confirmations)
 
@@ -123,16 +138,104 @@ class Source:
             raise UnavailableError(f"the node does not have block {number}, which it announced.")
         return check_header(said, number)
 
-    def block(self, number: int) -> CheckedBlock:
+    def block(self, number: int, last: int | None = None) -> CheckedBlock:
         """The checked block of a number.
+
+        Args:
+            number: which.
+            last: up to where the caller will go on, so that more is fetched at once and ahead.
 
         Raises:
             UnavailableError: the node does not have the block.
-            TrustError: header, receipts or logs are not what they claim to be; the message names what.
+            TrustError: header, receipts or logs are not what they claim to be; the message names what, and
+                the node where there are several. Another node is asked first, if there is one.
         """
         self.pin()
-        header = self.header(number)
-        return CheckedBlock(header, check_receipts(header, self._chain.receipts(number)))
+        while True:
+            said = self._ahead.take(number, number if last is None else max(number, last))
+            try:
+                header = check_header(said.header, number)
+                return CheckedBlock(header, check_receipts(header, list(said.receipts)))
+            except TrustError as fault:
+                self._ahead.forget()
+                if not isinstance(self._chain, RangeClient) or not self._chain.distrust(said.origin, fault):
+                    raise
+
+
+class _Ahead:
+    """Blocks that were fetched and not yet asked for, and the range that is on its way.
+
+    Never holds more than two ranges. A fault of the range on its way is told when its first block is wanted.
+    """
+
+    def __init__(self, chain: ChainClient) -> None:
+        self._chain = chain
+        self._span = Span()
+        self._held: dict[int, FetchedBlock] = {}
+        self._coming: tuple[int, int, Future[list[FetchedBlock]]] | None = None
+        self._worker: ThreadPoolExecutor | None = None
+
+    def forget(self) -> None:
+        """Fetch everything anew."""
+        self._held.clear()
+        if self._coming is not None:
+            self._coming[2].cancel()
+            self._coming = None
+
+    def take(self, number: int, last: int) -> FetchedBlock:
+        """The block of a number, as somebody told it."""
+        if number not in self._held:
+            coming, self._coming, self._held = self._coming, None, {}
+            if coming is not None and coming[0] == number:
+                found = self._finished(coming)
+            else:
+                if coming is not None:
+                    coming[2].cancel()
+                found = self._fetched(number, last)
+            self._held = {number + place: block for place, block in enumerate(found)}
+            self._read_on(number + len(found), last)
+        return self._held.pop(number)
+
+    def _finished(self, coming: tuple[int, int, Future[list[FetchedBlock]]]) -> list[FetchedBlock]:
+        first, last, future = coming
+        try:
+            return future.result()
+        except UnavailableError:
+            self._span = self._span.halved()
+            return self._fetched(first, last)
+
+    def _fetched(self, first: int, last: int) -> list[FetchedBlock]:
+        """A range from `first`, narrowed as long as that helps."""
+        while True:
+            blocks = self._span.blocks if isinstance(self._chain, RangeClient) else 1
+            until = min(last, first + blocks - 1)
+            try:
+                return self._fetch(first, until)
+            except UnavailableError:
+                if until == first:
+                    raise
+                self._span = self._span.halved()
+
+    def _read_on(self, first: int, last: int) -> None:
+        if first > last or not isinstance(self._chain, RangeClient):
+            return  # a ledger in this process is not waited for
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="blocks")
+        until = min(last, first + self._span.blocks - 1)
+        self._coming = (first, until, self._worker.submit(self._fetch, first, until))
+
+    def _fetch(self, first: int, last: int) -> list[FetchedBlock]:
+        begin = time.monotonic()
+        if isinstance(self._chain, RangeClient):
+            found = self._chain.blocks(first, last)
+        else:
+            header = self._chain.header(first)
+            if header is None:
+                raise UnavailableError(f"the node does not have block {first}, which it announced.")
+            found = [FetchedBlock(header, tuple(self._chain.receipts(first)), "")]
+        size = sum(len(receipt.encoded) for block in found for receipt in block.receipts)
+        self._span = self._span.after(len(found), size, time.monotonic() - begin)
+        return found
 
 
 def check_header(said: Header, number: int) -> Header:

@@ -41,6 +41,7 @@ class Settings:
     home: Path                                  # folder of the settings file; not a setting itself
     name: str = "cargoledger"                   # of this ledger: shown, and signed into checkpoints
     chain: str = "embedded:chain.sqlite"        # engine: `embedded:PATH`, or an http(s) JSON-RPC URL
+    chain_endpoints: tuple[str, ...] = field(default=())  # further nodes of the network: JSON-RPC URLs
     chain_id: int = 72024                       # an engine with another id is refused
     evm_loop: str = "fast"                      # runs the embedded engine's opcodes: `fast`, `stock`
     finality: str = "instant"                   # `instant`, or `confirmations=N`
@@ -126,6 +127,12 @@ class Settings:
                 raise InputError(f"{PREFIX}{name.upper()} must be a URI such as file:PATH, not {uri!r}.")
         if not self.chain.startswith(("embedded:", "http://", "https://")):
             raise InputError(f"{PREFIX}CHAIN must be embedded:PATH or an http(s) URL, not {self.chain!r}.")
+        for url in self.chain_endpoints:
+            if not url.startswith(("http://", "https://")):
+                raise InputError(f"{PREFIX}CHAIN_ENDPOINTS must be http(s) URLs, not {url!r}.")
+        if self.chain_endpoints and self.chain.startswith("embedded:"):
+            raise InputError(f"{PREFIX}CHAIN_ENDPOINTS are further nodes of a network; an embedded ledger is "
+                             "one.", remedy="Set CHAIN to a node's URL, or leave them out.")
         kind, _, count = self.finality.partition("=")
         if self.finality != "instant" and not (kind == "confirmations" and count.isdecimal()):
             raise InputError(f"{PREFIX}FINALITY must be instant or confirmations=N, not {self.finality!r}.")

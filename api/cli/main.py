@@ -16,6 +16,7 @@ from api.cli import (
     node,
     posting,
     serving,
+    status,
     tokens,
 )
 from api.cli.shell import run
@@ -41,6 +42,7 @@ devices.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
 serving.add_to(app)
+status.add_to(app)
 node.add_to(app)
 auditing.add_to(app)
 

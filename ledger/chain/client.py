@@ -7,7 +7,9 @@ receipts everything needed to recompute the receipts root.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from ledger.errors import TrustError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,33 @@ class Header:
     timestamp: int
     receipts_root: bytes
     rlp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedBlock:
+    """A block as somebody told it. `origin` says who; the receipts are not yet held to the header."""
+
+    header: Header
+    receipts: tuple[Receipt, ...]
+    origin: str
+
+
+@runtime_checkable
+class RangeClient(Protocol):
+    """What a chain client may offer besides: many blocks in one exchange."""
+
+    def blocks(self, first: int, last: int) -> list[FetchedBlock]:
+        """Blocks `first` to `last`, all of them.
+
+        Raises:
+            UnavailableError: not to be had now, or not so many at once (TooMuchError).
+            TrustError: what came cannot be true.
+        """
+        ...
+
+    def distrust(self, origin: str, fault: TrustError) -> bool:
+        """Ask `origin` no more, because of what it told; whether there is anybody else to ask."""
+        ...
 
 
 class ChainClient(Protocol):

@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import rlp
-from rlp.exceptions import RLPException
-
 from ledger.chain.client import Log
 from ledger.errors import TrustError
 
@@ -33,10 +30,9 @@ def encode_receipt(
     receipt_type: int, status: int, cumulative_gas: int, bloom: bytes, logs: Sequence[Log],
 ) -> bytes:
     """The encoding of a receipt; type 0 is a legacy transaction, which has no type byte."""
-    body: bytes = rlp.encode([
-        _compact(status), _compact(cumulative_gas), bloom,
-        [[log.address, list(log.topics), log.data] for log in logs],
-    ])
+    body = _list(b"".join((
+        _string(_compact(status)), _string(_compact(cumulative_gas)), _string(bloom),
+        _list(b"".join([_log_bytes(log) for log in logs])))))
     return (bytes([receipt_type]) if receipt_type else b"") + body
 
 
@@ -53,20 +49,29 @@ def decode_receipt(encoded: bytes, first_log_index: int = 0) -> DecodedReceipt:
     if not 0 < len(encoded) <= RECEIPT_BYTES_MAX:
         raise TrustError(f"a receipt has 1 to {RECEIPT_BYTES_MAX} bytes, this one {len(encoded)}.")
     typed = encoded[0] <= _TYPED_MAX
+    size = len(encoded)
     try:
-        status, gas, bloom, raw_logs = rlp.decode(encoded[1:] if typed else encoded)
-        logs = tuple(
-            _log(address, topics, data, first_log_index + i)
-            for i, (address, topics, data) in enumerate(raw_logs))
-    except (RLPException, ValueError, TypeError, RecursionError) as fault:
+        at = _begin(encoded, 1 if typed else 0, size, size, 0xC0)
+        fields = []
+        for _ in range(3):
+            at, end = _open(encoded, at, size, 0x80)
+            fields.append(encoded[at:end])
+            at = end
+        at = _begin(encoded, at, size, size, 0xC0)
+        logs: list[Log] = []
+        while at < size:
+            log, at = _read_log(encoded, at, size, first_log_index + len(logs))
+            logs.append(log)
+    except (ValueError, IndexError) as fault:
         raise TrustError(f"the receipt cannot be read: {fault}.") from fault
-    if status not in (b"", b"\x01") or not isinstance(gas, bytes) or len(gas) > 8 or gas[:1] == b"\x00":
+    status, gas, bloom = fields
+    if status not in (b"", b"\x01") or len(gas) > 8 or gas[:1] == b"\x00":
         raise TrustError("the receipt's status or gas is malformed.")
-    if not isinstance(bloom, bytes) or len(bloom) != 256:
+    if len(bloom) != 256:
         raise TrustError("the receipt's bloom has not 256 bytes.")
     return DecodedReceipt(
         type=encoded[0] if typed else 0, status=len(status), cumulative_gas=int.from_bytes(gas, "big"),
-        bloom=bloom, logs=logs)
+        bloom=bloom, logs=tuple(logs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +114,12 @@ def decode_log(encoded: bytes, index: int) -> Log:
         TrustError: not a canonical log.
     """
     try:
-        address, topics, data = rlp.decode(encoded)
-        return _log(address, topics, data, index)
-    except (RLPException, ValueError, TypeError) as fault:
+        log, end = _read_log(encoded, 0, len(encoded), index)
+        if end != len(encoded):
+            raise ValueError("it has bytes left over")
+    except (ValueError, IndexError) as fault:
         raise TrustError(f"the log cannot be read: {fault}.") from fault
+    return log
 
 
 def _payload(data: bytes, at: int) -> tuple[int, int]:
@@ -128,12 +135,87 @@ def _payload(data: bytes, at: int) -> tuple[int, int]:
     return at + 1, at + first - 0xBF
 
 
-def _log(address: bytes, topics: Sequence[bytes], data: bytes, index: int) -> Log:
-    if not (isinstance(address, bytes) and len(address) == 20 and isinstance(data, bytes)):
+# RLP by hand, for the few shapes of a receipt: every log of the chain passes here twice. A test holds both
+# ways to the rlp package.
+
+def _string(value: bytes) -> bytes:
+    size = len(value)
+    if size == 1 and value[0] < 0x80:
+        return value
+    if size < 56:
+        return bytes((0x80 + size,)) + value
+    length = _compact(size)
+    return bytes((0xB7 + len(length),)) + length + value
+
+
+def _list(content: bytes) -> bytes:
+    size = len(content)
+    if size < 56:
+        return bytes((0xC0 + size,)) + content
+    length = _compact(size)
+    return bytes((0xF7 + len(length),)) + length + content
+
+
+def _log_bytes(log: Log) -> bytes:
+    topics = b"".join([_string(topic) for topic in log.topics])
+    return _list(_string(log.address) + _list(topics) + _string(log.data))
+
+
+def _open(data: bytes, at: int, end: int, base: int) -> tuple[int, int]:
+    """Begin and end of the content of the item at a place, a string (`base` 0x80) or a list (0xC0).
+
+    Raises:
+        ValueError: the other kind, not the shortest way to write it, or longer than what surrounds it.
+    """
+    first = data[at]
+    if first < 0x80 and base == 0x80:
+        return at, at + 1
+    if not base <= first < base + 0x40:
+        raise ValueError("a string stands where a list belongs, or a list where a string belongs")
+    if first <= base + 55:
+        begin, stop = at + 1, at + 1 + first - base
+        if base == 0x80 and first == 0x81 and data[begin] < 0x80:
+            raise ValueError("a byte is not written in the shortest way")
+    else:
+        begin = at + 1 + first - (base + 55)
+        length = int.from_bytes(data[at + 1:begin], "big")
+        if length < 56 or data[at + 1] == 0:
+            raise ValueError("a length is not written in the shortest way")
+        stop = begin + length
+    if stop > end:
+        raise ValueError("an item is longer than what holds it")
+    return begin, stop
+
+
+def _begin(data: bytes, at: int, end: int, stop: int, base: int) -> int:
+    """Begin of the content of an item that must end exactly at `stop`."""
+    begin, found = _open(data, at, end, base)
+    if found != stop:
+        raise ValueError("an item is shorter than what holds it")
+    return begin
+
+
+def _read_log(data: bytes, at: int, end: int, index: int) -> tuple[Log, int]:
+    """The log at a place, and where it ends."""
+    at, stop = _open(data, at, end, 0xC0)
+    begin, at = _open(data, at, stop, 0x80)
+    if at - begin != 20:
         raise ValueError("a log has a 20-byte address and data")
-    if len(topics) > 4 or not all(isinstance(topic, bytes) and len(topic) == 32 for topic in topics):
+    address = data[begin:at]
+    at, last = _open(data, at, stop, 0xC0)
+    count, left = divmod(last - at, 33)
+    if left or count > 4:
         raise ValueError("a log has at most four topics of 32 bytes")
-    return Log(address, tuple(topics), data, index)
+    topics = []
+    for _ in range(count):
+        if data[at] != 0xA0:
+            raise ValueError("a log has at most four topics of 32 bytes")
+        topics.append(data[at + 1:at + 33])
+        at += 33
+    begin, last = _open(data, at, stop, 0x80)
+    if last != stop:
+        raise ValueError("a log has an address, topics and data")
+    return Log(address, tuple(topics), data[begin:last], index), stop
 
 
 def _compact(number: int) -> bytes:

@@ -10,12 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from eth_hash.auto import keccak
 
-from ledger.chain.client import Header, Log, Receipt, StorageProof
-from ledger.chain.header import header_from_json
-from ledger.chain.receipt_codec import encode_receipt
-from ledger.chain.reverts import RevertedError
+from ledger.chain.client import FetchedBlock, Header, Receipt, StorageProof
+from ledger.chain.rpc_blocks import (
+    ReceiptJson,
+    read_block,
+    read_receipt_json,
+    read_receipts_json,
+    receipts_of,
+    to_bytes,
+    to_number,
+)
+from ledger.chain.rpc_wire import METHOD_NOT_FOUND, Ask, NodeError, Wire, shown
 from ledger.chain.tx import AccountError
 from ledger.errors import ConflictError, InputError, TrustError, UnavailableError
 from ledger.proofs.tries import ordered_trie_root
@@ -23,7 +31,8 @@ from ledger.proofs.tries import ordered_trie_root
 TIMEOUT_S = 20.0               # a call that runs a full batch takes a slow node seconds
 CALL_GAS = 60_000_000          # read-only calls; nodes cap it by themselves
 _MOVED_RETRIES_MAX = 3         # the head may move between two questions about one block
-_METHOD_NOT_FOUND = -32601
+_INVALID_REQUEST = -32600
+_FEW = 2                       # requests of the smallest batch: a block
 _KNOWN = ("already known", "already imported", "alreadyknown", "known transaction")
 _STALE = ("nonce too low", "replacement transaction underpriced", "nonce is too low")
 _CANNOT_PAY = ("insufficient funds", "insufficient balance", "underpriced", "less than block base fee")
@@ -39,48 +48,27 @@ class RpcChain:
         """Prepare a client; nothing is asked of the node before the first call.
 
         Args:
-            url: http or https address of the node.
+            url: http or https address of the node; `url` of the client is what may be shown of it.
             chain_id: what the node must answer; None takes its first answer.
             timeout_s: for connecting and for each reply.
         """
-        import requests  # with web3 a second of start-up, which commands without a node do not pay
-        from web3.providers.rpc import HTTPProvider
-
-        self.url = url
-        self._faults: tuple[type[Exception], ...] = (requests.RequestException, OSError)
-        # no hidden retries: whether to try again is the caller's decision
-        self._provider = HTTPProvider(
-            url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
+        self.origin = url
+        self.url = shown(url)
+        self._wire = Wire(url, timeout_s)
         self._expected_chain_id = chain_id
         self._block_receipts_known = True
+        self._batches_known = True
 
     # transport
 
     def _ask(self, method: str, *parameters: Any) -> Any:
-        """Result of one request.
-
-        Raises:
-            UnavailableError: no answer, or none that is JSON-RPC.
-            RevertedError, InputError: the node's error says that the request is at fault.
-        """
-        try:
-            reply = self._provider.make_request(method, list(parameters))
-        except self._faults as fault:
-            raise UnavailableError(
-                f"the node at {self.url} does not answer: {type(fault).__name__}.",
-                remedy="Is it running? The request can be repeated.") from fault
-        except ValueError as fault:  # half a reply, or no JSON
-            raise UnavailableError(f"the node at {self.url} answered no JSON.") from fault
-        if not isinstance(reply, Mapping) or ("result" not in reply and "error" not in reply):
-            raise UnavailableError(f"the node at {self.url} answered no JSON-RPC.")
-        if reply.get("error"):
-            raise _NodeError(reply["error"])
-        return reply["result"]
+        """Result of one request; NodeError where the node answers one."""
+        return msgspec.json.decode(self._wire.ask(method, *parameters))
 
     def _get(self, method: str, *parameters: Any) -> Any:
         try:
             return self._ask(method, *parameters)
-        except _NodeError as fault:
+        except NodeError as fault:
             raise fault.mapped(self.url) from fault
 
     # what every client needs
@@ -91,7 +79,10 @@ class RpcChain:
         Raises:
             TrustError: the node serves another chain than before, or than the settings say.
         """
-        found = _number(self._get("eth_chainId"))
+        said = self._get("eth_chainId")
+        if said is None:
+            raise UnavailableError(f"the node at {self.url} knows no chain id now.")
+        found = to_number(said)
         if self._expected_chain_id is None:
             self._expected_chain_id = found
         if found != self._expected_chain_id:
@@ -100,19 +91,15 @@ class RpcChain:
 
     def head_number(self) -> int:
         """Number of the latest block."""
-        return _number(self._get("eth_blockNumber"))
+        found = self._get("eth_blockNumber")
+        if found is None:
+            raise UnavailableError(f"the node at {self.url} knows no latest block now.")
+        return to_number(found)
 
     def header(self, number: int) -> Header | None:
         """Header of a block, hashed again from its fields, or None."""
-        if number < 0:
-            return None
-        block = self._get("eth_getBlockByNumber", hex(number), False)
-        if block is None:
-            return None
-        header = header_from_json(_mapping(block))
-        if header.number != number:
-            raise TrustError(f"asked for block {number}, the node at {self.url} sent block {header.number}.")
-        return header
+        found = self._block(number) if number >= 0 else None
+        return found[0] if found else None
 
     def receipts(self, number: int) -> list[Receipt]:
         """All receipts of a block, which together hash to its receipts root.
@@ -121,42 +108,109 @@ class RpcChain:
             TrustError: they do not.
         """
         for _ in range(_MOVED_RETRIES_MAX):
-            header = self.header(number)
-            if header is None:
+            (found,) = self._blocks(number, number, gone=True) or (None,)
+            if found is None:
                 return []
-            found = self._block_receipts(number)
-            if found is None or any(_bytes(r.get("blockHash"), 32) != header.hash for r in found):
+            try:
+                receipts = receipts_of(found[1], found[0])
+            except UnavailableError:
                 continue  # the chain was reorganised between the two answers
-            receipts = _read_receipts(found, header)
-            if ordered_trie_root([r.encoded for r in receipts]) != header.receipts_root:
+            if ordered_trie_root([r.encoded for r in receipts]) != found[0].receipts_root:
                 raise TrustError(
                     f"the receipts of block {number} do not hash to the receipts root in its header.",
                     remedy="The node is faulty or dishonest; ask another.")
             return receipts
         raise UnavailableError(f"block {number} keeps changing on the node at {self.url}.")
 
-    def _block_receipts(self, number: int) -> list[Mapping[str, Any]] | None:
-        if self._block_receipts_known:
+    def blocks(self, first: int, last: int) -> list[FetchedBlock]:
+        """Blocks `first` to `last` with their receipts, in one exchange where the node takes batches.
+
+        Headers are hashed again from their fields. Receipts are encoded from theirs and not yet held to the
+        root: who asks does that.
+
+        Raises:
+            TooMuchError: the node does not give so much at once.
+            UnavailableError: it does not have one of them, or they changed while they were read.
+            TrustError: what came cannot be true.
+        """
+        return [FetchedBlock(header, tuple(receipts_of(found, header)), self.origin)
+                for header, found in self._blocks(first, last)]
+
+    def distrust(self, origin: str, fault: TrustError) -> bool:  # noqa: ARG002 - there is no other
+        """There is no other node to go to: False."""
+        return False
+
+    def _block(self, number: int) -> tuple[Header, list[str]] | None:
+        try:
+            return read_block(self._wire.ask("eth_getBlockByNumber", hex(number), False), number, self.url)
+        except NodeError as fault:
+            raise fault.mapped(self.url) from fault
+
+    def _blocks(self, first: int, last: int, *, gone: bool = False) -> list[tuple[Header, list[ReceiptJson]]]:
+        """Headers and the receipts said to be theirs; with `gone`, nothing where a block is not there."""
+        numbers = range(first, last + 1)
+        whole = self._block_receipts_known
+        questions: list[Ask] = []
+        for number in numbers:
+            questions.append(("eth_getBlockByNumber", (hex(number), False)))
+            if whole:
+                questions.append(("eth_getBlockReceipts", (hex(number),)))
+        answers = self._many(questions)
+        found: list[tuple[Header, list[ReceiptJson]]] = []
+        for place, number in enumerate(numbers):
+            block = read_block(self._sure(answers[place * (1 + whole)]), number, self.url)
+            if block is None:
+                if gone:
+                    return []
+                raise UnavailableError(f"the node at {self.url} does not have block {number} now.")
+            said: list[ReceiptJson] | None = None
+            if self._block_receipts_known and whole:
+                answer = answers[2 * place + 1]
+                if isinstance(answer, NodeError) and answer.number == METHOD_NOT_FOUND:
+                    self._block_receipts_known = False
+                else:
+                    said = read_receipts_json(self._sure(answer))
+                    if said is None:
+                        raise UnavailableError(
+                            f"the node at {self.url} has no receipts of block {number} now.")
+            if said is None:
+                single = [read_receipt_json(self._sure(answer)) for answer in self._many(
+                    [("eth_getTransactionReceipt", (tx,)) for tx in block[1]])]
+                said = [item for item in single if item is not None]
+                if len(said) != len(single):
+                    raise UnavailableError(f"the node at {self.url} lacks a receipt of block {number} now.")
+            found.append((block[0], said))
+        return found
+
+    def _many(self, questions: Sequence[Ask]) -> list[bytes | NodeError]:
+        """Answers to several questions: one batch, or one after the other where the node takes none."""
+        if self._batches_known and len(questions) > 1:
             try:
-                found = self._ask("eth_getBlockReceipts", hex(number))
-                return None if found is None else [_mapping(r) for r in _list(found)]
-            except _NodeError as fault:
-                if fault.number != _METHOD_NOT_FOUND:
-                    raise fault.mapped(self.url) from fault
-                self._block_receipts_known = False
-        block = self._get("eth_getBlockByNumber", hex(number), False)
-        if block is None:
-            return None
-        hashes = _list(_mapping(block).get("transactions"))
-        single = [self._get("eth_getTransactionReceipt", tx) for tx in hashes]
-        return None if any(r is None for r in single) else [_mapping(r) for r in single]
+                return self._wire.ask_all(questions)
+            except NodeError as fault:
+                mapped = fault.mapped(self.url)
+                if fault.number not in (METHOD_NOT_FOUND, _INVALID_REQUEST) or len(questions) > _FEW:
+                    raise mapped from fault
+                self._batches_known = False  # two at once are refused: it takes none
+        answers: list[bytes | NodeError] = []
+        for method, parameters in questions:
+            try:
+                answers.append(self._wire.ask(method, *parameters))
+            except NodeError as fault:
+                answers.append(fault)
+        return answers
+
+    def _sure(self, answer: bytes | NodeError) -> bytes:
+        if isinstance(answer, NodeError):
+            raise answer.mapped(self.url) from answer
+        return answer
 
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         """Receipt of a mined transaction, or None; checked with the whole block it is in."""
         found = self._get("eth_getTransactionReceipt", "0x" + tx_hash.hex())
         if found is None or _mapping(found).get("blockNumber") is None:
             return None
-        number = _number(found["blockNumber"])
+        number = to_number(found["blockNumber"])
         return next((r for r in self.receipts(number) if r.tx_hash == tx_hash), None)
 
     def send_raw_transaction(self, raw: bytes) -> bytes:
@@ -169,8 +223,8 @@ class RpcChain:
         """
         tx_hash = bytes(keccak(raw))
         try:
-            answered = _bytes(self._ask("eth_sendRawTransaction", "0x" + raw.hex()), 32)
-        except _NodeError as fault:
+            answered = to_bytes(self._ask("eth_sendRawTransaction", "0x" + raw.hex()), 32)
+        except NodeError as fault:
             text = fault.text.lower()
             if any(word in text for word in _KNOWN):
                 return tx_hash
@@ -193,14 +247,14 @@ class RpcChain:
 
     def transaction_count(self, address: bytes) -> int:
         """Next nonce of an account, by the latest block."""
-        return _number(self._get("eth_getTransactionCount", "0x" + address.hex(), "latest"))
+        return to_number(self._get("eth_getTransactionCount", "0x" + address.hex(), "latest"))
 
     def transaction_input(self, tx_hash: bytes) -> bytes | None:
         """Call data of a mined transaction, or None."""
         found = self._get("eth_getTransactionByHash", "0x" + tx_hash.hex())
         if found is None or _mapping(found).get("blockNumber") is None:
             return None
-        return _bytes(found.get("input"))
+        return to_bytes(found.get("input"))
 
     def call(self, to: bytes, data: bytes, sender: bytes | None = None) -> bytes:
         """Result of a read-only call at the latest block.
@@ -208,11 +262,11 @@ class RpcChain:
         Raises:
             RevertedError: the contract refuses.
         """
-        return _bytes(self._get("eth_call", self._message(to, data, sender), "latest"))
+        return to_bytes(self._get("eth_call", self._message(to, data, sender), "latest"))
 
     def code(self, address: bytes) -> bytes:
         """Runtime code of an account."""
-        return _bytes(self._get("eth_getCode", "0x" + address.hex(), "latest"))
+        return to_bytes(self._get("eth_getCode", "0x" + address.hex(), "latest"))
 
     def estimate_gas(self, to: bytes, data: bytes, sender: bytes) -> int:
         """Gas limit with which the transaction would pass now, a tenth above the node's answer.
@@ -222,11 +276,11 @@ class RpcChain:
         """
         message = self._message(to, data, sender)
         message.pop("gas")
-        return _number(self._get("eth_estimateGas", message)) * 11 // 10
+        return to_number(self._get("eth_estimateGas", message)) * 11 // 10
 
     def gas_price(self) -> int:
         """What the node proposes per gas, in wei."""
-        return _number(self._get("eth_gasPrice"))
+        return to_number(self._get("eth_gasPrice"))
 
     def storage_proof(self, address: bytes, slot: bytes, number: int) -> StorageProof:
         """Proof of a storage slot in the state of a block, if the node still has that state."""
@@ -235,8 +289,8 @@ class RpcChain:
         if len(slots) != 1:
             raise TrustError(f"asked for one storage slot, the node sent {len(slots)}.")
         return StorageProof(
-            number, tuple(_bytes(n) for n in _list(found.get("accountProof"))),
-            tuple(_bytes(n) for n in _list(_mapping(slots[0]).get("proof"))))
+            number, tuple(to_bytes(n) for n in _list(found.get("accountProof"))),
+            tuple(to_bytes(n) for n in _list(_mapping(slots[0]).get("proof"))))
 
     def blocks_with_log(
         self, address: bytes, topics: Sequence[Sequence[bytes]], first: int, last: int,
@@ -250,7 +304,7 @@ class RpcChain:
             "address": "0x" + address.hex(),
             "topics": [["0x" + topic.hex() for topic in place] for place in topics],
             "fromBlock": hex(max(first, 0)), "toBlock": hex(last)})
-        return sorted({_number(_mapping(log).get("blockNumber")) for log in _list(found)})
+        return sorted({to_number(_mapping(log).get("blockNumber")) for log in _list(found)})
 
     def close(self) -> None:
         """Nothing to let go of: connections are pooled and end by themselves."""
@@ -263,67 +317,6 @@ class RpcChain:
         if sender is not None:
             message["from"] = "0x" + sender.hex()
         return message
-
-
-class _NodeError(Exception):
-    """A JSON-RPC error object."""
-
-    def __init__(self, error: Any) -> None:
-        fields = error if isinstance(error, Mapping) else {"message": str(error)}
-        self.number = fields.get("code")
-        self.text = str(fields.get("message", ""))
-        data = fields.get("data")
-        self.data = data.get("data") if isinstance(data, Mapping) else data
-        super().__init__(self.text)
-
-    def mapped(self, url: str) -> Exception:
-        """The error as ours."""
-        if self.number == 3 or "revert" in self.text.lower():
-            raw = self.data if isinstance(self.data, str) and self.data.startswith("0x") else "0x"
-            return RevertedError("the contract refuses the call.", data=bytes.fromhex(raw[2:]))
-        return UnavailableError(f"the node at {url} answered an error: {self.text} ({self.number}).")
-
-
-def _read_receipts(found: list[Mapping[str, Any]], header: Header) -> list[Receipt]:
-    receipts: list[Receipt] = []
-    log_index = 0
-    for position, item in enumerate(found):
-        logs: list[Log] = []
-        for entry in map(_mapping, _list(item.get("logs"))):
-            foreign = _bytes(entry.get("blockHash"), 32) != header.hash
-            if foreign or _number(entry.get("logIndex")) != log_index:
-                raise TrustError(f"block {header.number}: log {log_index} is missing, foreign or misplaced.")
-            logs.append(Log(
-                _bytes(entry.get("address"), 20), tuple(_bytes(t, 32) for t in _list(entry.get("topics"))),
-                _bytes(entry.get("data")), log_index))
-            log_index += 1
-        if _number(item.get("transactionIndex")) != position:
-            raise TrustError(f"block {header.number}: receipt {position} is missing or out of order.")
-        status = _number(item.get("status"))
-        receipts.append(Receipt(
-            tx_hash=_bytes(item.get("transactionHash"), 32), tx_index=position, status=status,
-            gas_used=_number(item.get("gasUsed")), block_number=header.number, block_hash=header.hash,
-            logs=tuple(logs), encoded=encode_receipt(
-                _number(item.get("type", "0x0")), status, _number(item.get("cumulativeGasUsed")),
-                _bytes(item.get("logsBloom"), 256), logs)))
-    return receipts
-
-
-def _number(value: Any) -> int:
-    try:
-        return int(value, 16)
-    except (TypeError, ValueError) as fault:
-        raise TrustError(f"the node sent {value!r} where a hexadecimal number belongs.") from fault
-
-
-def _bytes(value: Any, length: int | None = None) -> bytes:
-    try:
-        raw = bytes.fromhex(value.removeprefix("0x"))
-    except (AttributeError, ValueError) as fault:
-        raise TrustError(f"the node sent {str(value)[:80]!r} where hexadecimal bytes belong.") from fault
-    if length is not None and len(raw) != length:
-        raise TrustError(f"the node sent {len(raw)} bytes where {length} belong.")
-    return raw
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -25,7 +25,10 @@ NODE_BYTES_MAX = 8_388_608  # a leaf holds its value, and a receipt may be large
 
 def ordered_trie_root(items: Sequence[bytes]) -> bytes:
     """Root of the trie that maps rlp(index) to item, as transactions and receipts of a block stand in one."""
-    return bytes(_ordered(items).root_hash)
+    if not items:
+        return EMPTY_ROOT
+    ordered = sorted((_nibbles(ordered_key(index)), item) for index, item in enumerate(items))
+    return bytes(keccak(_node(ordered, 0)))
 
 
 def prove_ordered(items: Sequence[bytes], index: int) -> list[bytes]:
@@ -148,6 +151,49 @@ def _stretch(packed: Any) -> tuple[list[int], bool]:
     if not flag & 1 and packed[0] & 15:
         raise TrustError("a path in the trie proof is malformed.")
     return first + [nibble for byte in packed[1:] for nibble in (byte >> 4, byte & 15)], bool(flag & 2)
+
+
+def _nibbles(key: bytes) -> tuple[int, ...]:
+    return tuple(nibble for byte in key for nibble in (byte >> 4, byte & 15))
+
+
+def _node(items: Sequence[tuple[tuple[int, ...], bytes]], depth: int) -> bytes:
+    """RLP of the node that holds these items, sorted by key; their first `depth` nibbles are the same.
+
+    The trie package inserts one item after the other and hashes anew each time; here each node is made once.
+    No key of an ordered trie is the beginning of another, so no branch has a value.
+    """
+    first, value = items[0]
+    if len(items) == 1:
+        return bytes(rlp.encode([_packed(first[depth:], leaf=True), value]))
+    last = items[-1][0]
+    same = depth
+    while first[same] == last[same]:
+        same += 1
+    children: list[Any] = [b""] * 17
+    start = 0
+    for place in range(1, len(items) + 1):
+        nibble = items[start][0][same]
+        if place == len(items) or items[place][0][same] != nibble:
+            children[nibble] = _referred(_node(items[start:place], same + 1))
+            start = place
+    branch = bytes(rlp.encode(children))
+    if same == depth:
+        return branch
+    return bytes(rlp.encode([_packed(first[depth:same], leaf=False), _referred(branch)]))
+
+
+def _referred(encoded: bytes) -> Any:
+    """How a parent names a node: by its hash, or as it is where that is shorter."""
+    return bytes(keccak(encoded)) if len(encoded) >= 32 else rlp.decode(encoded)
+
+
+def _packed(nibbles: Sequence[int], *, leaf: bool) -> bytes:
+    """Hex-prefix encoding. Source: Ethereum yellow paper, appendix C."""
+    odd = len(nibbles) & 1
+    flag = 2 * leaf + odd
+    whole = [flag, *nibbles] if odd else [flag, 0, *nibbles]
+    return bytes(whole[i] << 4 | whole[i + 1] for i in range(0, len(whole), 2))
 
 
 def _ordered(items: Sequence[bytes]) -> HexaryTrie:

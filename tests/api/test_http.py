@@ -417,7 +417,7 @@ def test_capture__signature_of_another_key__not_taken_by_the_ledger(client: Test
 def test_health__needs_no_token__says_nothing_of_content(client: TestClient) -> None:
     answer = client.get("/healthz")
     assert answer.status_code == 200
-    assert set(answer.json()) == {"status", "ledgerBlock", "indexBlock", "indexTime", "waiting", "faults"}
+    assert set(answer.json()) == {"status", "ledgerBlock", "indexBlock", "indexTime", "waiting", "endpoints", "faults"}
 
 
 def test_docs__not_asked_for__off_and_then_behind_a_token(home: Home, client: TestClient, headers: Headers) -> None:
