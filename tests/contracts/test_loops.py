@@ -64,7 +64,7 @@ def test_loops__random_histories__same_on_both(world: World) -> None:
             BothMachine.mark, self.world = world.snapshot(), world
 
     run_state_machine_as_test(BothMachine, settings=settings(
-        max_examples=40 if DEEP else 3, stateful_step_count=60 if DEEP else 30))
+        max_examples=12 if DEEP else 3, stateful_step_count=40 if DEEP else 30))
     world.revert(BothMachine.mark)
 
 
