@@ -698,5 +698,5 @@ class LedgerMachine(RuleBasedStateMachine):
 
 assert Role.CUSTOMS in ORGS[CUSTOMS][0]
 LedgerMachine.TestCase.settings = settings(
-    max_examples=60 if DEEP else 10, stateful_step_count=60 if DEEP else 40)
+    max_examples=40 if DEEP else 10, stateful_step_count=50 if DEEP else 40)
 TestLedgerMachine = pytest.mark.timeout(1800)(LedgerMachine.TestCase)  # 3,600 deep steps on a slow machine

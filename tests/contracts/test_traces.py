@@ -73,7 +73,7 @@ def test_trace__of_random_histories__same_receipts_and_storage_on_both_engines(r
                 self.world.tick_s = 0  # other machines use this world too
 
     run_state_machine_as_test(TraceMachine, settings=settings(
-        max_examples=60 if DEEP else 3, stateful_step_count=60 if DEEP else 30))
+        max_examples=24 if DEEP else 3, stateful_step_count=50 if DEEP else 30))
 
 
 # One world takes many cases: each begins where the world stood, and its transactions are sent to fresh chains.
