@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Column, ColumnDefault, Connection, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from indexer.partitions import PARTITIONED, make_parts
+
 COPY_ROWS_MIN = 50
 """Below, the three statements of a COPY cost more than they save."""
 
@@ -22,10 +24,13 @@ _INCOMING = "incoming_"
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write whole rows by primary key. A column that a row does not name takes its default."""
+    time = PARTITIONED.get(table.name)
+    if time is not None and connection.dialect.name == "postgresql":
+        make_parts(connection, table.name, (row.get(time, 0) for row in rows))
     if connection.dialect.name == "postgresql" and len(rows) >= COPY_ROWS_MIN:
         _copy(connection, table, rows)
         return
-    keys, others = _columns(table)
+    keys, others = _columns(connection, table)
     insert = (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
     new = {name: insert.excluded[name] for name in others}
     statement = insert.on_conflict_do_update(index_elements=keys, set_=new) if others \
@@ -33,9 +38,11 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     connection.execute(statement, list(rows))
 
 
-def _columns(table: Table) -> tuple[list[str], list[str]]:
-    """Names of the columns that tell rows apart, and of the others."""
+def _columns(connection: Connection, table: Table) -> tuple[list[str], list[str]]:
+    """Names of the columns that tell rows apart, and of the others; in parts the time is one of the first."""
     keys = [column.name for column in table.primary_key.columns]
+    if connection.dialect.name == "postgresql" and table.name in PARTITIONED:
+        keys.append(PARTITIONED[table.name])
     return keys, [column.name for column in table.columns if column.name not in keys]
 
 
@@ -43,7 +50,7 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]
     """COPY to the connection's own table, then take the rows over."""
     quote = connection.dialect.identifier_preparer.quote
     name, incoming = quote(table.name), quote(f"{_INCOMING}{table.name}")
-    keys, others = _columns(table)
+    keys, others = _columns(connection, table)
     columns = ", ".join(quote(column.name) for column in table.columns)
     connection.execute(text(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {name}) ON COMMIT DELETE ROWS"))

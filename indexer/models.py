@@ -39,6 +39,11 @@ def _u64(*, index: bool = False) -> Any:
     return Field(sa_column=Column(U64(), nullable=False, index=index))
 
 
+def _of_block() -> Any:
+    """Time of the block, by which PostgreSQL keeps a table in months (`partitions`)."""
+    return Field(default=0, sa_type=BigInteger)
+
+
 def _number(*, index: bool = False, primary_key: bool = False, unique: bool = False) -> Any:
     """A column for 32-bit numbers of the ledger, block numbers, places in order and block times."""
     return Field(sa_type=BigInteger, index=index, primary_key=primary_key, unique=unique,
@@ -119,6 +124,7 @@ class EventLine(IndexTable, table=True):
     balance: str
     quantity_micro: Decimal = _micro()
     role: str
+    recorded_at_s: int = _of_block()
 
 
 class NormExcess(IndexTable, table=True):
@@ -141,6 +147,7 @@ class NotTaken(IndexTable, table=True):
     event_id: str = Field(index=True)
     code: int
     code_name: str
+    recorded_at_s: int = _of_block()
 
 
 class Unit(IndexTable, table=True):
@@ -178,6 +185,7 @@ class UnitState(IndexTable, table=True):
     custodian: int = _number()
     facility: int = _number()
     offeree: int = _number()
+    recorded_at_s: int = _of_block()
 
 
 class Lot(IndexTable, table=True):
@@ -358,6 +366,7 @@ class Payload(IndexTable, table=True):
     missing: str | None = Field(default=None, index=True)
     """`event:<eventID>` or `container:<number>` that the content refers to and no open payload names yet: it
     is examined again when one does."""
+    recorded_at_s: int = _of_block()
 
 
 class PayloadReader(IndexTable, table=True):

@@ -76,7 +76,8 @@ def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happenin
             rows.put(NotTaken, {
                 "block_number": header.number, "log_index": untaken.log_index,
                 "event_id": hexed(untaken.event_id),
-                "code": int(untaken.code), "code_name": untaken.code.name})
+                "code": int(untaken.code), "code_name": untaken.code.name,
+                "recorded_at_s": header.timestamp})
         else:
             register(rows, happening.fact, header)
     return seq
@@ -123,11 +124,13 @@ def _take(rows: Rows, block: CheckedBlock, taken: Taken, seq: int) -> None:
         rows.put(EventLine, {
             "event_id": event_id, "position": place, "unit": hexed(line.unit),
             "material": hexed(line.material),
-            "balance": line.balance.name, "quantity_micro": line.quantity_micro, "role": line.role.name})
+            "balance": line.balance.name, "quantity_micro": line.quantity_micro, "role": line.role.name,
+            "recorded_at_s": header.timestamp})
     rows.put(Payload, {
         "event_id": event_id, "commitment": hexed(event.commitment), "status": WITHHELD,
         "epcis_event_id": None,
-        "epcis_type": None, "is_correction": False, "document": None, "fault": None})
+        "epcis_type": None, "is_correction": False, "document": None, "fault": None, "missing": None,
+        "recorded_at_s": header.timestamp})
     _fold(rows, fact)
     for change in taken.changes:
         rows.cause = (header.number, change.log_index)
@@ -226,7 +229,9 @@ def _unit(rows: Rows, taken: Taken, change: facts.UnitChanged, seq: int) -> None
         "offer_event": offer,
         "inside": before["inside"] if before and state.inside else None,
         "head": head["head"] if head else ZERO_ID, "changed_by": event_id})
-    rows.put(UnitState, {"unit": key, "seq": seq, "event_id": event_id, **same})
+    rows.put(UnitState, {
+        "unit": key, "seq": seq, "event_id": event_id, **same,
+        "recorded_at_s": (rows.get(Event, event_id) or {})["recorded_at_s"]})
 
 
 def _declared(rows: Rows, change: facts.LineDeclared) -> None:

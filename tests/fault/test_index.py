@@ -97,10 +97,10 @@ def test_file_call__fails_or_kills_at_each_place__index_as_if_nothing_had_happen
 ) -> None:
     every = points(template, quick_path)
     assert {"pwrite64", "fdatasync"} <= {call for call, _ in every} and len(every) > 60
-    # deep: killed at each sync and every third write (a commit is dozens of pages, each written alike); quick: a few
+    # deep: killed at each sync and every sixth write (a commit is dozens of pages, each written alike); quick: a few
     chosen = every[5::len(every) // (20 if DEEP else 6)]
     if DEEP and fault == "signal=KILL":
-        chosen = [place for i, place in enumerate(every) if place[0] != "pwrite64" or i % 3 == 0]
+        chosen = [place for i, place in enumerate(every) if place[0] != "pwrite64" or i % 6 == 0]
     failed = 0
     for call, nth in chosen:
         folder = Path(shutil.copytree(template, quick_path / "case"))
