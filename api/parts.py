@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from api.http.jobs import Jobs
+    from api.metrics import Metrics
     from api.posting import Posting
     from indexer.indexer import Indexer
     from ledger.chain.authority import Authority
@@ -258,6 +259,13 @@ class Parts:
         from api.http.jobs import Jobs
 
         return Jobs(self.path / "captures.sqlite")
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What this process counts."""
+        from api.metrics import Metrics
+
+        return Metrics()
 
     @cached_property
     def engine(self) -> Engine:

@@ -45,6 +45,7 @@ class Progress:
         block_number: last block indexed, -1 before the first; head_number: the chain's.
         blocks, events: indexed by this run.
         payloads_open: opened by this run; payloads_waiting: withheld now.
+        rows: written by this run for its blocks.
     """
 
     block_number: int
@@ -53,6 +54,7 @@ class Progress:
     events: int = 0
     payloads_open: int = 0
     payloads_waiting: int = 0
+    rows: int = 0
 
     @property
     def at_head(self) -> bool:
@@ -132,7 +134,7 @@ class Indexer:
             progress = self._blocks(tell, until_block)
             opened, waiting = self._opener.run(self.engine)
         progress = Progress(progress.block_number, progress.head_number, progress.blocks, progress.events,
-                            opened, waiting)
+                            opened, waiting, progress.rows)
         tell(progress)
         return progress
 
@@ -162,14 +164,14 @@ class Indexer:
         if until_block is not None:
             head_number = min(head_number, until_block)
         number = self._deployment.block_number if head is None else head.number + 1
-        blocks = events = 0
+        blocks = events = rows = 0
         while number <= head_number:
             group, count = self._fetch(head, number, head_number)
-            self._write(head, group)
+            rows += self._write(head, group)
             head = group[-1][0].link
             number, blocks, events = head.number + 1, blocks + len(group), events + count
-            tell(Progress(head.number, head_number, blocks, events))
-        return Progress(head.number if head else -1, head_number, blocks, events)
+            tell(Progress(head.number, head_number, blocks, events, rows=rows))
+        return Progress(head.number if head else -1, head_number, blocks, events, rows=rows)
 
     def _check_position(self, head_number: int) -> Link | None:
         """Our last block; the node must have the same one, or at its own head the one that we have there.
@@ -232,8 +234,8 @@ class Indexer:
             number += 1
         return group, count
 
-    def _write(self, head: Link | None, group: list[tuple[CheckedBlock, list[Happening]]]) -> None:
-        """Rows of a group of blocks and the cursor, in one transaction."""
+    def _write(self, head: Link | None, group: list[tuple[CheckedBlock, list[Happening]]]) -> int:
+        """Rows of a group of blocks and the cursor, in one transaction; how many were written."""
         with writing(self.engine) as connection:
             rows = self._rows(connection)
             cursor = rows.get(Cursor, 1)
@@ -250,6 +252,7 @@ class Indexer:
                 "block_number": last.number, "block_hash": hexed(last.hash),
                 "context": cursor["context"] if cursor else ""})
             rows.flush()
+            return rows.written
 
     def _fork(self, our_rlp: str, number: int, their_hash: bytes, their_rlp: bytes) -> None:
         """Keep both headers, then stop.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.shell import EXIT_BAD_NEWS, EXIT_FAULT, HomeOption, JsonOption, emit, opened
+from api.cli.shell import EXIT_BAD_NEWS, EXIT_FAULT, HomeOption, JsonOption, LogFormatOption, emit, opened
+from api.logs import LogFormat, set_up
 from ledger.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def node(
         int | None,
         typer.Option(help="Chain id of a file named with --ledger [default: ours].", show_default=False),
     ] = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,6 +63,7 @@ def node(
     from api.http.node import NodeServer
     from api.http.server import bind
 
+    set_up(log_format)
     with _opened(home, ledger, chain_id, read_only=read_only) as (chain, file):
         sockets, url = bind(host, port)
         number = chain.chain_id()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -9,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.shell import EXIT_FAULT, HomeOption, JsonOption, emit, opened
+from api.cli.shell import EXIT_FAULT, HomeOption, JsonOption, LogFormatOption, emit, opened
+from api.logs import LogFormat, set_up
 from ledger.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
     from api.home import Home
     from api.http.node import NodeServer
+
+
+log = logging.getLogger("cargoledger.server")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,6 +46,7 @@ def up(
     docs: Annotated[
         bool, typer.Option("--docs", help="Serve the interactive API description under /docs.")
     ] = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,6 +58,7 @@ def up(
     """
     from api.http.server import bind, serve
 
+    set_up(log_format)
     with opened(home) as opened_home:
         server = opened_home.server()
         if server is not None:
@@ -74,6 +81,7 @@ def up(
             ),
         )
         sys.stdout.flush()
+        log.info("serving", extra={"url": url})
         if node is not None:
             node[0].start()
         try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from api.logs import LogFormat
 from ledger.errors import CargoLedgerError, InputError, InvariantError, Reason
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ HomeOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+LogFormatOption = Annotated[
+    LogFormat, typer.Option("--log-format", help="Lines of the log on standard error: text or json.")
+]
 
 
 def home_path(option: Path | None) -> Path:

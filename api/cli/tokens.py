@@ -25,6 +25,9 @@ def token_new(
     label: Annotated[str, typer.Option(help="What it is for, to tell tokens apart.")] = "",
     days: Annotated[int, typer.Option(min=1, max=366, help="Days for which it is valid.")] = 365,
     read_only: Annotated[bool, typer.Option("--read-only", help="It may ask, not post.")] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="It may read the server's metrics and nothing else.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,7 +40,7 @@ def token_new(
             participant,
             label=label,
             valid_s=days * DAY_S,
-            scopes=frozenset({"read"} if read_only else {"read", "capture"}),
+            scopes=frozenset({"metrics"} if metrics else {"read"} if read_only else {"read", "capture"}),
         )
     document = {
         "participant": participant,

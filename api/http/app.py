@@ -1,6 +1,7 @@
 """The HTTP server's app: programming interface and pages on one home. Thin: it asks the layers below.
 
 GET  /healthz                     how the server is; the one address that needs no credential
+GET  /metrics                     counts and gauges for Prometheus, for a token of that scope
 POST /capture, GET /capture/{id}  events in, and what became of them
 GET  /events, /events/{id}        EPCIS events with the ledger's outcome
 GET  /looks                       who looked at the caller's content
@@ -19,12 +20,21 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from api import __version__
 from api.http import capture, problems, reading
-from api.http.deps import ExactJSON, HomeDep, caller_of, known_parameters_only, may_capture, may_read
-from api.http.gate import BodyLimit, Gate, SecurityHeaders
+from api.http.deps import (
+    ExactJSON,
+    HomeDep,
+    caller_of,
+    known_parameters_only,
+    may_capture,
+    may_read,
+    may_watch,
+)
+from api.http.gate import BodyLimit, Counted, Gate, SecurityHeaders
+from api.metrics import CONTENT_TYPE, HomeState, Metrics
 from api.views.health import health_view
 from api.web import pages
 from ledger.limits import DEFAULT_LIMITS
@@ -67,6 +77,9 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
         generate_unique_id_function=_operation_id,
     )
     app.state.home = home
+    counts = getattr(home, "metrics", None)  # none where only the shape of the app is asked for
+    if isinstance(counts, Metrics):
+        counts.watch("home", HomeState(home))
     problems.install(app)
     guarded = [Depends(caller_of), Depends(known_parameters_only)]
     app.include_router(capture.router, dependencies=[*guarded, Depends(may_capture)])
@@ -84,6 +97,17 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
         view = health_view(home)
         return ExactJSON(view, 200 if view["status"] == "ok" else 503)
 
+    @app.get(
+        "/metrics",
+        tags=["server"],
+        summary="Metrics for Prometheus",
+        response_class=PlainTextResponse,
+        dependencies=[*guarded, Depends(may_watch)],
+    )
+    def metrics(home: HomeDep) -> Response:
+        """Counts and gauges in Prometheus' text format, for a token made with `token new --metrics`."""
+        return Response(home.metrics.text(), media_type=CONTENT_TYPE)
+
     pages.install(app)
     # outermost first: headers on every answer, then size, then identity
     app.add_middleware(Gate, resolve=home.caller_of_token)
@@ -98,6 +122,9 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
         )
     app.add_middleware(BodyLimit, bytes_max=DEFAULT_LIMITS.body_bytes_max)
     app.add_middleware(SecurityHeaders)
+    if isinstance(counts, Metrics):
+        answers = counts.answers
+        app.add_middleware(Counted, count=lambda status: answers.labels(str(status)).inc())
     return app
 
 

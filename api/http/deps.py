@@ -83,10 +83,22 @@ def may_capture(caller: Annotated[Caller, Depends(caller_of)]) -> None:
     _need("capture", caller)
 
 
+def may_watch(caller: Annotated[Caller, Depends(caller_of)]) -> None:
+    """Refuse a token that may not read the server's metrics: they speak of all participants together.
+
+    Raises:
+        AuthenticationError: the token has no such scope.
+    """
+    _need("metrics", caller)
+
+
+_ACTS = {"capture": "post", "read": "ask", "metrics": "read metrics"}
+
+
 def _need(scope: str, caller: Caller) -> None:
     if scope not in caller.scopes:
         raise AuthenticationError(
-            f"this token may not {'post' if scope == 'capture' else 'ask'}.",
+            f"this token may not {_ACTS[scope]}.",
             remedy="Use a token that was issued for it.",
         )
 

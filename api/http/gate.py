@@ -166,6 +166,23 @@ class BodyLimit:
         )
 
 
+class Counted:
+    """Counts answers by their status."""
+
+    def __init__(self, app: ASGIApp, count: Callable[[int], None]) -> None:
+        self._app, self._count = app, count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through and see how it is answered."""
+
+        async def seen(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._count(int(message["status"]))
+            await send(message)
+
+        await self._app(scope, receive, seen if scope["type"] == "http" else send)
+
+
 class SecurityHeaders:
     """Adds the headers that keep a page alone with its own server."""
 

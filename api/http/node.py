@@ -21,6 +21,8 @@ from starlette.responses import Response
 
 from api import __version__
 from api.http.server import quiet_signals
+from api.metrics import CONTENT_TYPE, Metrics, NodeState
+from api.parts import wall_clock
 from ledger.chain.embedded.jsonrpc import JsonRpc, RpcLimits, too_large
 from ledger.chain.embedded.rpc_methods import Methods
 
@@ -36,23 +38,29 @@ _READ_ON = 4  # up to so many bodies too much are thrown away, so that their sen
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
-def create_node_app(rpc: JsonRpc, hosts: Iterable[str], limits: RpcLimits) -> FastAPI:
+def create_node_app(
+    rpc: JsonRpc, hosts: Iterable[str], limits: RpcLimits, metrics: Metrics | None = None,
+) -> FastAPI:
     """The app that answers JSON-RPC.
 
     Args:
         rpc: the protocol over a chain.
         hosts: names under which it may be asked for, without port; `*` for any.
         limits: the body's bound.
+        metrics: told at GET /metrics to whoever may ask the node.
     """
     app = FastAPI(title="CargoLedger node", docs_url=None, redoc_url=None, openapi_url=None)
     known = frozenset(hosts)
 
+    def asked_by_name(request: Request) -> bool:
+        host = request.headers.get("host", "").lower()
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        return "*" in known or name in known
+
     @app.post("/")
     async def ask(request: Request) -> Response:
         """One JSON-RPC request or a batch."""
-        host = request.headers.get("host", "").lower()
-        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-        if "*" not in known and name not in known:
+        if not asked_by_name(request):
             return _plain(HTTPStatus.FORBIDDEN, "this node does not answer under that host name.")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
@@ -77,6 +85,13 @@ def create_node_app(rpc: JsonRpc, hosts: Iterable[str], limits: RpcLimits) -> Fa
             return Response(status_code=HTTPStatus.NO_CONTENT)
         return Response(answer, media_type="application/json")
 
+    @app.get("/metrics")
+    def told(request: Request) -> Response:
+        """Counts and gauges for Prometheus."""
+        if metrics is None or not asked_by_name(request):
+            return _plain(HTTPStatus.FORBIDDEN, "this node does not answer under that host name.")
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
     return app
 
 
@@ -94,6 +109,7 @@ class NodeServer:
         *,
         hosts: Iterable[str] = (),
         on_fault: Callable[[], None] | None = None,
+        clock: Callable[[], int] = wall_clock,
     ) -> None:
         """Prepare to serve; `hosts` are names besides those of the machine itself."""
         limits = RpcLimits()
@@ -101,12 +117,18 @@ class NodeServer:
         self.fault: InvariantError | None = None
         self._tell = on_fault
         self._sockets = sockets
-        rpc = JsonRpc(Methods(chain, client), limits, self._stop_at)
-        app = create_node_app(rpc, (*_LOCAL, *hosts), limits)
+        metrics = Metrics()
+        metrics.watch("node", NodeState(chain, clock))
+
+        def count(method: str, well: bool) -> None:
+            metrics.requests.labels(method or "other", "result" if well else "error").inc()
+
+        rpc = JsonRpc(Methods(chain, client), limits, self._stop_at, count)
+        app = create_node_app(rpc, (*_LOCAL, *hosts), limits, metrics)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                log_level="warning",
+                log_config=None,  # as all of this process logs: `api.logs`
                 access_log=False,
                 server_header=False,
                 limit_concurrency=CONCURRENCY_MAX,

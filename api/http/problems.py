@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.jsonio import dumps
+from api.logs import said_of
 from ledger.errors import (
     AuthenticationError,
     CannotVerifyError,
@@ -135,13 +136,19 @@ def _respond(request: Request, body: dict[str, Any], headers: dict[str, str] | N
     return page if page is not None else answer(body, headers)
 
 
+def _route(request: Request) -> str:
+    """The route's pattern: the address itself may name a container or a lot, which no log is to say."""
+    return str(getattr(request.scope.get("route"), "path", ""))
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the app answer in the one shape."""
 
     @app.exception_handler(CargoLedgerError)
     async def own(request: Request, fault: CargoLedgerError) -> Response:
         if status_of(fault) >= 500:
-            log.error("%s %s: %s %s", request.method, request.url.path, fault.code, fault)
+            log.error("a request failed", extra={
+                "method": request.method, "route": _route(request), **said_of(fault)})
         return _respond(request, problem_of(fault))
 
     @app.exception_handler(RequestValidationError)
@@ -175,5 +182,6 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, fault: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=fault)
+        log.error("a request failed", exc_info=fault,
+                  extra={"method": request.method, "route": _route(request)})
         return _respond(request, problem_of(InvariantError("unforeseen")))

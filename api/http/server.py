@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ import uvicorn
 
 from api.home import SERVER_FILE
 from api.http.app import create_app
+from api.logs import said_of
 from ledger.errors import CargoLedgerError, TrustError, UnavailableError
 
 if TYPE_CHECKING:
@@ -62,13 +64,15 @@ class Worker:
             self._wake.clear()
             try:
                 self._stop.wait(self._home.gateway.due_in_s())
-                self._home.settle_outbox()
+                self._round()
                 self._home.fault = None
             except UnavailableError as fault:
-                log.warning("waiting: %s", fault)
+                log.warning("waiting", extra=said_of(fault))
+                self._home.metrics.fault(fault, retried=True)
                 self._home.fault = fault
             except CargoLedgerError as fault:
-                log.critical("stopping: %s %s", fault.code, fault)
+                log.critical("stopping", extra=said_of(fault))
+                self._home.metrics.fault(fault)
                 self._fail(fault)
                 return
             except Exception as fault:
@@ -76,6 +80,19 @@ class Worker:
                 self._fail(TrustError("the worker failed."))
                 raise
             self._wake.wait(IDLE_S)
+
+    def _round(self) -> None:
+        """Carry and index once, and say what came of it."""
+        begun = time.perf_counter()
+        settling = self._home.settle_outbox()
+        spent_s = time.perf_counter() - begun
+        self._home.metrics.round(settling, spent_s)
+        now = settling.progress
+        if settling.settled or now.blocks or now.payloads_open:
+            log.info("recorded and indexed", extra={
+                "settled": len(settling.settled), "block": now.block_number, "head": now.head_number,
+                "blocks": now.blocks, "events": now.events, "payloads_opened": now.payloads_open,
+                "payloads_withheld": now.payloads_waiting, "seconds": round(spent_s, 3)})
 
     def _fail(self, fault: CargoLedgerError) -> None:
         self._home.fault = fault
@@ -143,7 +160,7 @@ def serve(home: Home, sockets: list[socket.socket], url: str, *, docs: bool = Fa
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            log_level="warning",
+            log_config=None,  # as all of this process logs: `api.logs`
             access_log=False,
             server_header=False,
             limit_concurrency=CONCURRENCY_MAX,

@@ -282,7 +282,8 @@ class Carrier:
                 except InvariantError:
                     raise
                 except CargoLedgerError as fault:  # what follows an outcome never holds up other outcomes
-                    _LOG.warning("after event 0x%s: %s", item.event_id.hex(), fault)
+                    _LOG.warning("what follows an event failed", extra={
+                        "event": "0x" + item.event_id.hex(), "code": fault.code, "fault": fault.message})
         self._store.failpoint("before-announced")
         self._batches.announced([row["seq"] for row in rows])
         return settled

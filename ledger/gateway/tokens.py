@@ -18,7 +18,7 @@ from ledger.gateway.store import Store
 
 PREFIX = "cl"
 LIFE_S_MAX = 366 * 86_400       # a token that nobody ever replaces is a lost key
-SCOPES = frozenset({"capture", "read", "admin"})
+SCOPES = frozenset({"capture", "read", "admin", "metrics"})
 LABEL_LENGTH_MAX = 100
 
 
@@ -50,7 +50,7 @@ class TokenRegistry:
 
         Args:
             participant: number on the ledger; 0 for an operator.
-            scopes: of `capture`, `read`, `admin`; at least one.
+            scopes: of `capture`, `read`, `admin`, `metrics`; at least one.
             life_s: seconds until it ends, at most 366 days.
             label: what it is for.
 

@@ -48,9 +48,13 @@ class JsonRpc:
     def __init__(
         self, methods: Methods, limits: RpcLimits | None = None,
         on_fault: Callable[[InvariantError], None] | None = None,
+        on_answer: Callable[[str, bool], None] | None = None,
     ) -> None:
-        """Serve `methods`; `on_fault` hears of damage that must stop the server."""
+        """Serve `methods`; `on_fault` hears of damage that must stop the server, `on_answer` of each request:
+        its method, empty for one that is not served, and whether it went well.
+        """
         self._methods, self._limits, self._on_fault = methods, limits or RpcLimits(), on_fault
+        self._on_answer = on_answer or (lambda *_: None)
 
     def answer(self, body: bytes) -> bytes | None:
         """The answer to a body; None when it asks for none."""
@@ -84,7 +88,7 @@ class JsonRpc:
         number = request.get("id") if isinstance(request, dict) else None
         if isinstance(number, bool) or not isinstance(number, int | str | None) or len(str(number)) > 256:
             return _line(None, error=RpcError(INVALID_REQUEST, "the id must be a number or a short text"))
-        silent = False
+        silent, method, well = False, "", False
         try:
             method, parameters = _request(request)
             silent = "id" not in request  # a notification: carried out, never answered
@@ -92,8 +96,10 @@ class JsonRpc:
             if len(line) > room:
                 raise RpcError(
                     LIMIT_EXCEEDED, "the answers are too large together; ask for less, or in smaller batches")
+            well = True
         except RpcError as fault:
             line = _line(number, error=fault)
+        self._on_answer(method if method in self._methods.table else "", well)
         return None if silent else line
 
     def _call(self, method: str, parameters: list[Any]) -> Any:
@@ -109,7 +115,7 @@ class JsonRpc:
         except RpcError:
             raise
         except InvariantError as fault:
-            log.critical("stopping: %s %s", fault.code, fault)
+            log.critical("stopping", extra={"code": fault.code, "fault": fault.message})
             if self._on_fault is not None:
                 self._on_fault(fault)
             raise RpcError(INTERNAL, fault.message) from fault
@@ -121,7 +127,7 @@ class JsonRpc:
             raise RpcError(INTERNAL, str(fault)) from fault
         except Exception as fault:
             # a fault of ours in one method must not take the node down; the log has it whole
-            log.exception("a request of %s failed", method)
+            log.exception("a request failed", extra={"method": method})
             raise RpcError(INTERNAL, f"the node failed at this request ({type(fault).__name__})") from fault
 
 
