@@ -135,5 +135,9 @@ def test_upgrade__index_of_the_version_before__every_row_there_with_its_time(kin
                 if rows:
                     target.execute(insert(named(known.name, *[column._copy() for column in columns])), rows)
         migrate(engine)
-        assert dump(engine) == dump(filled)
+        for known in TABLES:
+            if known.name in there:  # what came later begins empty
+                whole = select(known).order_by(*known.primary_key)
+                with filled.connect() as source, engine.connect() as target:
+                    assert target.execute(whole).all() == source.execute(whole).all(), known.name
         engine.dispose()
