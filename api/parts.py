@@ -304,6 +304,7 @@ class Parts:
             network_secret=self.keyring.network_secret(),
             enterprise_keys=self.keyring.enterprise_keys(),
             confirmations=self.settings.confirmations,
+            instant=self.settings.instant,
         )
 
     def session(self) -> Session:

@@ -1,8 +1,8 @@
 """Loads the ledger into SQL, exactly once, and trusts no node. Start reading at `indexer.Indexer.run_once`.
 
 Follow a block: `source` (fetch, check header and receipts root) -> `reconcile` (pure: next, duplicate, gap,
-fork) -> `decode` (logs to facts) -> `project` (facts to rows) -> `store` (rows and cursor in one
-transaction). Follow a
+reorganisation) -> `decode` (logs to facts) -> `project` (facts to rows) -> `store` (rows, cursor and
+`journal` in one transaction; `rollback` undoes blocks). Follow a
 payload: `opening` (which, when) -> `payloads` (opened, held to commitment and signature, made rows) and
 `grants` (who may read). `models` are the tables, `database` opens and migrates them, `queries` and `lookups`
 read them, `digest` compares two indexes.

@@ -27,6 +27,7 @@ from indexer.heal import HEAL_TOGETHER, heal
 from indexer.indexer import LOCK_WAIT_S, Indexer, Progress, fork_said
 from indexer.models import Block, Cursor, Evidence
 from indexer.proving import Proofs
+from indexer.rollback import rolled_back_said
 from indexer.scratch import CausedRows, scratch_engine
 from indexer.store import hexed, table_of
 from ledger.chain.header import decode_header
@@ -283,6 +284,21 @@ class _Run:
         report.findings += group[:DETAILS_MAX - len(report.findings)]
 
 
+def _rolled_back(row: dict[str, Any]) -> Iterator[Difference]:
+    """What does not follow from the two headers of a block that was rolled back."""
+    try:
+        ours, theirs = (decode_header(bytes.fromhex(row[name][2:]))
+                        for name in ("our_header", "their_header"))
+        right = {**row, "block_number": ours.number, "their_hash": hexed(theirs.hash),
+                 "what": rolled_back_said(ours.number, theirs.hash)}
+    except (TrustError, ValueError, TypeError):
+        right = {**row, "our_header": None, "their_header": None}
+    wrong = tuple(name for name in row if row[name] != right[name])
+    if wrong:
+        key = {name: row[name] for name in ("block_number", "their_hash")}
+        yield Difference(table_of(Evidence), CHANGED, key, wrong, row, right)
+
+
 def _evidence(stored: Connection, recomputed: Connection) -> Iterator[Difference]:
     """Rows of `evidence` whose columns do not follow from the header that they keep.
 
@@ -293,6 +309,9 @@ def _evidence(stored: Connection, recomputed: Connection) -> Iterator[Difference
     table, blocks = table_of(Evidence), table_of(Block)
     names = [column.name for column in table.columns]
     for row in stored.execute(select(table).order_by(*table.primary_key.columns)).mappings():
+        if "was rolled back" in row["what"]:
+            yield from _rolled_back(dict(row))
+            continue
         try:
             header = decode_header(bytes.fromhex(row["their_header"][2:]))
             number, their_hash = header.number, header.hash

@@ -98,6 +98,7 @@ class GrantBook:
         readable = self._readable(rows, commitments, grant)
         if not readable:
             return False
+        rows.at(readable[0].block_number, readable[0].seq)
         if rows.get(Grant, grant_id) is None:
             rows.put(Grant, {
                 "grant_id": grant_id, "grantor": grant.grantor, "grantee": grant.grantee,
@@ -105,26 +106,30 @@ class GrantBook:
                 "scope": json.dumps(grant.scope.to_json(), sort_keys=True), "issued_at_s": grant.issued_at_s,
                 "until_s": grant.until_s, "reference": "0x" + grant.reference.hex()})
         new = False
-        for event_id, _ in readable:
-            if rows.get(PayloadReader, event_id, grant.grantee, grant_id) is None:
-                rows.put(PayloadReader, {"event_id": event_id, "participant": grant.grantee,
+        for event in readable:
+            if rows.get(PayloadReader, event.event_id, grant.grantee, grant_id) is None:
+                rows.at(event.block_number, event.seq)
+                rows.put(PayloadReader, {"event_id": event.event_id, "participant": grant.grantee,
                                          "grant_id": grant_id, "until_s": grant.until_s})
                 new = True
-        if {commitment for _, commitment in readable} == set(commitments):
+        if {event.commitment for event in readable} == set(commitments):
             self._done.add(name)
         rows.flush()
         return new
 
     @staticmethod
-    def _readable(rows: Rows, commitments: Sequence[str], grant: SignedGrant) -> list[tuple[str, str]]:
-        """(event id, commitment) of those payloads that the grantor could read when it gave the grant."""
+    def _readable(rows: Rows, commitments: Sequence[str], grant: SignedGrant) -> list[Any]:
+        """Id, commitment and place of the events whose payload the grantor could read when it gave the grant,
+        in the ledger's order.
+        """
         events, readers = table_of(Event), table_of(PayloadReader)
         found: list[Any] = []
         for start in range(0, len(commitments), 400):
             found += rows.connection.execute(
-                select(events.c.event_id, events.c.commitment).join(readers, and_(
+                select(events.c.event_id, events.c.commitment, events.c.block_number, events.c.seq)
+                .join(readers, and_(
                     readers.c.event_id == events.c.event_id, readers.c.participant == grant.grantor,
                     or_(readers.c.until_s.is_(None), readers.c.until_s >= grant.issued_at_s)))
                 .where(events.c.commitment.in_(commitments[start:start + 400])).distinct()
-                .order_by(events.c.event_id))
-        return [(row[0], row[1]) for row in found]
+                .order_by(events.c.seq))
+        return sorted(found, key=lambda row: int(row.seq))

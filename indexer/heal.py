@@ -17,6 +17,7 @@ from sqlmodel import SQLModel
 from indexer.compare import Difference
 from indexer.database import writing
 from indexer.export import KEPT_APART
+from indexer.journal import DELETE, write_feed
 from indexer.models import MODELS, Repair
 from indexer.partitions import PARTITIONED
 from indexer.store import Rows, table_of
@@ -52,12 +53,15 @@ def heal(
                 if apart or row is None or _key_of(table, row) != found.key]
         for key in gone:
             connection.execute(delete(table).where(_is(table, key)))
+        write_feed(connection, [(block_number, [(table.name, DELETE, tuple(key.values())) for key in gone])])
         wanted = [row for _, row in right if row is not None]
         _make_room(connection, table, wanted)
         rows = Rows(connection)
+        rows.keeps_versions = False
+        rows.at(block_number, 0)
         for row in wanted:
             rows.put(_MODEL_OF[table.name], row)
-        rows.flush()
+        rows.finish()
         _record(connection, group, block_number, now_s)
 
 

@@ -5,26 +5,30 @@ and live are the same path. Payloads come second and never hold up the chain: wh
 and asked for again. One process writes an index at a time (`writer_lock`).
 
 States of a run: checked against the cursor -> blocks -> payloads -> at the head. On a TrustError it stops
-there; what was written before stands. A fork is kept as `Evidence` before it is raised.
+there; what was written before stands. A block that contradicts ours is kept as `Evidence`: with instant
+finality the run ends, otherwise the index rolls back (`rollback`) and the run begins again.
 """
 
 from __future__ import annotations
 
 import copy
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, insert, select
 
 from indexer.database import database_faults, migrate, writer_lock, writing
 from indexer.decode import Happening, Ledgers, Taken, decode_block
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
+from indexer.journal import HistoryStart
 from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload, Succession
 from indexer.opening import Opener, PayloadSource
 from indexer.payloads import Lens
 from indexer.project import last_seq, project_block
 from indexer.reconcile import Case, Link, reconcile
+from indexer.rollback import RolledBack, roll_back_to_ancestor
 from indexer.source import CheckedBlock, PinnedLedger, Source
 from indexer.store import Rows, hexed, table_of
 from ledger.chain.client import ChainClient
@@ -35,6 +39,7 @@ from ledger.keys.reading import ReadingKey
 BLOCKS_MAX = 200         # blocks in one transaction: backfill commits often enough to show progress
 EVENTS_MAX = 2_000       # events in one transaction: about 10 MB of rows in memory
 LOCK_WAIT_S = 10.0       # another process's run to the head is usually over sooner
+ROLL_BACKS_MAX = 16      # in one run: a chain that turns more often than that is not worth following now
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Progress:
         blocks, events: indexed by this run.
         payloads_open: opened by this run; payloads_waiting: withheld now.
         rows: written by this run for its blocks.
+        rolled_back: blocks that this run took back; never any with instant finality.
     """
 
     block_number: int
@@ -55,6 +61,7 @@ class Progress:
     payloads_open: int = 0
     payloads_waiting: int = 0
     rows: int = 0
+    rolled_back: int = 0
 
     @property
     def at_head(self) -> bool:
@@ -68,7 +75,7 @@ class Indexer:
     def __init__(
         self, chain: ChainClient, deployment: PinnedLedger, engine: Engine, payloads: PayloadSource,
         *, reading_keys: Sequence[ReadingKey], directory: Directory, network_secret: bytes,
-        enterprise_keys: Mapping[str, bytes] | None = None, confirmations: int = 0,
+        enterprise_keys: Mapping[str, bytes] | None = None, confirmations: int = 0, instant: bool = True,
     ) -> None:
         """Bring the database to the present version.
 
@@ -82,14 +89,16 @@ class Indexer:
             network_secret: 32 bytes, makes unit ids.
             enterprise_keys: enterprise id to 32 bytes, make material ids; those not held are taken as posted.
             confirmations: blocks on a block before it is indexed; 0 with instant finality.
+            instant: whether a block that is there counts for ever. Then a block that contradicts one of
+                ours halts the index; else the index rolls back to the common ancestor and goes on.
         """
         migrate(engine)
         self.engine = engine
         self._source = Source(chain, deployment, confirmations=confirmations)
         self._deployment = deployment
         self._lens = Lens(tuple(reading_keys), directory, network_secret, dict(enterprise_keys or {}))
-        self._payloads = payloads
-        self._opener = Opener(payloads, self._lens, deployment.chain_id, deployment.ledgers)
+        self._payloads, self._instant = payloads, instant
+        self._opener = self._new_opener()
         self._reading = Ledgers(deployment)
         self._rows: type[Rows] = Rows
 
@@ -100,8 +109,7 @@ class Indexer:
         migrate(engine)
         other = copy.copy(self)
         other.engine, other._rows = engine, rows
-        other._opener = Opener(
-            self._payloads, self._lens, self._deployment.chain_id, self._deployment.ledgers)
+        other._opener = self._new_opener()
         other._reading = Ledgers(self._deployment)
         return other
 
@@ -114,6 +122,9 @@ class Indexer:
     def context(self) -> str:
         """Fingerprint of the keys and names with which it reads payloads; see `Cursor.context`."""
         return self._lens.fingerprint()
+
+    def _new_opener(self) -> Opener:
+        return Opener(self._payloads, self._lens, self._deployment.chain_id, self._deployment.ledgers)
 
     def run_once(
         self, on_progress: Callable[[Progress], None] | None = None, *, until_block: int | None = None,
@@ -133,8 +144,7 @@ class Indexer:
         with database_faults(), writer_lock(self.engine, wait_s=LOCK_WAIT_S):
             progress = self._blocks(tell, until_block)
             opened, waiting = self._opener.run(self.engine)
-        progress = Progress(progress.block_number, progress.head_number, progress.blocks, progress.events,
-                            opened, waiting, progress.rows)
+        progress = replace(progress, payloads_open=opened, payloads_waiting=waiting)
         tell(progress)
         return progress
 
@@ -158,7 +168,23 @@ class Indexer:
             stop.wait(poll_s)
 
     def _blocks(self, tell: Callable[[Progress], None], until_block: int | None) -> Progress:
-        """Every block that is missing, a group in a transaction."""
+        """Every block that is missing; begun again after a roll-back."""
+        rolled_back = 0
+        for _ in range(ROLL_BACKS_MAX):
+            try:
+                return replace(self._to_head(tell, until_block), rolled_back=rolled_back)
+            except RolledBack as back:
+                rolled_back += back.blocks
+                self._opener = self._new_opener()  # what it remembers may be of events that are gone
+        raise UnavailableError("the chain reorganises faster than it can be read.",
+                               remedy="Run again; more confirmations may be needed.")
+
+    def _to_head(self, tell: Callable[[Progress], None], until_block: int | None) -> Progress:
+        """Every block that is missing, a group in a transaction.
+
+        Raises:
+            RolledBack: the chain contradicted the index, which stands at the common ancestor now.
+        """
         head_number = self._source.head_number()
         head = self._check_position(head_number)
         if until_block is not None:
@@ -202,8 +228,8 @@ class Indexer:
         if both is not None:
             header = self._source.header(both["number"])
             if reconcile(head, Link(header.number, header.hash, header.parent_hash), _unhex(both["hash"]),
-                         self._deployment.block_number) is Case.FORK:
-                self._fork(both["rlp"], header.number, header.hash, header.rlp)
+                         self._deployment.block_number) is Case.REORGANISATION:
+                self._contradicted(both["rlp"], header.number, header.hash, header.rlp)
         return head
 
     def _fetch(
@@ -221,7 +247,7 @@ class Indexer:
                     break
                 with self.engine.connect() as connection:
                     below = Rows(connection).get(Block, number - 1)
-                self._fork(below["rlp"] if below else "", number, block.header.hash, block.header.rlp)
+                self._contradicted(below["rlp"] if below else "", number, block.header.hash, block.header.rlp)
             try:
                 happenings = decode_block(block, self._reading)
             except WrongLedgerError:
@@ -251,22 +277,29 @@ class Indexer:
                 "ledger_address": hexed(self._deployment.ledgers[0]),
                 "block_number": last.number, "block_hash": hexed(last.hash),
                 "context": cursor["context"] if cursor else ""})
-            rows.flush()
+            if cursor is None:
+                connection.execute(insert(table_of(HistoryStart)).values(
+                    id=1, block_number=-1, feed=secrets.token_hex(8)))
+            rows.finish()
             return rows.written
 
-    def _fork(self, our_rlp: str, number: int, their_hash: bytes, their_rlp: bytes) -> None:
-        """Keep both headers, then stop.
+    def _contradicted(self, our_rlp: str, number: int, their_hash: bytes, their_rlp: bytes) -> None:
+        """With instant finality keep both headers, then stop; else roll back to the common ancestor.
 
         Raises:
-            ForkError: always.
+            ForkError: with instant finality.
+            RolledBack: without; the index stands at an earlier block now.
         """
+        if not self._instant:
+            raise RolledBack(roll_back_to_ancestor(self.engine, self._source, self._deployment.block_number))
         what = fork_said(number, their_hash)
         with writing(self.engine) as connection:
             rows = Rows(connection)
+            rows.at(number, 0)
             rows.put(Evidence,
                      {"block_number": number, "their_hash": hexed(their_hash), "our_header": our_rlp,
                                 "their_header": hexed(their_rlp), "what": what})
-            rows.flush()
+            rows.finish()
         raise ForkError(f"{what}; both headers are kept in the table evidence.",
                         remedy="Find out which history the other validators have before going on.")
 

@@ -518,7 +518,8 @@ class Head(IndexTable, table=True):
 
 
 class Evidence(IndexTable, table=True):
-    """Two headers that cannot both be true on a chain with instant finality. Kept for ever; indexing halts.
+    """Two headers that cannot both be true. Kept for ever. With instant finality indexing halts; otherwise
+    each block that was rolled back has its row here.
     """
 
     block_number: int = _number(primary_key=True)

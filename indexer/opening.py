@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, and_, func, or_, select
+from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, select
 
 from indexer.database import writing
 from indexer.grants import GrantBook
+from indexer.journal import EXAMINE_AGAIN, PayloadLean
 from indexer.models import (
     MISMATCH,
     OPEN,
@@ -105,14 +106,15 @@ class Opener:
             if cursor is None:
                 return 0, 0
             fresh = self._grants.take(rows, grants, self._lens)
-            rows.flush()
+            rows.finish()
             chosen = self._choose(connection, fresh, everything=cursor["context"] != context)
         opened = self._examine_all(engine, chosen)
         with writing(engine) as connection:
             rows = Rows(connection)
             self._grants.take(rows, grants, self._lens)  # for payloads whose readers are known only now
+            rows.at(cursor["block_number"], 0)
             rows.change(Cursor, 1, context=context)
-            rows.flush()
+            rows.finish()
             payloads = table_of(Payload)
             waiting = connection.execute(
                 select(func.count()).select_from(payloads).where(payloads.c.status == WITHHELD)).scalar()
@@ -135,6 +137,10 @@ class Opener:
             queries = [joined.where(again, events.c.seq > self._tried_to),
                        joined.where(events.c.event_id.in_([row.event_id for row in late]))]
         found = {row.event_id: row.seq for query in queries for row in connection.execute(query)}
+        leaning = table_of(PayloadLean)
+        undone = joined.join(leaning, leaning.c.event_id == events.c.event_id).where(
+            leaning.c.seq == EXAMINE_AGAIN)
+        found.update((row.event_id, row.seq) for row in connection.execute(undone))
         for commitment in sorted(fresh):
             granted = joined.where(payloads.c.status == SEALED,
                                    events.c.commitment == "0x" + commitment.hex())
@@ -174,30 +180,38 @@ class Opener:
         with writing(engine) as connection:
             rows = Rows(connection)
             rows.prefetch(Payload, chosen)
-            desk = _Desk(rows, self._lens, self._grants)
+            named = [line["unit"] for one in signed for line in one.lines]
+            rows.prefetch_versions(UnitName, named)
+            desk = _Desk(rows, self._lens, self._grants, chosen)
             for one, payload in zip(signed, sealed, strict=True):
                 desk.settle(one, payload)
             desk.finish()
-        return desk.opened, desk.again - set(chosen)
+            rows.finish()
+        return desk.opened, desk.again
 
 
 class _Desk:
     """Examines payloads within one transaction and writes what becomes of them."""
 
-    def __init__(self, rows: Rows, lens: Lens, grants: GrantBook) -> None:
+    def __init__(self, rows: Rows, lens: Lens, grants: GrantBook, chosen: Sequence[str]) -> None:
         self._rows, self._lens, self._grants = rows, lens, grants
         self._names_stale = False
+        leaning = table_of(PayloadLean).c.event_id
+        self._leaning = set(rows.connection.execute(select(leaning).where(leaning.in_(chosen))).scalars())
         self.opened = 0
         self.again: set[str] = set()
 
     def settle(self, signed: Signed, sealed: SealedPayload | None) -> None:
         """Examine one payload and write its state, readers and content."""
         event_id = signed.event["event_id"]
+        self.again.discard(event_id)  # what those before it in this transaction name is there by now
         before = self._rows.get(Payload, event_id)
         if before is None or sealed is None:
             return  # withheld as before; and a store that lost what it gave once takes nothing back
+        self._rows.at(signed.event["block_number"], signed.event["seq"])
         commitment = bytes.fromhex(signed.event["commitment"][2:])
         examined = examine(sealed, signed, self._lens, self._grants.keys_for(commitment), self)
+        self._lean(signed, examined)
         if examined.status == OPEN:
             examined = self._first_of_its_id(signed, examined)
         if not examined.proven:
@@ -213,6 +227,7 @@ class _Desk:
             project_content(self._rows, signed, examined, self._lens)
             self._rows.flush()
             self._reconsider(event_id, examined, known)
+            self.again.discard(event_id)
         self._rows.flush()
 
     def finish(self) -> None:
@@ -291,7 +306,7 @@ class _Desk:
     def _name_again(self) -> None:
         """Names from every open payload, in the ledger's order, as a rebuild would find them."""
         for model in (UnitName, Material):
-            self._rows.remove(model)
+            self._rows.forget_names(model)
         events, lines, payloads = table_of(Event), table_of(EventLine), table_of(Payload)
         connection = self._rows.connection
         for row in connection.execute(select(events, payloads.c.document).join(
@@ -300,12 +315,33 @@ class _Desk:
             own = [dict(line) for line in connection.execute(select(lines).where(
                 lines.c.event_id == row["event_id"]).order_by(lines.c.position)).mappings()]
             signed = Signed(dict(row), own)
+            self._rows.at(row["block_number"], row["seq"])
             examined = read_again(parse_json(row["document"].encode()), signed, self._lens, self)
             if examined.status == OPEN:
                 project_content(self._rows, signed, examined, self._lens)
         self._rows.flush()
 
-    # who waits for what
+    # who waits for what, and who was helped by whom
+
+    def _lean(self, signed: Signed, examined: Examined) -> None:
+        """Note a payload that was read with the help of a later event's: a roll-back of that undoes it."""
+        event_id, own = signed.event["event_id"], int(signed.event["seq"])
+        lean, table = own, table_of(PayloadLean)
+        for needed in examined.needed:
+            if isinstance(needed, bytes):
+                event = self._rows.get(Event, "0x" + needed.hex())
+                lean = max(lean, int(event["seq"]) if event else 0)
+                continue
+            for line in signed.lines:
+                name = self._rows.get(UnitName, line["unit"])
+                if name is not None and name["number"] == needed:
+                    chain = self._rows.versions(UnitName, line["unit"])
+                    lean = max(lean, chain[0][0] if chain else 0)
+        if event_id in self._leaning:
+            self._rows.connection.execute(delete(table).where(table.c.event_id == event_id))
+        if lean > own:
+            self._leaning.add(event_id)
+            self._rows.connection.execute(insert(table).values(event_id=event_id, seq=lean))
 
     @staticmethod
     def _containers(examined: Examined) -> set[str]:

@@ -97,6 +97,8 @@ class Examined:
         meaning: only if `status` is open.
         missing: what the content refers to and no open payload has named yet, as `event:<eventID>` or
             `container:<number>`; it is examined again when one does.
+        needed: what it was read with the help of: ids of events, and numbers of containers whose consignment
+            it leaves to their names.
     """
 
     status: str
@@ -105,6 +107,7 @@ class Examined:
     meaning: Interpretation | None = None
     missing: str | None = None
     proven: bool = True
+    needed: tuple[bytes | str, ...] = ()
 
 
 class Known(Protocol):
@@ -191,19 +194,22 @@ def _open(
 def _read(opened: Opened, signed: Signed, lens: Lens, poster: str, known: Known) -> Examined:
     """Interpret the content again and compare it with what was signed."""
     missing: list[str] = []
+    needed: list[bytes | str] = []
     context = NamingContext(
         lens.network_secret, lens.directory, lens.enterprise_keys, poster,
-        _event_resolver(signed, known, missing), _consignment_resolver(signed, known, missing))
+        _event_resolver(signed, known, missing, needed),
+        _consignment_resolver(signed, known, missing, needed))
     try:
         meaning = interpret(opened.event, context)
     except Exception as fault:  # noqa: BLE001 - whoever holds a key writes content; none may stop the index
         said = getattr(fault, "message", None) or f"{type(fault).__name__}: {fault}"
-        return Examined(MISMATCH, fault_text(NOT_READABLE, said), opened, missing=_first(missing))
+        return Examined(MISMATCH, fault_text(NOT_READABLE, said), opened, missing=_first(missing),
+                        needed=tuple(needed))
     different = differences(signed, meaning)
     if different:
         said = fault_text(NOT_SIGNED, "; ".join(different))
-        return Examined(MISMATCH, said, opened, missing=_first(missing))
-    return Examined(OPEN, None, opened, meaning, _first(missing))
+        return Examined(MISMATCH, said, opened, missing=_first(missing), needed=tuple(needed))
+    return Examined(OPEN, None, opened, meaning, _first(missing), needed=tuple(needed))
 
 
 def read_again(event: dict[str, Any], signed: Signed, lens: Lens, known: Known) -> Examined:
@@ -212,7 +218,9 @@ def read_again(event: dict[str, Any], signed: Signed, lens: Lens, known: Known) 
     return _read(Opened(event, b"", poster, b""), signed, lens, poster, known)
 
 
-def _event_resolver(signed: Signed, known: Known, missing: list[str]) -> Callable[[str], bytes | None]:
+def _event_resolver(
+    signed: Signed, known: Known, missing: list[str], needed: list[bytes | str],
+) -> Callable[[str], bytes | None]:
     """The ledger id that an eventID in the content stands for.
 
     Where no payload with that eventID is open here,
@@ -229,16 +237,23 @@ def _event_resolver(signed: Signed, known: Known, missing: list[str]) -> Callabl
             return None
         found = known.events(event_id)
         if reference in found:
+            needed.append(reference)
             return reference
-        if not found or known.unread(reference):  # others may use the same eventID
+        unread = known.unread(reference)
+        if unread:
+            needed.append(reference)
+        if not found or unread:  # others may use the same eventID
             missing.append(f"event:{event_id}")
             return reference
+        needed.append(found[0])
         return found[0]
 
     return resolve
 
 
-def _consignment_resolver(signed: Signed, known: Known, missing: list[str]) -> Callable[[str], str | None]:
+def _consignment_resolver(
+    signed: Signed, known: Known, missing: list[str], needed: list[bytes | str],
+) -> Callable[[str], str | None]:
     """The consignment of a container whose event gives none: the one under which it is a unit that was
     signed.
     """
@@ -248,6 +263,8 @@ def _consignment_resolver(signed: Signed, known: Known, missing: list[str]) -> C
         found = known.consignments(container, units)
         if not found:
             missing.append(f"container:{container}")
+        else:
+            needed.append(container)
         return found[0] if found else None
 
     return resolve
@@ -294,8 +311,8 @@ def project_content(rows: Rows, signed: Signed, examined: Examined, lens: Lens) 
     content = meaning.content
     for unit in meaning.units:
         if unit.unit != ZERO32:
-            rows.put(UnitName, {"unit": _hex(unit.unit), "type": str(unit.type), "scope": unit.scope,
-                                "number": unit.number})
+            _name_unit(rows, int(event["seq"]), {
+                "unit": _hex(unit.unit), "type": str(unit.type), "scope": unit.scope, "number": unit.number})
     _materials(rows, signed, meaning, lens.directory)
     project_readings(rows, event["event_id"], examined.opened.event if examined.opened else {})
     if signed.refused:
@@ -355,28 +372,52 @@ def _materials(rows: Rows, signed: Signed, meaning: Interpretation, directory: D
             _name_material(rows, signed, row["material"], own, checked=False)
 
 
+def _name_unit(rows: Rows, seq: int, row: Row) -> None:
+    """Write what a unit id stands for. It can stand for one thing only; it is known from the first event on
+    that names it, whichever was read first.
+    """
+    chain = rows.versions(UnitName, row["unit"])
+    if not chain:
+        if rows.get(UnitName, row["unit"]) is None:
+            rows.set_versions(UnitName, (row["unit"],), [(seq, row)])
+    elif seq < chain[0][0]:
+        rows.set_versions(UnitName, (row["unit"],), [(seq, row)])
+
+
 def _name_material(rows: Rows, signed: Signed, material: str, named: NamedMaterial, *, checked: bool) -> None:
-    """Write what an id stands for: computed wins over posted; `_worth`."""
-    event = signed.event
+    """Write what an id stands for: computed wins over posted, described over bare, earlier over later.
+
+    It must not depend on which was read first, so the versions are put in the order of their events: each
+    is worth more than all before it, the last is the present one.
+    """
+    event, seq = signed.event, int(signed.event["seq"])
     row = {
         "material": material, "enterprise": named.enterprise, "code": named.code, "uom": named.uom,
         "description": named.description, "hs": named.hs, "checked": checked, "named_by": event["event_id"]}
+    chain = rows.versions(Material, material)
     before = rows.get(Material, material)
-    if before is not None and before["named_by"] != event["event_id"]:
+    if before is not None and not chain:  # of an index that did not keep versions yet
         namer = rows.get(Event, before["named_by"])
-        if namer is not None and _worth(before, namer) >= _worth(row, event):
-            return
-    rows.put(Material, row)
+        chain = [(int(namer["seq"]) if namer else -1, before)]
+    if chain and chain[-1][0] < seq and _worth(chain[-1][1]) >= _worth(row):
+        return
+    candidates = {**dict(chain), seq: row}
+    best: list[tuple[int, Row]] = []
+    for place in sorted(candidates):
+        if not best or _worth(candidates[place]) > _worth(best[-1][1]):
+            best.append((place, candidates[place]))
+    if best != chain:
+        rows.set_versions(Material, (material,), best)
 
 
-def _worth(material: Row, event: Row) -> tuple[bool, bool, int]:
-    """What of two names of a material is kept: it must not depend on which was read first.
+def _worth(material: Row) -> tuple[bool, bool]:
+    """Of two names of a material the one worth more is kept, of equals what the ledger has earlier.
 
-    Described wins over bare where the key proves whose it is; else, and then, what the ledger has earlier:
-    the time of occurrence is the poster's to choose.
+    Described is worth more than bare where the key proves whose it is. The time of occurrence counts
+    nothing: it is the poster's to choose.
     """
     checked = bool(material["checked"])
-    return checked, checked and bool(material["description"]), -int(event["seq"])
+    return checked, checked and bool(material["description"])
 
 
 def _unnamed(meaning: Interpretation, place: int) -> bool:

@@ -60,7 +60,8 @@ def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happenin
         LogFormatError: an event has a second outcome.
     """
     header = block.header
-    rows.put(Block, {
+    rows.at(header.number, seq)
+    rows.add(Block, {
         "number": header.number, "hash": hexed(header.hash), "parent_hash": hexed(header.parent_hash),
         "timestamp": header.timestamp, "receipts_root": hexed(header.receipts_root),
         "rlp": hexed(header.rlp)})
@@ -70,10 +71,11 @@ def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happenin
         rows.cause = (header.number, fact.log_index)
         if isinstance(happening, Taken):
             seq += 1
+            rows.at(header.number, seq)
             _take(rows, block, happening, seq)
         elif isinstance(happening, Untaken):
             untaken = happening.fact
-            rows.put(NotTaken, {
+            rows.add(NotTaken, {
                 "block_number": header.number, "log_index": untaken.log_index,
                 "event_id": hexed(untaken.event_id),
                 "code": int(untaken.code), "code_name": untaken.code.name,
@@ -110,7 +112,7 @@ def _take(rows: Rows, block: CheckedBlock, taken: Taken, seq: int) -> None:
     if rows.get(Event, event_id) is not None:
         raise LogFormatError(
             f"block {header.number}, log {fact.log_index}: event {event_id} has a second outcome.")
-    rows.put(Event, {
+    rows.add(Event, {
         "event_id": event_id, "seq": seq, "block_number": header.number, "block_hash": hexed(header.hash),
         "tx_hash": hexed(taken.tx_hash), "log_index": fact.log_index, "signer": hexed(fact.signer),
         "participant": fact.participant, "kind": event.kind.name, "step": event.step.name,
@@ -121,16 +123,16 @@ def _take(rows: Rows, block: CheckedBlock, taken: Taken, seq: int) -> None:
         "outcome_name": fact.outcome.name,
         "voided_by": None, "approved_by": None, "ended_by": None})
     for place, line in enumerate(event.lines):
-        rows.put(EventLine, {
+        rows.add(EventLine, {
             "event_id": event_id, "position": place, "unit": hexed(line.unit),
             "material": hexed(line.material),
             "balance": line.balance.name, "quantity_micro": line.quantity_micro, "role": line.role.name,
-            "recorded_at_s": header.timestamp})
-    rows.put(Payload, {
+            "recorded_at_s": header.timestamp}, told=False)
+    rows.add(Payload, {
         "event_id": event_id, "commitment": hexed(event.commitment), "status": WITHHELD,
         "epcis_event_id": None,
         "epcis_type": None, "is_correction": False, "document": None, "fault": None, "missing": None,
-        "recorded_at_s": header.timestamp})
+        "recorded_at_s": header.timestamp}, told=False)
     _fold(rows, fact)
     for change in taken.changes:
         rows.cause = (header.number, change.log_index)
@@ -177,9 +179,9 @@ def _change(rows: Rows, taken: Taken, change: Change, seq: int) -> None:
         for key in list(rows.connection.execute(there).scalars()):
             rows.change(Unit, key, eligible=False)
     elif isinstance(change, facts.NormExceeded):
-        rows.put(NormExcess, {
+        rows.add(NormExcess, {
             "event_id": event_id, "material": hexed(change.material),
-            "allowed_micro": str(change.allowed_micro), "used_micro": str(change.used_micro)})
+            "allowed_micro": str(change.allowed_micro), "used_micro": str(change.used_micro)}, told=False)
     elif isinstance(change, facts.LotCreated):
         rows.put(Lot, {
             "unit": hexed(change.lot), "book": change.book, "material": hexed(change.material),
@@ -229,9 +231,9 @@ def _unit(rows: Rows, taken: Taken, change: facts.UnitChanged, seq: int) -> None
         "offer_event": offer,
         "inside": before["inside"] if before and state.inside else None,
         "head": head["head"] if head else ZERO_ID, "changed_by": event_id})
-    rows.put(UnitState, {
+    rows.add(UnitState, {
         "unit": key, "seq": seq, "event_id": event_id, **same,
-        "recorded_at_s": (rows.get(Event, event_id) or {})["recorded_at_s"]})
+        "recorded_at_s": (rows.get(Event, event_id) or {})["recorded_at_s"]}, told=False)
 
 
 def _declared(rows: Rows, change: facts.LineDeclared) -> None:

@@ -1,11 +1,11 @@
 """Where an incoming block belongs: one pure function, four cases, nothing else decides.
 
 Duplicate: a block that is already indexed; nothing to do. Next: its parent is our head; apply it. Gap: it
-lies beyond
-our head; fetch what lies between first. Fork: it contradicts a block that we hold. With instant finality (the
-embedded engine, Avalanche, QBFT) no honest chain ever shows one: it is evidence of a consensus fault, both
-headers are kept and indexing halts. Never advances past a head whose hash was not stored. Source:
-reliability.md, section 6.
+lies beyond our head; fetch what lies between first. Reorganisation: it contradicts a block that we hold. What
+that means is the chain's profile. With instant finality (the embedded engine, Avalanche, QBFT) no honest
+chain ever shows one: it is evidence of a consensus fault, both headers are kept and indexing halts.
+Otherwise the index rolls back to the common ancestor. Never advances past a head whose hash was not stored.
+Source: reliability.md, section 6.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Case(Enum):
     DUPLICATE = "duplicate"
     NEXT = "next"
     GAP = "gap"
-    FORK = "fork"
+    REORGANISATION = "reorganisation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,6 @@ def reconcile(head: Link | None, incoming: Link, stored_hash: bytes | None, firs
     if incoming.number > head.number + 1:
         return Case.GAP
     if incoming.number == head.number + 1:
-        return Case.NEXT if incoming.parent_hash == head.hash else Case.FORK
+        return Case.NEXT if incoming.parent_hash == head.hash else Case.REORGANISATION
     known = head.hash if incoming.number == head.number else stored_hash
-    return Case.DUPLICATE if known == incoming.hash else Case.FORK
+    return Case.DUPLICATE if known == incoming.hash else Case.REORGANISATION

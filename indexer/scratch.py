@@ -39,7 +39,9 @@ def _hurry(connection: Any, _record: Any) -> None:
 
 
 class CausedRows(Rows):
-    """Rows that also note the block and log that last wrote each."""
+    """Rows that also note the block and log that last wrote each, and keep no journal: none will ask."""
+
+    keeps_versions = tells = False
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
@@ -48,6 +50,14 @@ class CausedRows(Rows):
     def put(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
         """Write a whole row and remember why."""
         super().put(model, row)
+        self._note(model, row)
+
+    def add(self, model: type[SQLModel], row: Mapping[str, Any], *, told: bool = True) -> None:
+        """Write a new row and remember why."""
+        super().add(model, row, told=told)
+        self._note(model, row)
+
+    def _note(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
         if "event_id" not in row and self.cause != (0, 0):  # others lead to their log by their event
             table = table_of(model)
             self._causes[table.name, *[row[column.name] for column in table.primary_key.columns]] = self.cause

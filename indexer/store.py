@@ -1,28 +1,40 @@
 """Rows of one transaction: read through once, changed in memory, written together at the end.
 
-Nothing reaches the database before `flush`, and nothing is written that did not change. The caller owns the
-transaction, so rows and cursor stand or fall together.
+Nothing reaches the database before `flush`, and nothing is written that did not change. What changed, and
+how it was before, goes into the journal at `finish`. The caller owns the transaction, so rows, cursor and
+journal stand or fall together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, tuple_
+from sqlalchemy import Connection, delete, func, insert, select, tuple_
 from sqlmodel import SQLModel
 
 from indexer.bulk import upsert
+from indexer.journal import (
+    DELETE,
+    INSERT,
+    NAMES,
+    RESAID,
+    SHAPES,
+    UNTOLD,
+    UPDATE,
+    RowBefore,
+    Shape,
+    table_of,
+    write_feed,
+)
 from indexer.models import TABLES, Succession
 from ledger.errors import InvariantError
 
+__all__ = ["Key", "Row", "Rows", "hexed", "table_of"]
+
 Row = dict[str, Any]
+Key = tuple[Any, ...]
 _KEYS_MAX = 400  # keys of one SELECT ... IN; SQLite takes 32,766 variables, composite keys use several
-
-
-def table_of(model: type[SQLModel]) -> Table:
-    """The SQL table of a model."""
-    return cast(Table, model.__table__)  # type: ignore[attr-defined]
 
 
 def hexed(data: bytes) -> str:
@@ -34,18 +46,30 @@ class Rows:
     """Reads and changes rows by primary key within one transaction.
 
     States of a row: unread, then clean (as in the database, possibly absent), then dirty after `put` or
-    `change`,
-    clean again after `flush`.
+    `change`, clean again after `flush`. `at` says for which block and event what follows is written.
     """
+
+    keeps_versions = True
+    """Whether rows are kept as they were. Not where a row is put right: that it was wrong is no version."""
+    tells = True
+    """Whether the feed tells of what changes. Not in a database that nobody follows."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._seen: dict[str, dict[tuple[Any, ...], Row | None]] = {table.name: {} for table in TABLES}
-        self._dirty: dict[str, dict[tuple[Any, ...], None]] = {table.name: {} for table in TABLES}
+        self._seen: dict[str, dict[Key, Row | None]] = {table.name: {} for table in TABLES}
+        self._dirty: dict[str, dict[Key, None]] = {table.name: {} for table in TABLES}
         self.written = 0
         self.cause = (0, 0)
         """Block number and log index of what is being written; set by who projects."""
         self._era: int | None = None
+        self._block = self._seq = -1
+        self._told: dict[tuple[str, Key], Row | None] = {}
+        self._sections: list[tuple[int, dict[tuple[str, Key], Row | None]]] = []
+        self._marked: dict[tuple[str, Key], int] = {}
+        self._befores: list[Row] = []
+        self._chains: dict[tuple[str, Key], list[tuple[int, Row]]] = {}
+        self._renamed: set[tuple[str, Key]] = set()
+        self._resaid: set[tuple[str, Key]] = set()
 
     @property
     def era(self) -> int:
@@ -59,6 +83,13 @@ class Rows:
         """Write that a ledger ended and which follows."""
         self._era = self.era + 1
         self.put(Succession, row)
+
+    def at(self, block_number: int, seq: int) -> None:
+        """What follows is written for this block, and for the event at this place."""
+        if block_number != self._block:
+            self._told = {}
+            self._sections.append((block_number, self._told))
+        self._block, self._seq = block_number, seq
 
     def prefetch(self, model: type[SQLModel], keys: Iterable[Any]) -> None:
         """Read many rows by primary key at once (a tuple for a key of several columns)."""
@@ -92,12 +123,28 @@ class Rows:
         query = select(table).where(*(table.c[name] == value for name, value in match.items()))
         return [dict(row) for row in self.connection.execute(query.order_by(*table.primary_key)).mappings()]
 
+    def add(self, model: type[SQLModel], row: Mapping[str, Any], *, told: bool = True) -> None:
+        """Write a row that is known to be new, unread.
+
+        Args:
+            told: whether the feed tells of it; not where another row's change stands for it.
+        """
+        shape = SHAPES[table_of(model).name]
+        name, key = shape.table.name, tuple(row[column] for column in shape.keys)
+        self._seen[name][key] = dict(row)
+        self._dirty[name][key] = None
+        if told:
+            self._mark(shape, key, None)
+
     def put(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
-        """Write a whole row, new or in place of the one with its key."""
-        table = table_of(model)
-        key = tuple(row[column.name] for column in table.primary_key.columns)
-        self._seen[table.name][key] = dict(row)
-        self._dirty[table.name][key] = None
+        """Write a whole row, new or in place of the one with its key; nothing if it stands there already."""
+        shape = SHAPES[table_of(model).name]
+        key = tuple(row[column] for column in shape.keys)
+        before = self.get(model, *key)
+        if before != row or not self.keeps_versions:  # equal may be what was spoilt: true and 7 are
+            self._seen[shape.table.name][key] = dict(row)
+            self._dirty[shape.table.name][key] = None
+            self._mark(shape, key, before)
 
     def change(self, model: type[SQLModel], *key: Any, **values: Any) -> None:
         """Change columns of a row that exists.
@@ -115,11 +162,59 @@ class Rows:
         """Delete the rows whose columns have these values, all without any. Pending changes are written
         first.
         """
-        self.flush()
         table = table_of(model)
+        shape, seen = SHAPES[table.name], self._seen[table.name]
+        for row in self.matching(model, **match):
+            key = tuple(row[column] for column in shape.keys)
+            seen[key] = None
+            self._mark(shape, key, row)
         conditions = [table.c[name] == value for name, value in match.items()]
         self.connection.execute(delete(table).where(*conditions))
-        self._seen[table.name].clear()
+
+    # names: an event earlier in the ledger's order may name later
+
+    def prefetch_versions(self, model: type[SQLModel], keys: Iterable[Any]) -> None:
+        """Read the versions of many names at once."""
+        shape, table = SHAPES[table_of(model).name], table_of(RowBefore)
+        self.prefetch(model, keys)
+        name = shape.table.name
+        wanted = [k for k in dict.fromkeys(_key(key) for key in keys) if (name, k) not in self._chains]
+        texts = {shape.key_text(key): key for key in wanted if self._seen[name][key] is not None}
+        found: dict[Key, list[tuple[int, str | None]]] = {}
+        listed = list(texts)
+        for start in range(0, len(listed), _KEYS_MAX):
+            for text, place, before in self.connection.execute(
+                    select(table.c.key, table.c.place, table.c.before).where(
+                        table.c.of_table == name, table.c.key.in_(listed[start:start + _KEYS_MAX]))
+                    .order_by(table.c.key, table.c.place)):
+                found.setdefault(texts[text], []).append((int(place), before))
+        for key in wanted:
+            entries, now = found.get(key, []), self._seen[name][key]
+            said = [shape.row_of(shape.key_text(key), b) for _, b in entries[1:] if b is not None]
+            self._chains[name, key] = list(zip((place for place, _ in entries), [*said, now or {}],
+                                               strict=False))
+
+    def versions(self, model: type[SQLModel], *key: Any) -> list[tuple[int, Row]]:
+        """What a name stood for since which event (`seq`), the present last; empty where nothing is known."""
+        self.prefetch_versions(model, [key])
+        return self._chains[table_of(model).name, key]
+
+    def set_versions(self, model: type[SQLModel], key: Key, chain: Sequence[tuple[int, Row]]) -> None:
+        """Write the versions of a name in the order of their events; the last is the present row."""
+        name = table_of(model).name
+        self._chains[name, key] = list(chain)
+        self._renamed.add((name, key))
+        self.put(model, chain[-1][1])
+
+    def forget_names(self, model: type[SQLModel]) -> None:
+        """Take back every name of a table, to be worked out again in this transaction."""
+        name, table = table_of(model).name, table_of(RowBefore)
+        self.remove(model)
+        self.connection.execute(delete(table).where(table.c.of_table == name))
+        self._chains = {key: chain for key, chain in self._chains.items() if key[0] != name}
+        self._renamed = {key for key in self._renamed if key[0] != name}
+
+    # writing
 
     def flush(self) -> None:
         """Write what changed, tables that others refer to first."""
@@ -132,6 +227,57 @@ class Rows:
                 self.written += len(rows)
                 dirty.clear()
 
+    def finish(self) -> None:
+        """Write what changed and the journal of it; the last act of a transaction."""
+        self.flush()
+        befores = table_of(RowBefore)
+        for name, key in sorted(self._renamed, key=str):
+            shape, chain = SHAPES[name], self._chains[name, key]
+            text = shape.key_text(key)
+            self.connection.execute(delete(befores).where(befores.c.of_table == name, befores.c.key == text))
+            said: list[str | None] = [None, *(shape.before_text(row) for _, row in chain[:-1])]
+            self._befores += [_before(name, text, place, before)
+                              for (place, _), before in zip(chain, said, strict=True)]
+        if self._befores:
+            self.connection.execute(insert(befores), self._befores)
+        write_feed(self.connection, (
+            (block, [(name, kind, key) for (name, key), before in told.items()
+                     if (kind := self._kind(name, key, before)) is not None])
+            for block, told in self._sections))
+        self._told, self._sections, self._block = {}, [], -1
+        self._befores.clear()
+        self._renamed.clear()
+        self._marked.clear()
 
-def _key(key: Any) -> tuple[Any, ...]:
+    def _mark(self, shape: Shape, key: Key, before: Row | None) -> None:
+        """Note a change for the feed, and how the row was before it, once for an event or block."""
+        name = shape.table.name
+        if self._block < 0:
+            raise InvariantError(f"a row of {name} is written for no block.")
+        if self.tells and name not in UNTOLD and (name, key) not in self._resaid:
+            self._told.setdefault((name, key), before)
+            if name in RESAID:
+                self._resaid.add((name, key))
+        if self.keeps_versions and name not in NAMES and (shape.by_event or shape.by_block):
+            place = self._seq if shape.by_event else self._block
+            if self._marked.get((name, key)) != place:
+                self._marked[name, key] = place
+                self._befores.append(_before(name, shape.key_text(key), place,
+                                             None if before is None else shape.before_text(before)))
+
+    def _kind(self, name: str, key: Key, before: Row | None) -> int | None:
+        """What became of a row that was touched; None if nothing."""
+        now = self._seen[name][key]
+        if now is None:
+            return None if before is None else DELETE
+        if before is None:
+            return INSERT
+        return None if name in RESAID and now == before else UPDATE
+
+
+def _before(name: str, key: str, place: int, before: str | None) -> Row:
+    return {"of_table": name, "key": key, "place": place, "before": before}
+
+
+def _key(key: Any) -> Key:
     return key if isinstance(key, tuple) else (key,)

@@ -73,6 +73,11 @@ class Settings:
     allowed_origins: tuple[str, ...] = field(default=())  # other web pages that may call; no wildcard
 
     @property
+    def instant(self) -> bool:
+        """Whether a block that is there counts for ever; otherwise the index may have to roll back."""
+        return self.finality == "instant"
+
+    @property
     def confirmations(self) -> int:
         """Blocks that must stand on a block before it counts; 0 with instant finality."""
         return int(self.finality.partition("=")[2] or 0)

@@ -16,9 +16,12 @@ from sqlmodel import Session
 
 from indexer.columns import U64, Micro
 from indexer.database import migrate, open_engine
+from indexer.journal import JOURNAL_TABLES
 from indexer.migrations import VERSION
 from indexer.models import MODELS, TABLES, LotLoaded
 from ledger.errors import InputError, InvariantError
+
+ALL = (*TABLES, *JOURNAL_TABLES)
 
 
 def shape(engine) -> dict[str, object]:  # type: ignore[no-untyped-def]
@@ -35,12 +38,12 @@ def shape(engine) -> dict[str, object]:  # type: ignore[no-untyped-def]
 def test_migrations__tables_they_make__equal_the_models() -> None:
     migrated, declared = open_engine("sqlite://"), create_engine("sqlite://")
     migrate(migrated)
-    TABLES[0].metadata.create_all(declared, tables=list(TABLES))
+    TABLES[0].metadata.create_all(declared, tables=[*TABLES, *JOURNAL_TABLES])
     assert shape(migrated) == shape(declared)
     with migrated.connect() as connection:
         context = MigrationContext.configure(connection, opts={
-            "include_object": lambda item, name, kind, _reflected, _to: kind != "table" or ((item in TABLES or name != "index_version")
-            and name in {t.name for t in TABLES})})
+            "include_object": lambda item, name, kind, _reflected, _to: kind != "table" or ((item in ALL or name != "index_version")
+            and name in {t.name for t in ALL})})
         assert compare_metadata(context, TABLES[0].metadata) == []
 
 
@@ -53,7 +56,7 @@ def test_models__every_table_of_the_module__is_listed() -> None:
 
 
 def test_models__every_table__can_be_made_on_postgresql() -> None:
-    for table in TABLES:
+    for table in ALL:
         statement = str(CreateTable(table).compile(dialect=postgresql.dialect()))
         assert "BLOB" not in statement, table.name
 

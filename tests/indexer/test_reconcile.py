@@ -53,20 +53,20 @@ def test_reconcile__block_beyond_the_next__gap() -> None:
     assert reconcile(A[1], A[3], None, 0) is Case.GAP
 
 
-def test_reconcile__other_parent__fork() -> None:
-    assert reconcile(A[2], link(3, "b", bytes(32)), None, 0) is Case.FORK
+def test_reconcile__other_parent__reorganisation() -> None:
+    assert reconcile(A[2], link(3, "b", bytes(32)), None, 0) is Case.REORGANISATION
 
 
-def test_reconcile__other_block_at_the_head__fork() -> None:
-    assert reconcile(A[3], link(3, "b", A[2].hash), A[3].hash, 0) is Case.FORK
+def test_reconcile__other_block_at_the_head__reorganisation() -> None:
+    assert reconcile(A[3], link(3, "b", A[2].hash), A[3].hash, 0) is Case.REORGANISATION
 
 
-def test_reconcile__other_block_below_the_head__fork() -> None:
-    assert reconcile(A[3], link(1, "b", A[0].hash), A[1].hash, 0) is Case.FORK
+def test_reconcile__other_block_below_the_head__reorganisation() -> None:
+    assert reconcile(A[3], link(1, "b", A[0].hash), A[1].hash, 0) is Case.REORGANISATION
 
 
-def test_reconcile__block_below_the_head_that_is_not_stored__fork() -> None:
-    assert reconcile(A[3], A[1], None, 0) is Case.FORK
+def test_reconcile__block_below_the_head_that_is_not_stored__reorganisation() -> None:
+    assert reconcile(A[3], A[1], None, 0) is Case.REORGANISATION
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 7)), max_size=30), st.integers(1, 5))
@@ -82,7 +82,7 @@ def test_reconcile__blocks_of_two_branches_in_any_order__head_is_always_one_unbr
         case = reconcile(head, block, known, 0)
         if case is Case.NEXT:
             stored[number] = head = block
-        elif case is Case.FORK:
+        elif case is Case.REORGANISATION:
             assert head is not None
             assert known != block.hash
             assert block.hash not in {b.hash for b in stored.values()}

@@ -10,6 +10,7 @@ from sqlalchemy import Boolean, Integer, Table
 
 import indexer.payloads as payloads
 from indexer.columns import U64, Micro
+from indexer.journal import JOURNAL_TABLES
 from indexer.models import TABLES
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "index.md").read_text("utf-8")
@@ -25,10 +26,10 @@ def type_word(column: object) -> str:
 
 
 def test_reference__tables__those_of_the_models() -> None:
-    assert sorted(SECTIONS) == sorted(table.name for table in TABLES)
+    assert sorted(SECTIONS) == sorted(table.name for table in (*TABLES, *JOURNAL_TABLES))
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *JOURNAL_TABLES], ids=lambda table: table.name)
 def test_reference__columns__those_of_the_model_with_key_and_type(table: Table) -> None:
     rows = re.findall(r"^\| (\w+)( \(key\))? \| (\w+)(, may be empty)? \| (.+) \|$", SECTIONS[table.name], flags=re.M)
     assert [(name, bool(key), word, bool(empty)) for name, key, word, empty, _ in rows if name != "column"] == [

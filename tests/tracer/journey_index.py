@@ -90,6 +90,7 @@ class JourneyIndex:
         self.uoms: dict[bytes, str] = {}
         with self.engine.begin() as connection:
             rows = Rows(connection)
+            rows.at(0, 0)
             for book in self.directory.books:
                 rows.put(
                     m.Book,
@@ -101,7 +102,7 @@ class JourneyIndex:
                         "opening_open": True,
                     },
                 )
-            rows.flush()
+            rows.finish()
 
     def session(self) -> Session:
         return Session(self.engine)
@@ -113,12 +114,13 @@ class JourneyIndex:
             for poster, path in documents:
                 for event in _read(path):
                     self._take(rows, poster, event, outcomes)
-            rows.flush()
+            rows.finish()
 
     def _take(self, rows: Rows, poster: str, event: dict[str, Any], outcomes: Mapping[str, Outcome]) -> str:
         meaning = self._interpret(poster, event)
         said = meaning.event
         self.seq += 1
+        rows.at(self.seq, self.seq)
         nonce = int.from_bytes(
             sha256(document_of(Opened(event, SECRET, poster, bytes(32))).encode()).digest()[:8], "big"
         )

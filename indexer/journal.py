@@ -1,0 +1,249 @@
+"""What the index remembers of its own rows: how they were, and in which order they changed.
+
+Written by `store.Rows` in the transaction that writes the rows, from one place, for three uses:
+
+- `row_before` keeps a changing row as it was before a change. From it a roll-back restores rows
+  (`rollback`), and questions *as of* and *as known at* are answered (`past`). Rows that are written once and
+  never change (events, lines, unit states) need none: their place says since when they are there.
+- `row_change` is the feed (`feed`): which rows changed, in the order of commits.
+- `payload_lean` names the payloads that could only be read with the help of a later event's.
+
+None of it is content of the index: `digest` and `export` leave it out, and a rebuild writes `row_before` and
+`payload_lean` again, while the feed is this index's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, String, Table, Text, func, insert, select
+from sqlmodel import Field, SQLModel
+
+from indexer.columns import U64
+from indexer.models import (
+    TABLES,
+    Announcement,
+    Block,
+    Book,
+    CountEntry,
+    Cursor,
+    DeclarationLine,
+    Device,
+    DeviceCalibration,
+    Event,
+    EventLine,
+    Evidence,
+    Facility,
+    FacilityRole,
+    GovernanceRole,
+    Grant,
+    Head,
+    IndexTable,
+    LineState,
+    Lot,
+    LotLoaded,
+    Material,
+    Norm,
+    NormExcess,
+    NotTaken,
+    Participant,
+    Payload,
+    PayloadReader,
+    Reading,
+    Repair,
+    Signer,
+    Succession,
+    Unit,
+    UnitName,
+    UnitState,
+)
+
+SQLITE_INTEGER_MAX = 2**63 - 1
+CHANGES_MAX = 500  # changes in one entry of the feed: readers take whole entries
+
+
+class HistoryStart(IndexTable, table=True):
+    """From which block on this index remembers its rows; -1 where it does from the beginning."""
+
+    id: int = Field(default=1, primary_key=True)
+    block_number: int = Field(sa_type=BigInteger)
+    feed: str
+    """Random name of this index's feed: an index that is built anew begins another."""
+
+
+class RowBefore(IndexTable, table=True):
+    """A row as it was before a change; the present one is in its own table."""
+
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads a plain dict
+
+    of_table: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    """Primary key as text, several columns joined by `|`."""
+    place: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """Of the change: the event's `seq`; for registers and heads the block's number."""
+    before: str | None = Field(default=None, sa_column=Column(Text))
+    """The row as JSON; empty where there was none."""
+
+
+class RowChange(IndexTable, table=True):
+    """Changes of one block, or of the payloads of one event, as one entry of the feed."""
+
+    last: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """Position of its last change; positions go up by one from 1, none is ever used twice."""
+    block_number: int = Field(sa_type=BigInteger, index=True)
+    """The block that the changes are about; for payloads that of their event."""
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    """JSON: a list of [table, place of the kind in `KINDS`, key columns ...]."""
+
+
+class PayloadLean(IndexTable, table=True):
+    """A payload that was read with the help of what a later event's payload names."""
+
+    event_id: str = Field(primary_key=True)
+    seq: int = Field(sa_type=BigInteger, index=True)
+    """Place of the later event, the last of several."""
+
+
+JOURNAL_MODELS: tuple[type[IndexTable], ...] = (HistoryStart, RowBefore, RowChange, PayloadLean)
+"""Every table of the journal; none of them is in `models.MODELS`."""
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The SQL table of a model."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]
+
+
+JOURNAL_TABLES: tuple[Table, ...] = tuple(table_of(model) for model in JOURNAL_MODELS)
+
+ONCE: frozenset[str] = frozenset(table_of(m).name for m in (
+    Block, Event, EventLine, NormExcess, NotTaken, UnitState))
+"""Written once in their block. An event's three links change, each once, by an event that they name."""
+
+BY_EVENT: frozenset[str] = frozenset(table_of(m).name for m in (
+    Unit, Lot, LotLoaded, LineState, UnitName, Material))
+"""Change with events, so that each version has an event's time: place is a `seq`."""
+
+BY_BLOCK: frozenset[str] = frozenset(table_of(m).name for m in (
+    Head, Participant, Signer, Facility, FacilityRole, Book, Device, DeviceCalibration, Succession,
+    GovernanceRole, Announcement))
+"""Change with blocks: place is a block's number."""
+
+OF_PAYLOADS: frozenset[str] = frozenset(table_of(m).name for m in (
+    Payload, PayloadReader, Grant, DeclarationLine, Norm, CountEntry, Reading))
+"""Each row is about one event's payload: there from its event on, whenever it was opened (grants: from the
+first event that they open)."""
+
+NAMES: frozenset[str] = frozenset(table_of(m).name for m in (UnitName, Material))
+"""Named by payloads, so that an earlier event may name later: `Rows.name` puts the versions in order."""
+
+RESAID: frozenset[str] = OF_PAYLOADS | NAMES
+"""May be taken back and written again as they were in one transaction: the feed tells what is left of it."""
+
+ELSEWHERE: frozenset[str] = frozenset(table_of(m).name for m in (Cursor, Evidence, Repair))
+"""Position and alarm: no versions."""
+
+UNTOLD: frozenset[str] = frozenset(table_of(m).name for m in (
+    Cursor, Head, EventLine, NormExcess, UnitState))
+"""Not in the feed: the change of the event, or of the unit, stands for them."""
+
+KINDS = ("insert", "update", "delete")
+INSERT, UPDATE, DELETE = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a table's rows stand in the journal.
+
+    Attributes:
+        keys: names of its key columns.
+        kept: columns of a before-image: all, but for a single text key, which is the key itself.
+        wide: those of them that may exceed 63 bits; nullable: those that may be empty.
+        by_event, by_block: whether versions are kept, and what their place is.
+    """
+
+    table: Table
+    keys: tuple[str, ...]
+    kept: tuple[str, ...]
+    wide: frozenset[str]
+    nullable: frozenset[str]
+    by_event: bool
+    by_block: bool
+
+    def key_text(self, key: Sequence[Any]) -> str:
+        """A primary key as `row_before.key` has it."""
+        return str(key[0]) if len(key) == 1 else "|".join(map(str, key))
+
+    def before_text(self, row: Mapping[str, Any]) -> str:
+        """A row as JSON. Left out are empty columns, and 0, false and no text in those that cannot be empty;
+        64-bit numbers stand as SQLite keeps them (see `columns`).
+        """
+        kept = {name: value for name in self.kept
+                if (value := row[name]) or (value is not None and name in self.nullable)}
+        for name in self.wide & kept.keys():
+            value = int(kept[name])
+            kept[name] = value if value <= SQLITE_INTEGER_MAX else f"{value:020d}"
+        return _dumps(kept)
+
+    def row_of(self, key_text: str, before: str) -> dict[str, Any]:
+        """The row that a before-image is of."""
+        said = json.loads(before)
+        row = {name: said.get(name, None if name in self.nullable else nothing(self.table.c[name]))
+               for name in self.kept}
+        if self.keys[0] not in self.kept:
+            row[self.keys[0]] = key_text
+        for name in self.wide:
+            if row[name] is not None:
+                row[name] = int(row[name])
+        return row
+
+
+def nothing(column: Column[Any]) -> Any:
+    """What a before-image leaves out of a column that cannot be empty: no, no text or 0."""
+    return False if isinstance(column.type, Boolean) else "" if isinstance(column.type, String) else 0
+
+
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def _shape(table: Table) -> Shape:
+    keys = tuple(column.name for column in table.primary_key.columns)
+    single = len(keys) == 1 and not isinstance(table.c[keys[0]].type, BigInteger)
+    kept = tuple(column.name for column in table.columns if not (single and column.name == keys[0]))
+    wide = frozenset(column.name for column in table.columns if isinstance(column.type, U64))
+    nullable = frozenset(column.name for column in table.columns if column.nullable)
+    return Shape(table, keys, kept, wide & frozenset(kept), nullable, table.name in BY_EVENT,
+                 table.name in BY_BLOCK)
+
+
+SHAPES: Mapping[str, Shape] = {table.name: _shape(table) for table in TABLES}
+"""Shape of each table by its name."""
+
+
+EXAMINE_AGAIN = 2**62
+"""As `payload_lean.seq`: the later event was rolled back, the payload is to be read again without it."""
+
+
+def write_feed(
+    connection: Connection, sections: Iterable[tuple[int, Sequence[tuple[str, int, tuple[Any, ...]]]]],
+) -> None:
+    """Append changes to the feed, those of each block in entries of their own."""
+    changes = table_of(RowChange)
+    entries: list[dict[str, Any]] = []
+    last = None
+    for block_number, said in sections:
+        for start in range(0, len(said), CHANGES_MAX):
+            part = said[start:start + CHANGES_MAX]
+            if last is None:
+                last = int(connection.execute(select(func.max(changes.c.last))).scalar() or 0)
+            last += len(part)
+            entries.append({"last": last, "block_number": block_number, "body": body_of(part)})
+    if entries:
+        connection.execute(insert(changes), entries)
+
+
+def body_of(changes: Iterable[tuple[str, int, tuple[Any, ...]]]) -> str:
+    """Changes (table, place in `KINDS`, key) as the body of a feed entry."""
+    return _dumps([(table, kind, *key) for table, kind, key in changes])

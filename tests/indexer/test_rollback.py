@@ -1,0 +1,175 @@
+"""Reorganisations where finality is not instant: after each, the index is the one that the winning branch gives."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import httpx
+import pytest
+
+from indexer.digest import digest
+from indexer.faults import ForkError
+from indexer.rollback import BLOCKS_MAX
+from ledger.chain.codec import encode_record
+from ledger.chain.rpc import RpcChain
+from ledger.chain.tx import Sender
+from ledger.errors import UnavailableError
+from ledger.vocabulary import Kind
+from tests.chain_fixtures import CHAIN_ID, NOW_S, Clock, anvil
+from tests.indexer.branches import Tree, empty_index, from_scratch, said, short_story
+from tests.indexer.fake_chain import make_block
+from tests.indexer.helpers import fetch, make_indexer
+from tests.indexer.network import GATEWAY, RealNetwork
+from tests.indexer.story import BOX, full_story
+
+DEEP = os.environ.get("CARGOLEDGER_TEST_PROFILE") == "deep"
+TREES = 500 if DEEP else 8
+
+
+def turned(story, chain, engine):  # type: ignore[no-untyped-def]
+    made = make_indexer(story, chain, engine)
+    made._instant = False
+    return made
+
+
+@pytest.mark.timeout(1200)
+def test_roll_back__random_trees__equals_an_index_built_on_the_winning_branch() -> None:
+    story, rolled_back = short_story(full_story()), 0
+    for seed in range(TREES):
+        tree, engine = Tree(story, random.Random(seed), entries_max=11 if seed % 8 else 99), empty_index()
+        indexer = turned(story, tree.chain, engine)
+        for step in range(4 if seed % 5 == 0 else 2):
+            tree.grow()
+            if step == 1 and seed % 3 == 0:  # the process may have ended between
+                indexer = turned(story, tree.chain, engine)
+            rolled_back += indexer.run_once().rolled_back
+            if step == 0:
+                continue
+            scratch = from_scratch(story, tree.chain)
+            if len(tree.chain.headers) - 1 >= fetch(engine, "SELECT block_number FROM cursor")[0][0]:
+                assert digest(engine) == digest(scratch), f"seed {seed}, step {step}"
+                assert said(engine) == said(scratch), f"seed {seed}, step {step}"
+            scratch.dispose()
+        engine.dispose()
+    assert rolled_back > TREES
+
+
+def test_roll_back__what_went__is_evidence_and_in_the_feed() -> None:
+    story = short_story(full_story())
+    tree, engine = Tree(story, random.Random(5), 12), empty_index()
+    indexer = turned(story, tree.chain, engine)
+    tree.grow()
+    indexer.run_once()
+    ours = {h.number: h for h in tree.chain.headers}
+    while len(tree.chain.headers) - 1 >= 0 and all(h.hash == ours[h.number].hash for h in tree.chain.headers if h.number in ours):
+        tree.grow()
+    back = indexer.run_once().rolled_back
+    assert back
+    rows = fetch(engine, "SELECT block_number, our_header, their_header FROM evidence ORDER BY block_number")
+    assert [number for number, _, _ in rows] == list(range(len(ours) - back, len(ours)))
+    assert all(our == "0x" + ours[number].rlp.hex() != their for number, our, their in rows)
+    bodies = "".join(body for (body,) in fetch(engine, "SELECT body FROM row_change ORDER BY last"))
+    assert all(f'["block",2,{number}]' in bodies for number, _, _ in rows)
+
+
+def test_roll_back__instant_finality__halts_instead() -> None:
+    story = short_story(full_story())
+    tree, engine = Tree(story, random.Random(5), 12), empty_index()
+    tree.grow()
+    make_indexer(story, tree.chain, engine).run_once()
+    before = said(engine)
+    tree.dice = random.Random(9)
+    while tree.chain.headers[-1].hash.hex() in str(before["block"]):
+        tree.grow()
+    with pytest.raises(ForkError):
+        make_indexer(story, tree.chain, engine).run_once()
+    assert said(engine) == before
+    assert fetch(engine, "SELECT count(*) FROM evidence") == [(1,)]
+
+
+def test_roll_back__node_merely_behind__nothing_happens() -> None:
+    story = short_story(full_story())
+    tree, engine = Tree(story, random.Random(5), 12), empty_index()
+    tree.grow()
+    indexer = turned(story, tree.chain, engine)
+    indexer.run_once()
+    before = said(engine)
+    tree.chain.head = 1
+    assert indexer.run_once().rolled_back == 0
+    assert said(engine) == before
+
+
+def test_roll_back__another_chain_from_its_first_block_on__halts() -> None:
+    story = short_story(full_story())
+    tree, engine = Tree(story, random.Random(5), 12), empty_index()
+    tree.grow()
+    indexer = turned(story, tree.chain, engine)
+    indexer.run_once()
+    parent = bytes(32)
+    for n in range(len(tree.chain.headers)):
+        tree.chain.headers[n], tree.chain.blocks[n] = make_block(n, parent, 1_800_000_000 + n, [])
+        parent = tree.chain.headers[n].hash
+    with pytest.raises(ForkError, match="shares none"):
+        indexer.run_once()
+    assert BLOCKS_MAX > 1_000
+
+
+def test_roll_back__headers_that_do_not_link__asked_again_later() -> None:
+    story = short_story(full_story())
+    tree, engine = Tree(story, random.Random(5), 12), empty_index()
+    tree.grow()
+    indexer = turned(story, tree.chain, engine)
+    indexer.run_once()
+    before = said(engine)
+    head = len(tree.chain.headers) - 1
+    tree.chain.headers[head], tree.chain.blocks[head] = make_block(head, b"\x07" * 32, 1_800_000_000, [])
+    with pytest.raises(UnavailableError, match="changed while it was read"):
+        indexer.run_once()
+    assert said(engine) == before
+
+
+@pytest.mark.anvil
+def test_roll_back__real_reorganisations_on_anvil(tmp_path: Path) -> None:
+    clock = Clock(NOW_S)
+    with anvil(timestamp_s=None) as url, httpx.Client(base_url=url) as node:
+        def ask(method: str, *params: object) -> object:
+            return node.post("/", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).json()["result"]
+
+        network = RealNetwork(RpcChain(url, chain_id=CHAIN_ID), tmp_path, clock)
+        engine = empty_index()
+        indexer = network.indexer(engine)
+        indexer._instant = False
+        box = {"epcList": [BOX], "cl:consignment": "BL-1"}
+        here = {"bizLocation": {"id": "urn:place:quay"}}
+
+        def send(poster: int, kind: Kind, name: str, **fields: object) -> None:
+            """Past the gateway, which halts on a chain that takes back what it said; the payload it keeps."""
+            clock.now_s += 1
+            made = network.posters[poster].prepare(network.story.document(poster, kind, name, **fields))
+            network.gateway.submit(made)
+            Sender(network.chain, GATEWAY).send(network.deployment.ledger, encode_record(
+                [(made.custody_event, made.signature, made.witness)]))
+
+        send(2, Kind.ARRIVE, "arrive", **box, **here)
+        indexer.run_once()
+        rolled_back = 0
+        for turn in range(3):
+            snapshot = ask("evm_snapshot")
+            for n in range(turn + 1):
+                send(1, Kind.OBSERVE, f"looked-{turn}-{n}", **box)
+            indexer.run_once()
+            assert ask("evm_revert", snapshot) is True
+            ask("evm_mine")
+            if turn != 1:  # once the other branch is shorter
+                send(1, Kind.HOLD if turn == 0 else Kind.UNHOLD, f"other-{turn}", **box)
+                ask("evm_mine")
+                ask("evm_mine")
+            rolled_back += indexer.run_once().rolled_back
+            fresh = empty_index()
+            network.indexer(fresh).run_once()
+            assert digest(engine) == digest(fresh)
+            assert said(engine) == said(fresh)
+        assert rolled_back >= 3
+        assert fetch(engine, "SELECT count(*) FROM evidence")[0][0] == rolled_back
