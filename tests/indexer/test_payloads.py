@@ -127,7 +127,8 @@ def test_payload__store_loses_what_it_gave__stays_read(story: Story) -> None:
     before = dump(engine)
     story.payloads.hidden = {e.event.commitment for e in story.entries if e.event is not None}
     make_indexer(story, story.chain(), engine, keys=(1, 2)).run_once()
-    assert dump(engine).split("\n", 2)[2] == before.split("\n", 2)[2]
+    now, then = ([row for row in text.splitlines() if not row.startswith("[1,7,")] for text in (dump(engine), before))
+    assert now == then  # but for the cursor, which names the keys
 
 
 # sealed
