@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 from indexer.compare import Difference
 from indexer.database import writing
 from indexer.export import KEPT_APART
-from indexer.journal import DELETE, write_feed
+from indexer.journal import DELETE, ELSEWHERE, INSERT, UNTOLD, UPDATE, write_feed
 from indexer.models import MODELS, Repair
 from indexer.partitions import PARTITIONED
 from indexer.store import Rows, table_of
@@ -53,15 +53,19 @@ def heal(
                 if apart or row is None or _key_of(table, row) != found.key]
         for key in gone:
             connection.execute(delete(table).where(_is(table, key)))
-        write_feed(connection, [(block_number, [(table.name, DELETE, tuple(key.values())) for key in gone])])
         wanted = [row for _, row in right if row is not None]
         _make_room(connection, table, wanted)
         rows = Rows(connection)
-        rows.keeps_versions = False
+        rows.keeps_versions = False  # that a row was wrong is no version of it
         rows.at(block_number, 0)
         for row in wanted:
-            rows.put(_MODEL_OF[table.name], row)
-        rows.finish()
+            rows.add(_MODEL_OF[table.name], row, told=False)  # unread: what was there may be no value at all
+        rows.flush()
+        if table.name not in UNTOLD | ELSEWHERE:
+            write_feed(connection, [(block_number, [
+                *((table.name, DELETE, _told_key(key)) for key in gone),
+                *((table.name, INSERT if found.stored is None or found.key in gone else UPDATE,
+                   _told_key(_key_of(table, row))) for found, row in right if row is not None)])])
         _record(connection, group, block_number, now_s)
 
 
@@ -134,6 +138,11 @@ def _is(table: Table, key: Any) -> Any:
 
 def _key_of(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     return {column.name: row[column.name] for column in table.primary_key.columns}
+
+
+def _told_key(key: dict[str, Any]) -> tuple[Any, ...]:
+    """A key for the feed; what no key can be, as text."""
+    return tuple(value if isinstance(value, int | str) else str(value) for value in key.values())
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -141,7 +141,7 @@ class Rows:
         shape = SHAPES[table_of(model).name]
         key = tuple(row[column] for column in shape.keys)
         before = self.get(model, *key)
-        if before != row or not self.keeps_versions:  # equal may be what was spoilt: true and 7 are
+        if before != row:
             self._seen[shape.table.name][key] = dict(row)
             self._dirty[shape.table.name][key] = None
             self._mark(shape, key, before)
