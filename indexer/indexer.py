@@ -185,6 +185,8 @@ class Indexer:
         Raises:
             RolledBack: the chain contradicted the index, which stands at the common ancestor now.
         """
+        if not self._instant:
+            self._source.forget()
         head_number = self._source.head_number()
         head = self._check_position(head_number)
         if until_block is not None:

@@ -138,6 +138,10 @@ class Source:
             raise UnavailableError(f"the node does not have block {number}, which it announced.")
         return check_header(said, number)
 
+    def forget(self) -> None:
+        """Fetch everything anew: what was read ahead may be of a branch that the chain left."""
+        self._ahead.forget()
+
     def block(self, number: int, last: int | None = None) -> CheckedBlock:
         """The checked block of a number.
 
