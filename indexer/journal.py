@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, String, Table, Text, func, insert, select
@@ -189,7 +190,7 @@ class Shape:
 
     def row_of(self, key_text: str, before: str) -> dict[str, Any]:
         """The row that a before-image is of."""
-        said = json.loads(before)
+        said = json.loads(before, parse_float=Decimal)
         row = {name: said.get(name, None if name in self.nullable else nothing(self.table.c[name]))
                for name in self.kept}
         if self.keys[0] not in self.kept:

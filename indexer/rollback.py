@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, Table, delete, func, insert, or_, select, tuple_, update
@@ -168,7 +169,7 @@ class _Undoing:
             raise ForkError(f"the feed does not reach back to block {self._to + 1}.",
                             remedy="Delete the index: it is rebuilt from the chain.")
         for body in self._sql.execute(select(changes.c.body).where(changes.c.last >= first)).scalars():
-            for name, _, *key in json.loads(body):
+            for name, _, *key in json.loads(body, parse_float=Decimal):
                 found[name].add(tuple(key))
         lines, events = table_of(EventLine), table_of(Event)
         named = select(lines.c.unit).where(lines.c.event_id.in_(self._gone))
