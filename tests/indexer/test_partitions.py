@@ -84,6 +84,7 @@ def test_parts__blocks_months_apart_and_one_of_no_month__each_in_its_part_and_ag
     for _ in range(2):  # the second time they are there
         with writing(engine) as connection:
             rows = Rows(connection)
+            rows.at(0, 0)
             for one in blocks:
                 rows.put(Block, one)
             rows.flush()

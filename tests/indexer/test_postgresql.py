@@ -70,6 +70,7 @@ def test_copy__rows_there_and_new_with_every_value__as_upserted_one_by_one(engin
     loaded = [{"unit": "0x1", "line": f"0x{i:03d}", "quantity_micro": Decimal(2**64 - 1 - i)} for i in range(60)]
     with writing(engine) as connection:
         rows = Rows(connection)
+        rows.at(0, 0)
         rows.put(UnitName, {**names[5], "scope": "before"})
         rows.flush()
         for name in names:
@@ -99,6 +100,7 @@ def test_migrations__tables_they_make__equal_the_models(engine: Engine) -> None:
 def test_text__any_locale__ordered_by_its_bytes(engine: Engine) -> None:
     with writing(engine) as connection:
         rows = Rows(connection)
+        rows.at(0, 0)
         for unit in ("a", "B", "é", "Z", "_", "b"):
             rows.put(UnitName, {"unit": unit, "type": "lot", "scope": unit, "number": ""})
         rows.flush()
@@ -180,6 +182,7 @@ def test_writing__while_another_writes__waits_and_sees_what_it_wrote(url: str, e
         with open_engine(url).connect() as reader:  # nobody who reads waits
             assert reader.execute(text("SELECT count(*) FROM cursor")).scalar() == 0
         rows = Rows(connection)
+        rows.at(0, 0)
         rows.put(Cursor, row)
         rows.flush()
         assert seen == []
