@@ -26,7 +26,7 @@ MEANINGS = {
     "ponder_events_per_s": "events/s of Ponder with PGlite",
     "payloads_per_s": "payloads opened, checked against commitment and signature, and made rows",
     "audit_rows_per_s": "rows that the audit recomputes and compares",
-    "live_ms_p50": "ms from a block with one event to its row being visible (median)",
+    "live_ms_p50": "ms from sending one event, its block included, to its row being visible (median)",
     "rss_growth_mb": "MB of resident memory that the last point of the curve has more than the first",
 }
 
