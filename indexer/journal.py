@@ -1,11 +1,12 @@
 """What the index remembers of its own rows: how they were, and in which order they changed.
 
-Written by `store.Rows` in the transaction that writes the rows, from one place, for three uses:
+Written by `store.Rows` in the transaction that writes the rows, from one place. Roll-backs use it; questions
+about the past and a feed for others can (ADR 21):
 
 - `row_before` keeps a changing row as it was before a change. From it a roll-back restores rows
-  (`rollback`), and questions *as of* and *as known at* are answered (`past`). Rows that are written once and
-  never change (events, lines, unit states) need none: their place says since when they are there.
-- `row_change` is the feed (`feed`): which rows changed, in the order of commits.
+  (`rollback`), and what the index said at an earlier block can be told. Rows that are written once and never
+  change (events, lines, unit states) need none: their place says since when they are there.
+- `row_change` is the feed: which rows changed, in the order of commits.
 - `payload_lean` names the payloads that could only be read with the help of a later event's.
 
 None of it is content of the index: `digest` and `export` leave it out, and a rebuild writes `row_before` and
