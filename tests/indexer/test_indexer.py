@@ -203,11 +203,11 @@ def test_rows__largest_numbers_anybody_may_sign__kept_exactly() -> None:
 
 
 def test_rows__kind_that_does_not_exist__a_row_all_the_same(story: Story) -> None:
-    from ledger.chain.codec import _member
+    from ledger.chain.abi_words import member
     from ledger.vocabulary import Kind
 
     template = next(e.event for e in story.entries if e.event is not None)
-    story.add(2, replace(template, kind=_member(Kind, 200), nonce=999), Outcome.UNKNOWN_KIND)
+    story.add(2, replace(template, kind=member(Kind, 200), nonce=999), Outcome.UNKNOWN_KIND)
     engine = indexed(story)
     assert fetch(engine, "SELECT kind FROM event WHERE outcome_name='UNKNOWN_KIND'") == [("UNKNOWN_200",)]
 

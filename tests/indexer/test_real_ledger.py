@@ -15,8 +15,8 @@ from indexer.database import open_engine
 from indexer.digest import digest
 from indexer.models import ZERO_ID, Event, Head, LineState, Lot, LotLoaded, Participant, Signer, Unit
 from indexer.queries import may_read, pending
+from ledger.chain.abi_words import member
 from ledger.chain.client import ChainClient
-from ledger.chain.codec import _member
 from ledger.events.model import ABI_EVENT, CustodyEvent, Line, event_id
 from ledger.vocabulary import Balance, Kind, LineRole, Outcome, Step
 from tests.chain_fixtures import ALL_ENGINES, NOW_S, Clock, clock, engine  # noqa: F401 - fixtures
@@ -132,9 +132,9 @@ def strange_events() -> list[tuple[int, CustodyEvent, bytes]]:
         (2, CustodyEvent(Kind.OBSERVE, (Line(low), Line(low)), nonce=901)),
         (2, CustodyEvent(Kind.OBSERVE, tuple(Line(n.to_bytes(32, "big")) for n in range(1, 70)), nonce=902)),
         (2, CustodyEvent(Kind.OBSERVE, (Line(bytes(32)), Line(low), Line(high)), nonce=903)),
-        (2, CustodyEvent(_member(Kind, 77), (Line(low),), nonce=904)),
-        (3, CustodyEvent(Kind.GATE_OUT, (Line(low, balance=_member(Balance, 200), quantity_micro=far,
-                                              role=_member(LineRole, 99)),), step=_member(Step, 60_000), nonce=905)),
+        (2, CustodyEvent(member(Kind, 77), (Line(low),), nonce=904)),
+        (3, CustodyEvent(Kind.GATE_OUT, (Line(low, balance=member(Balance, 200), quantity_micro=far,
+                                              role=member(LineRole, 99)),), step=member(Step, 60_000), nonce=905)),
         (2, CustodyEvent(Kind.OBSERVE, (Line(low, quantity_micro=far),), counterparty=2**32 - 1, facility=2**32 - 1,
                          book=2**32 - 1, reference=line_unit("D1", "1"), nonce=far)),
         (2, CustodyEvent(Kind.CLEAR, (Line(low),), reference=line_unit("D1", "1"), nonce=906)),
