@@ -36,7 +36,7 @@ from indexer.store import Rows, hexed, table_of
 from ledger.chain import facts
 from ledger.events.model import ZERO32, fold_head
 from ledger.limits import DEFAULT_LIMITS
-from ledger.vocabulary import Kind, Outcome
+from ledger.vocabulary import CITES_LINE, Kind, Outcome
 
 
 def last_seq(rows: Rows) -> int:
@@ -151,7 +151,8 @@ def _fold(rows: Rows, fact: facts.EventOutcome) -> None:
         return
     named = [unit for unit in units if unit != ZERO32]
     reference = fact.event.reference
-    if reference != ZERO32 and reference not in named and rows.get(LineState, hexed(reference)) is not None:
+    cites = fact.event.kind in CITES_LINE and reference != ZERO32 and reference not in named
+    if cites and rows.get(LineState, hexed(reference)) is not None:
         named.append(reference)
     for unit in named:
         key = hexed(unit)
@@ -169,7 +170,7 @@ def _change(rows: Rows, taken: Taken, change: Change, seq: int) -> None:
     """One state log as rows."""
     event_id = hexed(taken.outcome.event_id)
     if isinstance(change, facts.UnitChanged):
-        _unit(rows, taken, change, seq)
+        _unit(rows, taken, change.unit, change.state, seq)
     elif isinstance(change, facts.InsideChanged):
         inside = None if change.container == ZERO32 else hexed(change.container)
         rows.change(Unit, hexed(change.unit), inside=inside)
@@ -186,16 +187,12 @@ def _change(rows: Rows, taken: Taken, change: Change, seq: int) -> None:
         rows.put(Lot, {
             "unit": hexed(change.lot), "book": change.book, "material": hexed(change.material),
             "origin": change.origin.name, "source_line": hexed(change.source_line),
-            "created_by": _act(rows, taken),
-            "raw_micro": 0, "wip_micro": 0, "finished_micro": 0, "scrap_micro": 0, "short_micro": 0,
-            "loaded_micro": 0})
+            "created_by": _act(rows, taken), **_amounts(change.balances)})
+        _unit(rows, taken, change.lot, change.state, seq)
     elif isinstance(change, facts.LotChanged):
-        held = change.balances
-        rows.change(
-            Lot, hexed(change.lot), raw_micro=held.raw_micro, wip_micro=held.wip_micro,
-            finished_micro=held.finished_micro, scrap_micro=held.scrap_micro, short_micro=held.short_micro,
-            loaded_micro=held.loaded_micro)
+        rows.change(Lot, hexed(change.lot), **_amounts(change.balances))
     elif isinstance(change, facts.LoadedChanged):
+        rows.change(Lot, hexed(change.lot), **_amounts(change.balances))
         rows.put(LotLoaded, {
             "unit": hexed(change.lot), "line": hexed(change.line), "quantity_micro": change.quantity_micro})
     elif isinstance(change, facts.LineDeclared):
@@ -214,8 +211,14 @@ def _change(rows: Rows, taken: Taken, change: Change, seq: int) -> None:
             rows.change(Event, ended, ended_by=event_id)
 
 
-def _unit(rows: Rows, taken: Taken, change: facts.UnitChanged, seq: int) -> None:
-    key, state, event_id = hexed(change.unit), change.state, hexed(taken.outcome.event_id)
+def _amounts(held: facts.LotBalances) -> dict[str, int]:
+    return {
+        "raw_micro": held.raw_micro, "wip_micro": held.wip_micro, "finished_micro": held.finished_micro,
+        "scrap_micro": held.scrap_micro, "short_micro": held.short_micro, "loaded_micro": held.loaded_micro}
+
+
+def _unit(rows: Rows, taken: Taken, unit: bytes, state: facts.UnitState, seq: int) -> None:
+    key, event_id = hexed(unit), hexed(taken.outcome.event_id)
     head = rows.get(Head, key)
     offer = None
     before = rows.get(Unit, key)

@@ -59,6 +59,13 @@ class Kind(IntEnum):
     CLOSE = 40
 
 
+CITES_LINE = frozenset({
+    Kind.OBSERVE, Kind.DECLARE, Kind.RECEIVE_FACTORY, Kind.EXPORT_LOAD, Kind.REEXPORT, Kind.UNLOAD,
+    Kind.EXIT_CONFIRM, Kind.FG_RETURN, Kind.REPURPOSE, Kind.SELL_INLAND, Kind.SCRAP_OUT, Kind.TRANSFER})
+"""Kinds whose `reference` names a declaration line, or may: then the head of that line moves with the event.
+The reference of the others names an event."""
+
+
 class Step(IntEnum):
     """The finer step of an event (domain steps map to kinds; the step keeps what was meant)."""
 

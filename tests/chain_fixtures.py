@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 from eth_account import Account
+from eth_hash.auto import keccak
 
 from ledger.chain.client import ChainClient
 from ledger.chain.embedded import EmbeddedChain
 from ledger.chain.rpc import RpcChain
 from ledger.errors import UnavailableError
+from ledger.events.model import CustodyEvent
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAIN_ID = 20_263_001
@@ -53,6 +57,27 @@ class AccountSigner:
     def sign_digest(self, digest: bytes) -> bytes:
         signature = self.account.unsafe_sign_hash(digest)
         return bytes(signature.signature)
+
+
+def outcome_topics(identifier: bytes) -> tuple[bytes, bytes]:
+    """Topics of the log EventOutcome."""
+    return bytes(keccak(b"EventOutcome(bytes32,uint256,bytes32,bytes)")), identifier
+
+
+def outcome_data(event: CustodyEvent, participant: int, signer: bytes, outcome: int) -> bytes:
+    """Data of the log EventOutcome, by docs/formats/contracts.md."""
+    present, content = 0, struct.pack(">QQQ", event.occurred_at_ms, event.deadline_s, event.nonce)
+    for bit, value in ((2, event.counterparty), (4, event.facility), (8, event.book)):
+        present |= bit * (value != 0)
+        content += value.to_bytes(4, "big") if value else b""
+    content += event.reference if any(event.reference) else b""
+    present |= any(event.reference)
+    act = outcome | event.kind << 16 | event.step << 24 | present << 40 | participant << 48 | int.from_bytes(signer, "big") << 80
+    for line in event.lines:
+        amounts = struct.pack(">QBB", line.quantity_micro, line.balance, line.role)
+        content += line.unit + bytes([any(amounts) | any(line.material) << 1])
+        content += (amounts if any(amounts) else b"") + (line.material if any(line.material) else b"")
+    return encode(["uint256", "bytes32", "bytes"], [act, event.commitment, content])
 
 
 def anvil_path() -> str | None:

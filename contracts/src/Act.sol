@@ -74,7 +74,9 @@ library ActLib {
     /// @dev Poster runs the facility where the unit stands.
     function operates(Act memory act, uint256 word) internal view returns (bool) {
         uint32 facility = word.facility();
-        return facility != 0 && act.facilityAt(facility).operator == act.participant;
+        if (facility == 0) return false;
+        (uint32 operator,) = act.facilityAt(facility);
+        return operator == act.participant;
     }
 
     function ownerOf(Act memory act, uint32 book) internal view returns (uint32) {
@@ -91,7 +93,12 @@ library ActLib {
         });
     }
 
-    function facilityAt(Act memory act, uint32 facility) internal view returns (Facility memory) {
+    /// @dev Who runs a facility, 0 if there is no such place; and whether it is supervised.
+    function facilityAt(Act memory act, uint32 facility)
+        internal
+        view
+        returns (uint32 operator, bool supervised)
+    {
         uint256 key = Known.FACILITY | facility;
         (uint256 word, uint256 pair) = act.known.find(key);
         if (word == 0) {
@@ -99,19 +106,23 @@ library ActLib {
             word = ASKED | found.operator | (found.supervised ? 1 << 32 : 0);
             act.known.keep(pair, key, word);
         }
-        return Facility({operator: uint32(word), supervised: (word >> 32) & 1 != 0});
+        return (uint32(word), (word >> 32) & 1 != 0);
+    }
+
+    /// @dev What a participant was admitted as, 0 if none was under this number; and whether it runs a supervised
+    ///      facility.
+    function rolesOf(Act memory act, uint32 participant)
+        internal
+        view
+        returns (uint16 roles, bool supervises)
+    {
+        uint256 word = _participant(act, participant);
+        return (uint16(word >> 32), uint32(word) != 0);
     }
 
     /// @dev Without reading key and key epoch, which are zero here: the ledger has no use for them.
     function participantAt(Act memory act, uint32 participant) internal view returns (Participant memory) {
-        uint256 key = Known.PARTICIPANT | participant;
-        (uint256 word, uint256 pair) = act.known.find(key);
-        if (word == 0) {
-            Participant memory found = act.register.participantOf(participant);
-            word = ASKED | found.supervisedCount | (uint256(found.roles) << 32)
-                | (uint256(found.holdBit) << 48) | (found.suspended ? 1 << 56 : 0);
-            act.known.keep(pair, key, word);
-        }
+        uint256 word = _participant(act, participant);
         return Participant({
             roles: uint16(word >> 32),
             holdBit: uint8(word >> 48),
@@ -120,6 +131,18 @@ library ActLib {
             keyEpoch: 0,
             readingKey: 0
         });
+    }
+
+    function _participant(Act memory act, uint32 participant) private view returns (uint256 word) {
+        uint256 key = Known.PARTICIPANT | participant;
+        uint256 pair;
+        (word, pair) = act.known.find(key);
+        if (word == 0) {
+            Participant memory found = act.register.participantOf(participant);
+            word = ASKED | found.supervisedCount | (uint256(found.roles) << 32)
+                | (uint256(found.holdBit) << 48) | (found.suspended ? 1 << 56 : 0);
+            act.known.keep(pair, key, word);
+        }
     }
 
     function _book(Act memory act, uint32 book) private view returns (uint256 word) {

@@ -24,8 +24,9 @@ library AdjustRules {
     {
         fault = poster.checkOwner(e.book);
         for (uint256 i = 0; fault == Outcomes.RECORDED && i < e.lines.length; ++i) {
-            fault = s.checkBookLot(e.lines[i].unit, e);
-            if (fault == Outcomes.RECORDED) fault = LineRules.checkAmount(s, e.lines[i]);
+            LotRecord memory lot;
+            (fault, lot.balances, lot.more) = s.checkBookLot(e.lines[i].unit, e);
+            if (fault == Outcomes.RECORDED) fault = LineRules.checkAmount(e.lines[i], lot);
         }
     }
 

@@ -30,18 +30,18 @@ library ApprovalKinds {
     /// @notice Judge an event: check it, tell its outcome if it is not refused, write.
     /// @param s What the ledger keeps.
     /// @param act Who acts.
-    /// @param given The event; its form is checked already.
+    /// @param given The event, as EventHash.raw gives it; its form is checked already.
     /// @param witness What the gateway sent with it; compared already.
     /// @return outcome 0 recorded, 1 pending (both told), or the code of a refusal (told if it has the flag TOLD).
-    function judge(Store storage s, Act memory act, CustodyEvent calldata given, bytes calldata witness)
+    function judge(Store storage s, Act memory act, bytes calldata given, bytes calldata witness)
         external
         returns (uint256 outcome)
     {
         act.known = 0; // an address in the ledger's memory
         CustodyEvent memory e;
-        (uint256 loaded,) = EventHash.load(given);
+        uint256 lifted = EventHash.lift(given);
         assembly ("memory-safe") {
-            e := loaded
+            e := lifted
         }
         if (e.kind == Kinds.APPROVE) return ApprovalRules.approve(s, act, e, witness);
         if (e.kind == Kinds.DENY) return ApprovalRules.deny(s, act, e);

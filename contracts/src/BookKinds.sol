@@ -20,17 +20,14 @@ library BookKinds {
     /// @notice Judge an event: check it, tell its outcome if it is not refused, write.
     /// @param s What the ledger keeps.
     /// @param act Who acts.
-    /// @param given The event; its form is checked already.
+    /// @param given The event, as EventHash.raw gives it; its form is checked already.
     /// @return outcome 0 recorded (told), or the code of a refusal.
-    function judge(Store storage s, Act memory act, CustodyEvent calldata given)
-        external
-        returns (uint256 outcome)
-    {
+    function judge(Store storage s, Act memory act, bytes calldata given) external returns (uint256 outcome) {
         act.known = 0; // an address in the ledger's memory
         CustodyEvent memory e;
-        (uint256 loaded,) = EventHash.load(given);
+        uint256 lifted = EventHash.lift(given);
         assembly ("memory-safe") {
-            e := loaded
+            e := lifted
         }
         uint8 kind = e.kind;
         if (kind == Kinds.DECLARE) return LineRules.declare(s, act, e);
@@ -44,7 +41,8 @@ library BookKinds {
         if (kind == Kinds.SPLIT) return LotRules.split(s, act, e);
         if (kind == Kinds.MERGE) return LotRules.merge(s, act, e);
         if (kind == Kinds.TRANSFORM) return LotRules.transform(s, act, e);
-        if (kind == Kinds.REEXPORT) return LineRules.exportLoad(s, act, e);
+        if (kind == Kinds.EXPORT_LOAD || kind == Kinds.REEXPORT) return LineRules.exportLoad(s, act, e);
+        if (kind == Kinds.EXIT_CONFIRM) return LineRules.exitConfirm(s, act, e);
         if (kind == Kinds.UNLOAD) return ReturnRules.unload(s, act, e);
         return ReturnRules.comeBack(s, act, e);
     }

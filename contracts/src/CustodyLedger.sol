@@ -16,13 +16,12 @@ import {Format} from "./Format.sol";
 import {DeclaredLine, ICustodyLedger, Lot, Norm, Pending} from "./ICustodyLedger.sol";
 import {IParticipants, Participant, Signer} from "./IParticipants.sol";
 import {Known} from "./Known.sol";
-import {LineRules} from "./LineRules.sol";
 import {LotRules} from "./LotRules.sol";
 import {Places} from "./Places.sol";
 import {LotRecord, Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, SignedEvent} from "./Types.sol";
 import {Kinds, Outcomes} from "./Vocabulary.sol";
-import {LotWord, UnitWord} from "./Words.sol";
+import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
 /// @title The custody ledger
 /// @notice Takes signed events in batches from admitted gateways, refuses what is impossible or not allowed, and
@@ -48,6 +47,7 @@ import {LotWord, UnitWord} from "./Words.sol";
 contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     using ActLib for Act;
     using Known for uint256;
+    using LineWord for uint256;
     using LotWord for uint256;
     using StoreLib for Store;
     using UnitWord for uint256;
@@ -56,6 +56,10 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
 
     uint256 private constant KEYS_MAX = 32; // bounds the search; a batch seldom has more signers
 
+    // Kinds that may need a witness: bit k for kind k.
+    uint256 private constant WITNESSED =
+        (uint256(1) << Kinds.ACCEPT) | (uint256(1) << Kinds.APPROVE) | (uint256(1) << Kinds.CORRECT);
+
     /// @dev What is remembered for the length of a batch.
     /// @param e The event that is judged just now.
     /// @param domain EIP-712 domain separator.
@@ -63,6 +67,7 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     /// @param known What the register said of participants, places and books.
     /// @param acts Who the keys are; the first `count` are remembered.
     /// @param count How many.
+    /// @param last The one of them that acted last, since a gateway's batch often has many events of one key.
     struct Memo {
         CustodyEvent e;
         bytes32 domain;
@@ -70,6 +75,7 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         uint256 known;
         Act[] acts;
         uint256 count;
+        Act last;
     }
 
     IParticipants private immutable _register;
@@ -171,13 +177,14 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     }
 
     /// @inheritdoc ICustodyLedger
-    function lineOf(bytes32 line) external view returns (DeclaredLine memory) {
-        return _store.lines[line];
+    function lineOf(bytes32 line) external view returns (DeclaredLine memory found) {
+        found = _store.lines[line];
+        found.state = found.state.plainLine();
     }
 
     /// @inheritdoc ICustodyLedger
     function loadedOf(bytes32 lot, bytes32 line) external view returns (uint64) {
-        return _store.loaded[lot][line];
+        return _store.loadedFor(lot, line);
     }
 
     /// @inheritdoc ICustodyLedger
@@ -214,7 +221,12 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         id = MessageHashUtils.toTypedDataHash(memo.domain, id);
         (address signer, ECDSA.RecoverError error_,) = ECDSA.tryRecoverCalldata(id, signed.signature);
         if (error_ != ECDSA.RecoverError.NoError) return _leave(id, Outcomes.BAD_SIGNATURE);
-        Act memory act = memo.acts[_actOf(signer, memo)];
+        Act memory act = memo.last;
+        if (act.signer != signer) {
+            uint256 place = _actOf(signer, memo);
+            act = memo.acts[place];
+            if (place < KEYS_MAX) memo.last = act; // the one beyond does not outlive its event
+        }
         if (act.participant == 0) return _leave(id, Outcomes.UNKNOWN_SIGNER);
         if (_needsWitness(e)) {
             if (_store.nonceUsed(signer, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
@@ -244,7 +256,8 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
 
     /// @dev Kinds that refer to an event which the witness must show.
     function _needsWitness(CustodyEvent memory e) private pure returns (bool) {
-        return e.kind == Kinds.APPROVE || e.kind == Kinds.CORRECT || (e.kind == Kinds.ACCEPT && e.book != 0);
+        uint8 kind = e.kind;
+        return (WITNESSED >> kind) & 1 != 0 && (kind != Kinds.ACCEPT || e.book != 0);
     }
 
     function _leave(bytes32 id, uint256 code) private returns (uint256) {
@@ -269,26 +282,25 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         }
         if (kind <= Kinds.GATE_OUT) {
             if (kind == Kinds.GATE_OUT) return CustodyRules.gateOut(_store, act, e);
-            if (kind == Kinds.REFUSE || (kind == Kinds.CANCEL && e.lines.length != 0)) {
-                return CustodyRules.closeOffer(_store, act, e);
-            }
+            if (kind == Kinds.HOLD || kind == Kinds.UNHOLD) return CustodyRules.hold(_store, act, e);
+            if (kind == Kinds.ELIGIBLE || kind == Kinds.REVOKE) return CustodyRules.eligible(_store, act, e);
         }
         if (kind == Kinds.ISSUE_PROD || kind == Kinds.RETURN_PROD) {
             return LotRules.issueOrReturn(_store, act, e);
         }
-        if (kind == Kinds.EXPORT_LOAD) return LineRules.exportLoad(_store, act, e);
-        if (kind == Kinds.EXIT_CONFIRM) return LineRules.exitConfirm(_store, act, e);
-        if (_isCargoKind(kind)) return CargoKinds.judge(_store, act, signed.custodyEvent, signed.witness);
+        if (_isCargoKind(e)) return CargoKinds.judge(_store, act, EventHash.raw(e), signed.witness);
         if (_isApprovalKind(kind)) {
-            return ApprovalKinds.judge(_store, act, signed.custodyEvent, signed.witness);
+            return ApprovalKinds.judge(_store, act, EventHash.raw(e), signed.witness);
         }
-        return BookKinds.judge(_store, act, signed.custodyEvent);
+        return BookKinds.judge(_store, act, EventHash.raw(e));
     }
 
-    /// @dev Kinds in CargoKinds: STUFF to REVOKE among them; of ACCEPT only what goes into a book gets here.
-    function _isCargoKind(uint8 kind) private pure returns (bool) {
-        return (kind >= Kinds.STUFF && kind <= Kinds.REVOKE) || kind == Kinds.CLOSE || kind == Kinds.TRANSFER
-            || kind == Kinds.ACCEPT;
+    /// @dev Kinds in CargoKinds; of ACCEPT only what goes into a book gets here, of CANCEL what names an offer.
+    function _isCargoKind(CustodyEvent memory e) private pure returns (bool) {
+        uint8 kind = e.kind;
+        if (kind == Kinds.CANCEL) return e.lines.length != 0;
+        return kind == Kinds.REFUSE || kind == Kinds.STUFF || kind == Kinds.STRIP || kind == Kinds.CLOSE
+            || kind == Kinds.TRANSFER || kind == Kinds.ACCEPT;
     }
 
     /// @dev Kinds in ApprovalKinds; of CANCEL only what names no offer gets here.

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
-import {Facility, Participant} from "./IParticipants.sol";
+import {EventHash} from "./EventHash.sol";
 import {InsideRules} from "./InsideRules.sol";
 import {Places} from "./Places.sol";
 import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
@@ -36,25 +36,29 @@ library CustodyRules {
     /// @dev ARRIVE. Who: a carrier, or the operator of the facility. Needs: new containers or cargo; outside a
     ///      supervised facility only empty containers. Does: custodian is the poster; supervised or free.
     function arrive(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        Facility memory place = act.facilityAt(e.facility);
-        if (place.operator == 0) return Outcomes.UNKNOWN_FACILITY;
-        if (place.operator != act.participant && !Places.hasRoleAt(act, e.facility, Roles.CARRIER)) {
+        uint32 facility = e.facility;
+        (uint32 operator, bool supervised) = act.facilityAt(facility);
+        if (operator == 0) return Outcomes.UNKNOWN_FACILITY;
+        if (operator != act.participant && !Places.hasRoleAt(act, facility, Roles.CARRIER)) {
             return Outcomes.NOT_OPERATOR;
         }
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            if (s.exists(e.lines[i].unit)) return Outcomes.UNIT_EXISTS;
-            if (!place.supervised && e.lines[i].role != LineRoles.EMPTY_CONTAINER) {
+        uint256 count = e.lines.length;
+        for (uint256 i = 0; i < count; ++i) {
+            Line memory line = e.lines[i];
+            if (s.exists(line.unit)) return Outcomes.UNIT_EXISTS;
+            if (!supervised && line.role != LineRoles.EMPTY_CONTAINER) {
                 return Outcomes.FACILITY_NOT_SUPERVISED;
             }
         }
         act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            uint8 role = e.lines[i].role;
+        for (uint256 i = 0; i < count; ++i) {
+            Line memory line = e.lines[i];
+            uint8 role = line.role;
             uint8 thing = role == LineRoles.CARGO ? Things.CARGO : Things.CONTAINER;
-            uint256 word = UnitWord.create(thing, act.participant).withFacility(e.facility);
+            uint256 word = UnitWord.create(thing, act.participant).withFacility(facility);
             if (role == LineRoles.EMPTY_CONTAINER) word = word.withEmpty();
-            word = word.withStatus(place.supervised ? UnitStatuses.SUPERVISED : UnitStatuses.FREE);
-            s.setUnit(e.lines[i].unit, word);
+            word = word.withStatus(supervised ? UnitStatuses.SUPERVISED : UnitStatuses.FREE);
+            s.setUnit(line.unit, word);
         }
         return Outcomes.RECORDED;
     }
@@ -62,29 +66,30 @@ library CustodyRules {
     /// @dev OFFER. Who: the custodian. Needs: no open offer; what is held goes only to customs or to the operator
     ///      of a supervised facility; a quantity, where given, is the whole lot. Does: opens the offer.
     function offer(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        if (e.counterparty == act.participant) return Outcomes.SELF_OFFER;
-        Participant memory offeree = act.participantAt(e.counterparty);
-        if (offeree.roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
-        bool maySecure = offeree.roles & Roles.CUSTOMS != 0 || offeree.supervisedCount != 0;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
+        uint32 offeree = e.counterparty;
+        if (offeree == act.participant) return Outcomes.SELF_OFFER;
+        (uint16 roles, bool maySecure) = act.rolesOf(offeree);
+        if (roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
+        if (roles & Roles.CUSTOMS != 0) maySecure = true;
+        uint256 count = e.lines.length;
+        uint256 word;
+        for (uint256 i = 0; i < count; ++i) {
             Line memory line = e.lines[i];
-            uint256 word = s.unitAt(line.unit);
+            word = s.unitAt(line.unit);
             uint256 fault = s.checkOpen(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.custodian() != act.participant) return Outcomes.NOT_CUSTODIAN;
-            if (
-                word.isHeld() && !maySecure
-                    && !Places.holdsAt(act, e.counterparty, word.facility(), Roles.CUSTOMS)
-            ) return Outcomes.HELD;
+            if (word.isHeld() && !maySecure && !Places.holdsAt(act, offeree, word.facility(), Roles.CUSTOMS)) return Outcomes.HELD;
             if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
             if (word.thing() != Things.LOT) continue;
             fault = _checkOfferedLot(s, line);
             if (fault != Outcomes.RECORDED) return fault;
         }
         act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            bytes32 unit = e.lines[i].unit;
-            s.setUnit(unit, s.unitAt(unit).withOffer(act.id, e.counterparty, e.deadline));
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 unit = EventHash.unitOf(e.lines, i);
+            if (count != 1) word = s.unitAt(unit); // of one it is known already
+            s.setUnit(unit, word.withOffer(act.id, offeree, e.deadline));
         }
         return Outcomes.RECORDED;
     }
@@ -93,11 +98,18 @@ library CustodyRules {
     ///      facility or, naming none, is carried under supervision. Does: custody and facility move; what is free
     ///      becomes supervised in a supervised facility; what was found missing of a lot becomes short.
     function accept(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        Facility memory place = act.facilityAt(e.facility);
-        if (e.facility != 0 && place.operator == 0) return Outcomes.UNKNOWN_FACILITY;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
+        uint32 facility = e.facility;
+        bool supervised;
+        if (facility != 0) {
+            uint32 operator;
+            (operator, supervised) = act.facilityAt(facility);
+            if (operator == 0) return Outcomes.UNKNOWN_FACILITY;
+        }
+        uint256 count = e.lines.length;
+        uint256 word;
+        for (uint256 i = 0; i < count; ++i) {
             Line memory line = e.lines[i];
-            uint256 word = s.storedUnit(line.unit);
+            word = s.storedUnit(line.unit);
             uint256 fault = checkOffer(s, line.unit, word, e.reference_);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.offeree() != act.participant) return Outcomes.NOT_OFFEREE;
@@ -105,7 +117,7 @@ library CustodyRules {
             if (word.isHeld() && !act.supervises && !Places.hasRoleAt(act, word.facility(), Roles.CUSTOMS)) {
                 return Outcomes.HELD;
             }
-            if (word.status() == UnitStatuses.SUPERVISED && e.facility != 0 && !place.supervised) {
+            if (word.status() == UnitStatuses.SUPERVISED && facility != 0 && !supervised) {
                 return Outcomes.FACILITY_NOT_SUPERVISED;
             }
             if (word.thing() != Things.LOT || line.quantity == 0) continue;
@@ -113,16 +125,17 @@ library CustodyRules {
             if (fault != Outcomes.RECORDED) return fault;
         }
         act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
+        for (uint256 i = 0; i < count; ++i) {
             Line memory line = e.lines[i];
-            uint256 word = s.storedUnit(line.unit).withoutOffer().withCustodian(act.participant);
+            if (count != 1) word = s.storedUnit(line.unit); // of one it is known already
+            word = word.withoutOffer().withCustodian(act.participant);
             if (word.thing() == Things.LOT) {
                 s.setUnit(line.unit, word);
                 if (line.quantity != 0) _moveToShort(s, line);
                 continue;
             }
-            word = word.withFacility(e.facility);
-            if (word.status() == UnitStatuses.FREE && place.supervised) {
+            word = word.withFacility(facility);
+            if (word.status() == UnitStatuses.FREE && supervised) {
                 word = word.withStatus(UnitStatuses.SUPERVISED).withEligible(false);
             }
             s.setUnit(line.unit, word);
@@ -163,18 +176,22 @@ library CustodyRules {
         if (!Places.hasRole(s, act, e, Roles.CUSTOMS | Roles.AGENCY)) return Outcomes.ROLE_MISSING;
         if (act.holdBit > HOLD_BIT_MAX) return Outcomes.NO_HOLD_AUTHORITY;
         uint16 bit = uint16(1) << act.holdBit;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            (uint256 fault, uint16 holds) = _holdsOn(s, e.lines[i].unit);
+        uint256 count = e.lines.length;
+        uint256 word;
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 unit = EventHash.unitOf(e.lines, i);
+            word = s.unitAt(unit);
+            (uint256 fault, uint16 holds) = _holdsOn(s, unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (!set && holds & bit == 0) return Outcomes.NOT_HELD;
         }
         act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            bytes32 unit = e.lines[i].unit;
-            uint256 word = s.unitAt(unit);
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 unit = EventHash.unitOf(e.lines, i);
+            if (count != 1) word = s.unitAt(unit); // of one it is known already
             if (word != 0) {
                 uint16 holds = word.holds();
-                InsideRules.setHolds(s, unit, set ? holds | bit : holds & ~bit);
+                InsideRules.setHolds(s, unit, word, set ? holds | bit : holds & ~bit);
             } else {
                 uint256 state = s.lineAt(unit).state;
                 uint16 holds = state.lineHolds();
@@ -189,18 +206,22 @@ library CustodyRules {
     function eligible(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         bool set = e.kind == Kinds.ELIGIBLE;
         if (!Places.hasRole(s, act, e, Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            uint256 word = s.unitAt(e.lines[i].unit);
-            uint256 fault = s.checkThere(e.lines[i].unit, word); // inside a container too
+        uint256 count = e.lines.length;
+        uint256 word;
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 unit = EventHash.unitOf(e.lines, i);
+            word = s.unitAt(unit);
+            uint256 fault = s.checkThere(unit, word); // inside a container too
             if (fault != Outcomes.RECORDED) return fault;
             if (word.thing() == Things.LOT) return Outcomes.WRONG_THING;
             if (set && word.isHeld()) return Outcomes.HELD;
             if (word.status() != UnitStatuses.SUPERVISED) return Outcomes.NOT_SUPERVISED;
         }
         act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            bytes32 unit = e.lines[i].unit;
-            InsideRules.setEligible(s, unit, set);
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 unit = EventHash.unitOf(e.lines, i);
+            if (count != 1) word = s.unitAt(unit); // of one it is known already
+            InsideRules.setEligible(s, unit, word, set);
         }
         return Outcomes.RECORDED;
     }
@@ -208,9 +229,12 @@ library CustodyRules {
     /// @dev GATE_OUT. Who: the operator, or the custodian. Needs: supervised, not held, eligible with everything
     ///      inside. Does: free for good; eligible is used up.
     function gateOut(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            uint256 word = s.unitAt(e.lines[i].unit);
-            uint256 fault = s.checkOpenCargo(e.lines[i].unit, word);
+        uint256 count = e.lines.length;
+        uint256 word;
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 unit = EventHash.unitOf(e.lines, i);
+            word = s.unitAt(unit);
+            uint256 fault = s.checkOpenCargo(unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.custodian() != act.participant && !act.operates(word)) return Outcomes.NOT_CUSTODIAN;
             fault = StoreLib.checkUnhindered(word);
@@ -219,9 +243,10 @@ library CustodyRules {
             if (!word.isEligible() || word.insideNotEligible() != 0) return Outcomes.NOT_ELIGIBLE;
         }
         act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            bytes32 unit = e.lines[i].unit;
-            s.setUnit(unit, InsideRules.released(s, unit, s.unitAt(unit)));
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 unit = EventHash.unitOf(e.lines, i);
+            if (count != 1) word = s.unitAt(unit); // of one it is known already
+            s.setUnit(unit, InsideRules.released(s, unit, word));
         }
         return Outcomes.RECORDED;
     }
@@ -276,8 +301,11 @@ library CustodyRules {
     }
 
     /// @dev Holds on a unit or line that a hold may be set on.
-    function _holdsOn(Store storage s, bytes32 id) private view returns (uint256 fault, uint16 holds) {
-        uint256 word = s.unitAt(id);
+    function _holdsOn(Store storage s, bytes32 id, uint256 word)
+        private
+        view
+        returns (uint256 fault, uint16 holds)
+    {
         if (word == 0) {
             uint256 state = s.lineAt(id).state;
             if (state == 0) return (Outcomes.UNKNOWN_UNIT, 0);
@@ -285,8 +313,9 @@ library CustodyRules {
             return (Outcomes.RECORDED, state.lineHolds());
         }
         if (word.isClosed()) return (Outcomes.TERMINAL_UNIT, 0);
-        if (word.thing() == Things.LOT && s.lotAt(id).balances.isEmpty(s.lotAt(id).more)) {
-            return (Outcomes.EMPTY_LOT, 0);
+        if (word.thing() == Things.LOT) {
+            LotRecord memory lot = s.lotAt(id);
+            if (lot.balances.isEmpty(lot.more)) return (Outcomes.EMPTY_LOT, 0);
         }
         return (Outcomes.RECORDED, word.holds());
     }

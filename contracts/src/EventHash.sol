@@ -25,23 +25,18 @@ library EventHash {
     uint256 private constant EVENT_BITS = 0x00_40_40_40_00_20_20_20_00_10_08;
     uint256 private constant LINE_BITS = 0x08_40_08_00_00;
 
-    /// @dev An event out of calldata, once, in one piece of memory that serves three times: as the struct at `e`,
-    ///      for its EIP-712 hash, and as the data of the log that tells its outcome. From `e` - 64 on lie
-    ///          outcome | offset of the event | 11 words of the event | number of lines | 5 words a line
-    ///      which is abi.encode(outcome, event) but for the word of the lines' offset: in it Solidity expects the
-    ///      address of the array of lines, whose pointers lie behind. Reverts if a number has bits above its type,
-    ///      as Solidity's own decoder does.
-    function load(CustodyEvent calldata given)
-        internal
-        pure
-        returns (uint256 e, bytes32 hash)
-    {
+    /// @dev An event out of calldata, once, in one piece of memory that serves as the struct at `e`, for its EIP-712
+    ///      hash, and to hand the event to a library (raw, lift). From `e` on lie
+    ///          11 words of the event | number of lines | 5 words a line
+    ///      and behind them the array of pointers to the lines that Solidity expects. The word before `e` is free.
+    ///      Reverts if a number has bits above its type, as Solidity's own decoder does.
+    function load(CustodyEvent calldata given) internal pure returns (uint256 e, bytes32 hash) {
         Line[] calldata lines = given.lines; // Solidity checks that the lines lie inside the calldata
         bytes32 lineType = LINE_TYPEHASH;
         bytes32 eventType = EVENT_TYPEHASH;
         assembly ("memory-safe") {
             // Copy; the high bits of every number are collected in `excess`.
-            e := add(mload(0x40), 64)
+            e := add(mload(0x40), 32)
             calldatacopy(e, given, HEAD_BYTES)
             let count := lines.length
             mstore(add(e, HEAD_BYTES), count)
@@ -78,19 +73,117 @@ library EventHash {
         }
     }
 
-    /// @dev Emits EventOutcome for an event that `load` laid out.
+    /// @dev The words of an event that `load` laid out, where they lie, as bytes: what `lift` makes it of again.
+    function raw(CustodyEvent memory e) internal pure returns (bytes memory words) {
+        assembly ("memory-safe") {
+            words := sub(e, 32)
+            mstore(words, add(add(HEAD_BYTES, 32), mul(mload(mload(add(e, 64))), LINE_BYTES)))
+        }
+    }
+
+    /// @dev The event of which `raw` gave the words; the address of its struct. Nothing is checked: `load` did.
+    function lift(bytes calldata words) internal pure returns (uint256 e) {
+        assembly ("memory-safe") {
+            e := add(mload(0x40), 32)
+            calldatacopy(e, words.offset, words.length)
+            let pointer := add(e, words.length)
+            mstore(add(e, 64), pointer)
+            mstore(pointer, mload(add(e, HEAD_BYTES)))
+            let end := pointer
+            for { let line := add(e, add(HEAD_BYTES, 32)) } lt(line, end) { line := add(line, LINE_BYTES) } {
+                pointer := add(pointer, 32)
+                mstore(pointer, line)
+            }
+            mstore(0x40, add(pointer, 32))
+        }
+    }
+
+    /// @dev Emits EventOutcome for an event that `load` or `lift` laid out; ICustodyLedger says what is packed how.
     function log(bytes32 id, uint32 participant, address signer, uint256 outcome, CustodyEvent memory e)
         internal
     {
         bytes32 topic = ICustodyLedger.EventOutcome.selector;
         assembly ("memory-safe") {
-            let data := sub(e, 64)
-            mstore(data, and(outcome, 0xffff))
-            mstore(add(data, 32), 64)
-            let array := mload(add(e, 64))
-            mstore(add(e, 64), HEAD_BYTES)
-            log4(data, add(add(HEAD_BYTES, 96), mul(mload(array), LINE_BYTES)), topic, id, participant, signer)
-            mstore(add(e, 64), array)
+            // Behind all memory that is in use: act | commitment | offset of the content | its length | content.
+            // Each write's low end is overwritten by the next one.
+            let data := mload(0x40)
+            mstore(add(data, 32), mload(add(e, 320)))
+            mstore(add(data, 64), 96)
+            let content := add(data, 128)
+            mstore(
+                content,
+                or(
+                    or(shl(192, mload(add(e, 224))), shl(128, mload(add(e, 256)))),
+                    shl(64, mload(add(e, 288)))
+                )
+            )
+            let at := add(content, 24)
+            let present := 0
+            let value := mload(add(e, 96))
+            if value {
+                mstore(at, shl(224, value))
+                at := add(at, 4)
+                present := 2
+            }
+            value := mload(add(e, 128))
+            if value {
+                mstore(at, shl(224, value))
+                at := add(at, 4)
+                present := or(present, 4)
+            }
+            value := mload(add(e, 160))
+            if value {
+                mstore(at, shl(224, value))
+                at := add(at, 4)
+                present := or(present, 8)
+            }
+            value := mload(add(e, 192))
+            if value {
+                mstore(at, value)
+                at := add(at, 32)
+                present := or(present, 1)
+            }
+            mstore(
+                data,
+                or(
+                    or(or(and(outcome, 0xffff), shl(16, mload(e))), shl(24, mload(add(e, 32)))),
+                    or(or(shl(40, present), shl(48, participant)), shl(80, signer))
+                )
+            )
+            let line := add(e, add(HEAD_BYTES, 32))
+            for { let end := mload(add(e, 64)) } lt(line, end) { line := add(line, LINE_BYTES) } {
+                mstore(at, mload(line))
+                let follows := add(at, 32)
+                at := add(at, 33)
+                present := 0
+                value := or(
+                    or(shl(192, mload(add(line, 96))), shl(184, mload(add(line, 64)))),
+                    shl(176, mload(add(line, 128)))
+                )
+                if value {
+                    mstore(at, value)
+                    at := add(at, 10)
+                    present := 1
+                }
+                value := mload(add(line, 32))
+                if value {
+                    mstore(at, value)
+                    at := add(at, 32)
+                    present := or(present, 2)
+                }
+                mstore8(follows, present)
+            }
+            mstore(at, 0)
+            let size := sub(at, content)
+            mstore(add(data, 96), size)
+            log2(data, add(128, and(add(size, 31), not(31))), topic, id)
+        }
+    }
+
+    /// @dev Unit of the line at a place, which must be below their number: a loop has compared them already.
+    function unitOf(Line[] memory lines, uint256 place) internal pure returns (bytes32 unit) {
+        assembly ("memory-safe") {
+            unit := mload(mload(add(add(lines, 32), shl(5, place))))
         }
     }
 

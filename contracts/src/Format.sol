@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {EventHash} from "./EventHash.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Balances, Kinds, LineRoles, Outcomes, Steps} from "./Vocabulary.sol";
 
@@ -57,8 +58,8 @@ library Format {
     uint256 private constant ANCHOR = BOOK | SHAPE; // DECLARE without a line, of a manifest, norm, contract or document
 
     // DECLARE of a norm with numbers: its units are material ids.
-    uint256 private constant NORM =
-        BOOK | REFERENCE | TWO | SHAPE * (PRODUCT | INPUT | NO_BALANCE | QUANTITY);
+    uint256 private constant NORM = BOOK | REFERENCE | TWO
+        | SHAPE * (PRODUCT | INPUT | NO_BALANCE | QUANTITY);
 
     // ACCEPT with a book answers a TRANSFER: the lot, the new lot, and both lines.
     uint256 private constant TAKE_TRANSFER = BOOK | REFERENCE | 4 * MIN | 4 * MAX
@@ -83,24 +84,24 @@ library Format {
         returns (uint256)
     {
         Line[] memory lines = e.lines;
-        if (!isList_) {
-            return lines.length > LINES_MAX ? Outcomes.TOO_MANY_LINES : Outcomes.LINES_NOT_ASCENDING;
-        }
-        if (e.kind == 0 || e.kind > Kinds.CLOSE) return Outcomes.UNKNOWN_KIND;
-        uint256 rule = table[e.kind];
-        if (e.kind == Kinds.DECLARE) {
-            if (lines.length == 0) rule = ANCHOR;
+        uint256 count = lines.length;
+        if (!isList_) return count > LINES_MAX ? Outcomes.TOO_MANY_LINES : Outcomes.LINES_NOT_ASCENDING;
+        uint8 kind = e.kind;
+        if (kind == 0 || kind > Kinds.CLOSE) return Outcomes.UNKNOWN_KIND;
+        uint256 rule = table[kind];
+        if (kind == Kinds.DECLARE) {
+            if (count == 0) rule = ANCHOR;
             else if (e.step == Steps.NORM) rule = NORM;
         }
-        if (e.kind == Kinds.ACCEPT && e.book != 0) rule = TAKE_TRANSFER;
+        if (kind == Kinds.ACCEPT && e.book != 0) rule = TAKE_TRANSFER;
         if (rule == 0) return Outcomes.KIND_NOT_AVAILABLE;
-        if (lines.length < uint8(rule >> 8)) return Outcomes.LINES_MISSING;
-        if (lines.length > uint8(rule >> 16) || _fieldsOf(e) & ~rule & 0xff != 0) {
-            return Outcomes.FIELD_NOT_ALLOWED;
-        }
+        if (count < uint8(rule >> 8)) return Outcomes.LINES_MISSING;
+        if (count > uint8(rule >> 16) || _fieldsOf(e) & ~rule & 0xff != 0) return Outcomes.FIELD_NOT_ALLOWED;
         if (uint48(rule >> 32) == FREE) return Outcomes.RECORDED;
-        if (lines.length != 0 && lines[0].unit == 0 && e.kind != Kinds.COUNT) return Outcomes.LINES_MISSING;
-        for (uint256 i = 0; i < lines.length; ++i) {
+        for (uint256 i = 0; i < count; ++i) {
+            if (i == 0 && kind != Kinds.COUNT && EventHash.unitOf(lines, 0) == 0) {
+                return Outcomes.LINES_MISSING;
+            }
             uint256 found = _lineFault(lines[i], rule);
             if (found != Outcomes.RECORDED) return found;
         }
@@ -116,13 +117,15 @@ library Format {
 
     /// @dev The line's role decides which of the two shapes it must have.
     function _lineFault(Line memory line, uint256 rule) private pure returns (uint256) {
-        if (line.role > LineRoles.FREE) return Outcomes.WRONG_ROLE;
-        uint256 shape = uint48(rule >> 32);
-        if ((shape >> line.role) & 1 == 0) shape = uint48(rule >> 80);
-        if ((shape >> line.role) & 1 == 0) return Outcomes.WRONG_ROLE;
-        if (line.balance > Balances.LOADED || (shape >> (32 + uint256(line.balance))) & 1 == 0) {
-            return Outcomes.WRONG_BALANCE;
+        uint256 role = line.role;
+        if (role > LineRoles.FREE) return Outcomes.WRONG_ROLE;
+        uint256 shape = rule >> 32; // no bit from 48 on is asked for
+        if ((shape >> role) & 1 == 0) {
+            shape = rule >> 80;
+            if ((shape >> role) & 1 == 0) return Outcomes.WRONG_ROLE;
         }
+        uint256 balance = line.balance;
+        if (balance > Balances.LOADED || (shape >> (32 + balance)) & 1 == 0) return Outcomes.WRONG_BALANCE;
         bool says =
             (line.quantity != 0 && shape & QUANTITY == 0) || (line.material != 0 && shape & MATERIAL == 0);
         return says ? Outcomes.FIELD_NOT_ALLOWED : Outcomes.RECORDED;

@@ -63,18 +63,16 @@ struct Pending {
 interface ICustodyLedger {
     /// @notice An event was taken: its nonce is used and this is its outcome, for ever.
     /// @dev Logs of changed state follow directly and belong to it, up to the next EventOutcome or EventNotTaken.
+    ///      The whole signed content is here, packed, since eight gas are paid for each byte of a log.
     /// @param eventId EIP-712 digest.
-    /// @param participant Who acted.
-    /// @param signer With which key.
-    /// @param outcome 0 recorded, 1 pending, from 100 refused (Outcomes in Vocabulary.sol).
-    /// @param custodyEvent The signed content.
-    event EventOutcome(
-        bytes32 indexed eventId,
-        uint32 indexed participant,
-        address indexed signer,
-        uint16 outcome,
-        CustodyEvent custodyEvent
-    );
+    /// @param act outcome 0..15 (0 recorded, 1 pending, from 100 refused: Outcomes in Vocabulary.sol) | kind 16..23 |
+    ///        step 24..39 | whether there is a reference 40, counterparty 41, facility 42, book 43 | participant who
+    ///        acted 48..79 | its key 80..239.
+    /// @param commitment The commitment.
+    /// @param content The rest, big-endian and without gaps, what is zero left out: occurredAt, deadline, nonce (8 bytes
+    ///        each), counterparty, facility, book (4 each), reference (32); for each line unit (32), what follows (1;
+    ///        bit 0 quantity, balance and role, bit 1 material), quantity (8), balance, role (1 each), material (32).
+    event EventOutcome(bytes32 indexed eventId, uint256 act, bytes32 commitment, bytes content);
 
     /// @notice An event was not taken; nothing was burned and it has no outcome.
     /// @param eventId EIP-712 digest of what was sent.
@@ -102,26 +100,39 @@ interface ICustodyLedger {
     /// @param used What was used.
     event NormExceeded(bytes32 indexed eventId, bytes32 indexed material, uint256 allowed, uint256 used);
 
-    /// @notice A lot was made; UnitChanged and LotChanged follow.
+    /// @notice A lot was made; nothing is short or loaded of it.
     /// @param lot Its id.
     /// @param material Material id.
     /// @param sourceLine Receive line, or zero.
     /// @param book Number of its book.
     /// @param origin 1 imported, 2 domestic, 3 own.
-    event LotCreated(bytes32 indexed lot, bytes32 material, bytes32 sourceLine, uint32 book, uint8 origin);
+    /// @param state Its state word, as UnitWord packs it.
+    /// @param balances raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
+    event LotCreated(
+        bytes32 indexed lot,
+        bytes32 material,
+        bytes32 sourceLine,
+        uint32 book,
+        uint8 origin,
+        uint256 state,
+        uint256 balances
+    );
 
     /// @notice Balances of a lot changed.
     /// @param lot Its id.
-    /// @param state Its state word.
     /// @param balances raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
     /// @param more short 0..63 | loaded in total 64..127.
-    event LotChanged(bytes32 indexed lot, uint256 state, uint256 balances, uint256 more);
+    event LotChanged(bytes32 indexed lot, uint256 balances, uint256 more);
 
-    /// @notice What is loaded of a lot for an export line changed.
+    /// @notice What is loaded of a lot for an export line changed, and with it its balances.
     /// @param lot The lot's id.
     /// @param line The line's id.
-    /// @param quantity Loaded now, in 10^-6 of the unit of measure.
-    event LoadedChanged(bytes32 indexed lot, bytes32 indexed line, uint64 quantity);
+    /// @param quantity Loaded for the line now, in 10^-6 of the unit of measure.
+    /// @param balances raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
+    /// @param more short 0..63 | loaded in total 64..127.
+    event LoadedChanged(
+        bytes32 indexed lot, bytes32 indexed line, uint64 quantity, uint256 balances, uint256 more
+    );
 
     /// @notice A declaration line was made or amended; LineChanged follows.
     /// @param line Its id.

@@ -19,7 +19,7 @@ import {
     Steps,
     Things
 } from "./Vocabulary.sol";
-import {LineWord, LotWord, UnitWord} from "./Words.sol";
+import {LineWord, LotWord, StoredLot, UnitWord} from "./Words.sol";
 
 /// @title Declaration lines as quotas, and what draws from them when goods leave: DECLARE, CLEAR, EXPORT_LOAD,
 ///        REEXPORT, EXIT_CONFIRM, REPURPOSE, SELL_INLAND, SCRAP_OUT
@@ -30,6 +30,7 @@ library LineRules {
     using StoreLib for Store;
     using LineWord for uint256;
     using LotWord for uint256;
+    using StoredLot for uint256;
     using UnitWord for uint256;
 
     /// @dev DECLARE. Who: anybody for a new line, then its declarant while it is registered; customs at any time.
@@ -85,32 +86,37 @@ library LineRules {
     function exportLoad(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
         bool isExport = e.kind == Kinds.EXPORT_LOAD;
         uint256 total;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
+        LotRecord[] memory lots = StoreLib.noLots(e.lines.length);
+        for (uint256 i = 0; i < lots.length; ++i) {
             Line memory line = e.lines[i];
-            uint256 word = s.unitAt(line.unit);
+            uint256 stored = s.units[line.unit];
+            uint256 word = s.seen(line.unit, stored.plain());
             uint256 fault = isExport ? s.checkThere(line.unit, word) : s.checkOpen(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
-            uint32 owner = act.ownerOf(s.lotAt(line.unit).more.book());
+            LotRecord memory lot;
+            (lot.balances, lot.more) = s.lotOf(line.unit, stored);
+            uint32 owner = act.ownerOf(lot.more.book());
             bool may = owner == act.participant || (isExport && word.custodian() == act.participant);
             if (!may) return Outcomes.NOT_OWNER;
             fault = s.checkLine(e.reference_, isExport ? LineRoles.EXPORT : LineRoles.RE_EXPORT, owner);
-            if (fault == Outcomes.RECORDED) fault = s.checkBookLot(line.unit, e);
-            if (fault == Outcomes.RECORDED) fault = checkDraw(s, line, e.reference_);
-            if (fault != Outcomes.RECORDED) return fault;
-            if (uint256(s.lotAt(line.unit).more.loaded()) + line.quantity > QUANTITY_MAX) {
-                return Outcomes.QUANTITY_OVERFLOW;
+            if (fault == Outcomes.RECORDED) {
+                fault = StoreLib.checkLoose(word, lot.balances, lot.more, e.kind);
             }
+            if (fault == Outcomes.RECORDED) fault = checkDraw(s, line, lot, e.reference_);
+            if (fault != Outcomes.RECORDED) return fault;
+            if (uint256(lot.more.loaded()) + line.quantity > QUANTITY_MAX) return Outcomes.QUANTITY_OVERFLOW;
             total += line.quantity;
+            lots[i] = lot;
         }
         if (exceeds(s, e.reference_, total)) return Outcomes.LINE_EXCEEDED;
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            LotRecord memory lot = s.lotAt(line.unit);
+            LotRecord memory lot = lots[i];
             uint256 more = lot.more.withLoaded(lot.more.loaded() + line.quantity);
-            s.setLot(line.unit, _minus(lot, line), more);
-            s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) + line.quantity);
+            uint64 loaded = s.loadedFor(line.unit, e.reference_) + line.quantity;
+            s.setLoaded(line.unit, e.reference_, loaded, _minus(lot, line), more);
         }
         draw(s, e.reference_, total);
         return Outcomes.RECORDED;
@@ -132,7 +138,7 @@ library LineRules {
         uint256 total;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            fault = s.checkBookLot(line.unit, e);
+            (fault,,) = s.checkBookLot(line.unit, e);
             if (fault != Outcomes.RECORDED) return fault;
             if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
             if (line.quantity > s.loadedFor(line.unit, e.reference_)) return Outcomes.NOT_ENOUGH;
@@ -142,8 +148,9 @@ library LineRules {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             LotRecord memory lot = s.lotAt(line.unit);
-            s.setLot(line.unit, lot.balances, lot.more.withLoaded(lot.more.loaded() - line.quantity));
-            s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) - line.quantity);
+            uint256 more = lot.more.withLoaded(lot.more.loaded() - line.quantity);
+            uint64 loaded = s.loadedFor(line.unit, e.reference_) - line.quantity;
+            s.setLoaded(line.unit, e.reference_, loaded, lot.balances, more);
         }
         // Each q was drawn and not exited before, so exited stays <= drawn and fits 64 bits.
         uint256 amounts = s.lineAt(e.reference_).amounts;
@@ -170,16 +177,16 @@ library LineRules {
         uint256 total;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
-            fault = s.checkBookLot(line.unit, e);
+            LotRecord memory lot;
+            (fault, lot.balances, lot.more) = s.checkBookLot(line.unit, e);
             if (fault != Outcomes.RECORDED) return fault;
-            LotRecord memory lot = s.lotAt(line.unit);
             if (e.reference_ == 0) {
                 bool domesticRaw = line.balance == Balances.RAW && lot.more.origin() == Origins.DOMESTIC;
                 if (needsLine && !domesticRaw) return Outcomes.UNKNOWN_REFERENCE;
-                fault = checkAmount(s, line);
+                fault = checkAmount(line, lot);
             } else {
                 if (s.sourceOf(lot) != 0 && s.sourceOf(lot) != original) return Outcomes.WRONG_PURPOSE;
-                fault = checkDraw(s, line, e.reference_);
+                fault = checkDraw(s, line, lot, e.reference_);
             }
             if (fault != Outcomes.RECORDED) return fault;
             total += line.quantity;
@@ -206,9 +213,8 @@ library LineRules {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             uint256 word = s.unitAt(e.lines[i].unit);
             if (!word.isInside()) return Outcomes.ROLE_MISSING;
-            if (!act.operates(word) || !act.facilityAt(word.facility()).supervised) {
-                return Outcomes.NOT_OPERATOR;
-            }
+            (uint32 operator, bool supervised) = act.facilityAt(word.facility());
+            if (operator != act.participant || !supervised) return Outcomes.NOT_OPERATOR;
         }
         return Outcomes.RECORDED;
     }
@@ -260,8 +266,9 @@ library LineRules {
         view
         returns (uint256)
     {
-        if (e.counterparty != 0 && act.participantAt(e.counterparty).roles == 0) {
-            return Outcomes.UNKNOWN_PARTICIPANT;
+        if (e.counterparty != 0) {
+            (uint16 roles,) = act.rolesOf(e.counterparty);
+            if (roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
         }
         if (e.lines[0].role != LineRoles.CHANGE_OF_PURPOSE) {
             return e.reference_ == 0 ? Outcomes.RECORDED : Outcomes.FIELD_NOT_ALLOWED;
@@ -273,16 +280,20 @@ library LineRules {
     }
 
     /// @dev q is not zero and the lot's named balance (RAW to SCRAP) has it.
-    function checkAmount(Store storage s, Line memory line) internal view returns (uint256) {
+    function checkAmount(Line memory line, LotRecord memory lot) internal pure returns (uint256) {
         if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
-        bool enough = s.lotAt(line.unit).balances.amount(line.balance) >= line.quantity;
+        bool enough = lot.balances.amount(line.balance) >= line.quantity;
         return enough ? Outcomes.RECORDED : Outcomes.NOT_ENOUGH;
     }
 
     /// @dev As checkAmount, and lot and line are of the same material.
-    function checkDraw(Store storage s, Line memory line, bytes32 drawnLine) internal view returns (uint256) {
-        if (s.materialOf(s.lotAt(line.unit)) != s.lineAt(drawnLine).material) return Outcomes.WRONG_MATERIAL;
-        return checkAmount(s, line);
+    function checkDraw(Store storage s, Line memory line, LotRecord memory lot, bytes32 drawnLine)
+        internal
+        view
+        returns (uint256)
+    {
+        if (s.materialOf(lot) != s.lineAt(drawnLine).material) return Outcomes.WRONG_MATERIAL;
+        return checkAmount(line, lot);
     }
 
     /// @dev Drawing so much would go beyond what was declared.

@@ -108,25 +108,18 @@ library LotRules {
         bool isIssue = e.kind == Kinds.ISSUE_PROD;
         uint8 from = isIssue ? Balances.RAW : Balances.WIP;
         uint8 to = isIssue ? Balances.WIP : Balances.RAW;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            Line memory line = e.lines[i];
-            fault = s.checkBookLot(line.unit, e);
+        uint256 balances;
+        uint256 more;
+        uint256 count = e.lines.length;
+        for (uint256 i = 0; i < count; ++i) {
+            (fault, balances, more) = _moved(s, e, e.lines[i], from, to);
             if (fault != Outcomes.RECORDED) return fault;
-            if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
-            uint256 balances = s.lotAt(line.unit).balances;
-            if (balances.amount(from) < line.quantity) return Outcomes.NOT_ENOUGH;
-            if (uint256(balances.amount(to)) + line.quantity > QUANTITY_MAX) {
-                return Outcomes.QUANTITY_OVERFLOW;
-            }
         }
         act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
+        for (uint256 i = 0; i < count; ++i) {
             Line memory line = e.lines[i];
-            LotRecord memory lot = s.lotAt(line.unit);
-            uint256 balances = lot.balances;
-            balances = balances.withAmount(from, balances.amount(from) - line.quantity);
-            balances = balances.withAmount(to, balances.amount(to) + line.quantity);
-            s.setLot(line.unit, balances, lot.more);
+            if (count != 1) (, balances, more) = _moved(s, e, line, from, to); // of one it is known already
+            s.setBalances(line.unit, balances, more);
         }
         return Outcomes.RECORDED;
     }
@@ -141,19 +134,25 @@ library LotRules {
         if (fault != Outcomes.RECORDED) return fault;
         uint256 inputCount;
         uint32 custodian;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
+        LotRecord[] memory lots = StoreLib.noLots(e.lines.length); // the inputs as they will be
+        for (uint256 i = 0; i < lots.length; ++i) {
             Line memory line = e.lines[i];
             if (line.role != LineRoles.INPUT) {
                 fault = _checkMade(s, e, line);
             } else {
-                fault = s.checkBookLot(line.unit, e);
-                if (fault == Outcomes.RECORDED) fault = LineRules.checkAmount(s, line);
+                LotRecord memory lot;
+                (fault, lot.balances, lot.more) = s.checkBookLot(line.unit, e);
+                if (fault == Outcomes.RECORDED) fault = LineRules.checkAmount(line, lot);
                 uint32 keeper = s.unitAt(line.unit).custodian();
                 if (fault == Outcomes.RECORDED && inputCount != 0 && keeper != custodian) {
                     fault = Outcomes.UNLIKE_LOTS;
                 }
+                if (fault != Outcomes.RECORDED) return fault;
                 custodian = keeper;
                 ++inputCount;
+                uint64 rest = lot.balances.amount(Balances.WIP) - line.quantity;
+                lot.balances = lot.balances.withAmount(Balances.WIP, rest);
+                lots[i] = lot;
             }
             if (fault != Outcomes.RECORDED) return fault;
         }
@@ -165,9 +164,7 @@ library LotRules {
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             if (line.role == LineRoles.INPUT) {
-                LotRecord memory lot = s.lotAt(line.unit);
-                uint64 rest = lot.balances.amount(Balances.WIP) - line.quantity;
-                s.setLot(line.unit, lot.balances.withAmount(Balances.WIP, rest), lot.more);
+                s.setBalances(line.unit, lots[i].balances, lots[i].more);
             } else {
                 uint256 word = UnitWord.create(Things.LOT, custodian);
                 uint256 balances = LotWord.only(_madeAs(line.role), line.quantity);
@@ -189,6 +186,23 @@ library LotRules {
         }
         if (count == 0 || count == e.lines.length) return (Outcomes.LINES_MISSING, 0);
         if (count > 1) return (Outcomes.FIELD_NOT_ALLOWED, 0);
+    }
+
+    /// @dev What the lot's balances will be once q is moved from one to the other, and its `more`.
+    function _moved(Store storage s, CustodyEvent memory e, Line memory line, uint8 from, uint8 to)
+        private
+        view
+        returns (uint256 fault, uint256 balances, uint256 more)
+    {
+        (fault, balances, more) = s.checkBookLot(line.unit, e);
+        if (fault != Outcomes.RECORDED) return (fault, 0, 0);
+        uint256 quantity = line.quantity;
+        if (quantity == 0) return (Outcomes.QUANTITY_ZERO, 0, 0);
+        uint256 there = balances.amount(from);
+        if (there < quantity) return (Outcomes.NOT_ENOUGH, 0, 0);
+        uint256 sum = balances.amount(to) + quantity;
+        if (sum > QUANTITY_MAX) return (Outcomes.QUANTITY_OVERFLOW, 0, 0);
+        balances = balances.withAmount(from, uint64(there - quantity)).withAmount(to, uint64(sum));
     }
 
     /// @dev Poster is custodian or owner of the lot, which is not under offer, not empty, with nothing loaded.
@@ -259,7 +273,7 @@ library LotRules {
         if (fault != Outcomes.RECORDED || made.role == LineRoles.SCRAP) return fault;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             if (e.lines[i].role != LineRoles.INPUT) continue;
-            if (s.materialOf(s.lotAt(e.lines[i].unit)) == made.material) return Outcomes.WRONG_MATERIAL;
+            if (s.isOf(e.lines[i].unit, made.material)) return Outcomes.WRONG_MATERIAL;
         }
         return Outcomes.RECORDED;
     }

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
-import {Facility, Participant} from "./IParticipants.sol";
 import {InsideRules} from "./InsideRules.sol";
 import {Store, StoreLib} from "./Store.sol";
 import {CustodyEvent, Line} from "./Types.sol";
@@ -26,10 +25,13 @@ library ReassignRules {
     {
         if (!poster.has(Roles.CUSTOMS)) return Outcomes.ROLE_MISSING;
         if (!s.isCorrected(e.reference_)) return Outcomes.UNKNOWN_REFERENCE;
-        Participant memory keeper = poster.participantAt(e.counterparty);
-        if (e.counterparty != 0 && keeper.roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
-        if (e.facility != 0 && poster.facilityAt(e.facility).operator == 0) return Outcomes.UNKNOWN_FACILITY;
-        bool secures = e.counterparty == 0 || keeper.roles & Roles.CUSTOMS != 0 || keeper.supervisedCount != 0;
+        (uint16 roles, bool secures) = poster.rolesOf(e.counterparty);
+        if (e.counterparty != 0 && roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
+        if (e.facility != 0) {
+            (uint32 operator,) = poster.facilityAt(e.facility);
+            if (operator == 0) return Outcomes.UNKNOWN_FACILITY;
+        }
+        if (e.counterparty == 0 || roles & Roles.CUSTOMS != 0) secures = true;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             uint256 word = s.unitAt(line.unit);
@@ -41,8 +43,8 @@ library ReassignRules {
             uint8 status = line.role == LineRoles.NONE ? word.status() : _statusOf(line);
             uint32 place = e.facility == 0 ? word.facility() : e.facility;
             if (status == UnitStatuses.SUPERVISED && place != 0) {
-                Facility memory facility = poster.facilityAt(place);
-                if (!facility.supervised) return Outcomes.FACILITY_NOT_SUPERVISED;
+                (, bool supervised) = poster.facilityAt(place);
+                if (!supervised) return Outcomes.FACILITY_NOT_SUPERVISED;
             }
         }
         return Outcomes.RECORDED;

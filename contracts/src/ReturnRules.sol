@@ -36,7 +36,7 @@ library ReturnRules {
             if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
             LotRecord memory lot = s.lotAt(line.unit);
             if (!byCustoms && act.ownerOf(lot.more.book()) != act.participant) return Outcomes.NOT_OWNER;
-            fault = s.checkBookLot(line.unit, e);
+            (fault,,) = s.checkBookLot(line.unit, e);
             if (fault != Outcomes.RECORDED) return fault;
             if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
             if (line.quantity > s.loadedFor(line.unit, e.reference_)) return Outcomes.NOT_ENOUGH;
@@ -50,8 +50,9 @@ library ReturnRules {
             Line memory line = e.lines[i];
             LotRecord memory lot = s.lotAt(line.unit);
             uint256 balances = lot.balances.withAmount(to, lot.balances.amount(to) + line.quantity);
-            s.setLot(line.unit, balances, lot.more.withLoaded(lot.more.loaded() - line.quantity));
-            s.setLoaded(line.unit, e.reference_, s.loadedFor(line.unit, e.reference_) - line.quantity);
+            uint256 more = lot.more.withLoaded(lot.more.loaded() - line.quantity);
+            uint64 loaded = s.loadedFor(line.unit, e.reference_) - line.quantity;
+            s.setLoaded(line.unit, e.reference_, loaded, balances, more);
         }
         // Each q was drawn and has not exited, so drawn stays >= exited.
         uint256 amounts = s.lineAt(e.reference_).amounts;

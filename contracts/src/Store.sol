@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Act} from "./Act.sol";
+import {EventHash} from "./EventHash.sol";
 import {DeclaredLine, ICustodyLedger, Norm, Pending} from "./ICustodyLedger.sol";
+import {OwnLoad} from "./OwnLoad.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Kinds, LineStatuses, Outcomes, Things} from "./Vocabulary.sol";
 import {LineWord, LotWord, StoredLot, UnitWord} from "./Words.sol";
@@ -37,7 +39,7 @@ struct Store {
     mapping(bytes32 unit => uint256 word) units;
     mapping(bytes32 lot => Stock) lots;
     mapping(bytes32 line => DeclaredLine) lines;
-    mapping(bytes32 lot => mapping(bytes32 line => uint64 quantity)) loaded;
+    mapping(bytes32 lot => mapping(uint256 lineNumber => uint64 quantity)) loaded;
     mapping(bytes32 unit => bytes32 head) heads;
     mapping(bytes32 eventId => Pending) pending;
     mapping(address signer => mapping(uint64 word => uint256 bits)) nonces;
@@ -48,6 +50,7 @@ struct Store {
     mapping(bytes32 version => Norm) norms;
     mapping(bytes32 version => mapping(bytes32 material => uint64 quantity)) coefficients;
     // Materials and source lines of lots by number, so that a lot's word has room for them. None is ever taken out.
+    // Declaration lines have a number of their own out of the same series, in their state.
     mapping(bytes32 id => uint256 number) numbers;
     mapping(uint256 number => bytes32 id) ids;
     uint256 numbered;
@@ -56,23 +59,33 @@ struct Store {
 uint256 constant QUANTITY_MAX = type(uint64).max;
 uint256 constant CORRECTED = 1 << 32; // in Store.evidence, above the book of a COUNT
 
+// The kinds of which `reference` names a declaration line, or may (OBSERVE): bit k for kind k. Of the others it names
+// an event, so the head of a line of that id does not move. ledger/vocabulary.py has the same as CITES_LINE.
+uint256 constant CITES_LINE = (uint256(1) << Kinds.OBSERVE) | (uint256(1) << Kinds.DECLARE)
+    | (uint256(1) << Kinds.RECEIVE_FACTORY) | (uint256(1) << Kinds.EXPORT_LOAD)
+    | (uint256(1) << Kinds.REEXPORT) | (uint256(1) << Kinds.UNLOAD) | (uint256(1) << Kinds.EXIT_CONFIRM)
+    | (uint256(1) << Kinds.FG_RETURN) | (uint256(1) << Kinds.REPURPOSE) | (uint256(1) << Kinds.SELL_INLAND)
+    | (uint256(1) << Kinds.SCRAP_OUT) | (uint256(1) << Kinds.TRANSFER);
+
 /// @title Reading and writing what the ledger keeps, and the checks that several kinds share
 /// @dev Every writing function emits what it wrote, at once. A check returns the first fault, or RECORDED (0).
 library StoreLib {
     using LineWord for uint256;
     using LotWord for uint256;
+    using OwnLoad for uint256;
     using StoredLot for uint256;
     using UnitWord for uint256;
     using StoreLib for Store;
 
     /// @dev head' = keccak256(head, event id, outcome) of each unit that the event names, and of the line in
-    ///      `reference`; each once. Unit zero is no unit.
+    ///      `reference` where the kind cites one; each once. Unit zero is no unit.
     function foldHeads(Store storage s, bytes32 id, CustodyEvent memory e, uint256 outcome) internal {
         Line[] memory lines = e.lines;
         bytes32 cited = e.reference_;
-        bool named = cited == 0;
-        for (uint256 i = 0; i < lines.length; ++i) {
-            bytes32 unit = lines[i].unit;
+        bool named = cited == 0 || (CITES_LINE >> e.kind) & 1 == 0;
+        uint256 count = lines.length;
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 unit = EventHash.unitOf(lines, i);
             if (unit != 0) _foldHead(s, unit, id, outcome);
             if (unit == cited) named = true;
         }
@@ -132,26 +145,62 @@ library StoreLib {
     ) internal {
         uint256 line = sourceLine == 0 ? 0 : _numberOf(s, sourceLine);
         uint256 stored = word.createStored(book, origin, _numberOf(s, material), line);
-        s.units[lot] = stored;
+        s.units[lot] = balances.hasRoom() ? stored.withOwn() : stored;
         s.lots[lot].balances = balances;
-        word = stored.plain();
-        emit ICustodyLedger.LotCreated(lot, material, sourceLine, book, origin);
-        emit ICustodyLedger.UnitChanged(lot, word);
-        emit ICustodyLedger.LotChanged(lot, word, balances, 0);
+        emit ICustodyLedger.LotCreated(lot, material, sourceLine, book, origin, stored.plain(), balances);
     }
 
     function setLot(Store storage s, bytes32 lot, uint256 balances, uint256 more) internal {
-        Stock storage kept = s.lots[lot];
         uint256 stored = s.units[lot];
+        uint256 before = s.lots[lot].balances;
         more = more.logged();
-        if (kept.balances != balances) kept.balances = balances;
-        if (stored.hasMore()) {
-            if (kept.more != more) kept.more = more;
-        } else if (more != 0) {
-            kept.more = more;
-            s.units[lot] = stored.withMore();
+        uint256 word = balances;
+        uint256 others = more;
+        if (stored.hasOwn() && balances.hasRoom()) {
+            word |= before.ownPart();
+            others -= uint256(before.ownLoaded()) << 64;
+        } else if (stored.hasOwn()) {
+            stored = _spread(s, lot, stored, before);
         }
-        emit ICustodyLedger.LotChanged(lot, stored.plain(), balances, more);
+        if (before != word) s.lots[lot].balances = word;
+        _setMore(s, lot, stored, others);
+        emit ICustodyLedger.LotChanged(lot, balances, more);
+    }
+
+    /// @dev Sets the balances of a lot with raw or wip, before or after, of which nothing else changes.
+    function setBalances(Store storage s, bytes32 lot, uint256 balances, uint256 more) internal {
+        s.lots[lot].balances = balances;
+        emit ICustodyLedger.LotChanged(lot, balances, more.logged());
+    }
+
+    /// @dev Sets what is loaded of a lot for a line, and with it the lot's balances.
+    function setLoaded(
+        Store storage s,
+        bytes32 lot,
+        bytes32 line,
+        uint64 quantity,
+        uint256 balances,
+        uint256 more
+    ) internal {
+        uint256 stored = s.units[lot];
+        uint256 before = s.lots[lot].balances;
+        uint256 number = s.lines[line].state.lineNumber();
+        more = more.logged();
+        uint256 word = balances;
+        uint256 others = more;
+        if (stored.hasOwn() && balances.hasRoom()) {
+            uint256 part = before.ownPart();
+            if (_isOwn(s, lot, part, number)) part = OwnLoad.own(number, quantity);
+            else s.loaded[lot][number] = quantity;
+            word |= part;
+            others -= uint256(part.ownLoaded()) << 64;
+        } else {
+            if (stored.hasOwn()) stored = _spread(s, lot, stored, before);
+            s.loaded[lot][number] = quantity;
+        }
+        if (before != word) s.lots[lot].balances = word;
+        _setMore(s, lot, stored, others);
+        emit ICustodyLedger.LoadedChanged(lot, line, quantity, balances, more);
     }
 
     /// @dev Puts a thing into a container, or (container zero) out of it. The caller writes the container's counts.
@@ -164,25 +213,27 @@ library StoreLib {
         emit ICustodyLedger.InsideChanged(unit, container);
     }
 
-    function setLoaded(Store storage s, bytes32 lot, bytes32 line, uint64 quantity) internal {
-        s.loaded[lot][line] = quantity;
-        emit ICustodyLedger.LoadedChanged(lot, line, quantity);
-    }
-
+    /// @dev The number of a line is given when it is declared first.
     function setDeclared(Store storage s, bytes32 line, DeclaredLine memory declared) internal {
+        uint256 number = s.lines[line].state.lineNumber();
+        if (number == 0) number = ++s.numbered;
+        uint256 state = declared.state.plainLine();
+        declared.state = state.withLineNumber(number);
         s.lines[line] = declared;
         emit ICustodyLedger.LineDeclared(line, declared.material, declared.original, declared.version);
-        emit ICustodyLedger.LineChanged(line, declared.state, declared.amounts);
+        emit ICustodyLedger.LineChanged(line, state, declared.amounts);
     }
 
     function setLineState(Store storage s, bytes32 line, uint256 state) internal {
-        s.lines[line].state = state;
-        emit ICustodyLedger.LineChanged(line, state, s.lines[line].amounts);
+        DeclaredLine storage kept = s.lines[line];
+        kept.state = state.withLineNumber(kept.state.lineNumber());
+        emit ICustodyLedger.LineChanged(line, state.plainLine(), kept.amounts);
     }
 
     function setLineAmounts(Store storage s, bytes32 line, uint256 amounts) internal {
-        s.lines[line].amounts = amounts;
-        emit ICustodyLedger.LineChanged(line, s.lines[line].state, amounts);
+        DeclaredLine storage kept = s.lines[line];
+        kept.amounts = amounts;
+        emit ICustodyLedger.LineChanged(line, kept.state.plainLine(), amounts);
     }
 
     /// @dev A recorded CORRECT corrects this event.
@@ -206,8 +257,12 @@ library StoreLib {
     /// @dev The state word as it counts now: an offer that expired counts as none; what is inside a container has
     ///      that container's custodian, facility, status and holds, and is eligible only if it was declared so since
     ///      the container was last released. One step, since containers do not nest.
-    function unitAt(Store storage s, bytes32 unit) internal view returns (uint256 word) {
-        word = s.units[unit].plain();
+    function unitAt(Store storage s, bytes32 unit) internal view returns (uint256) {
+        return s.seen(unit, s.units[unit].plain());
+    }
+
+    /// @dev As unitAt, of the plain state word as stored.
+    function seen(Store storage s, bytes32 unit, uint256 word) internal view returns (uint256) {
         if (word.isInside()) {
             Inside memory place = s.inside[unit];
             if (word.isEligible() && place.eligibleIn != s.contents[place.container].round + 1) {
@@ -215,7 +270,7 @@ library StoreLib {
             }
             return word.seenIn(s.units[place.container]);
         }
-        if (word.offeree() != 0 && word.offerExpired()) word = word.withoutOffer();
+        return word.offeree() != 0 && word.offerExpired() ? word.withoutOffer() : word;
     }
 
     /// @dev The state word as stored, with an offer that may have expired.
@@ -224,9 +279,38 @@ library StoreLib {
     }
 
     function lotAt(Store storage s, bytes32 lot) internal view returns (LotRecord memory) {
-        uint256 stored = s.units[lot];
-        uint256 more = stored.hasMore() ? s.lots[lot].more : 0;
-        return LotRecord({balances: s.lots[lot].balances, more: stored.is_() | more});
+        (uint256 balances, uint256 more) = s.lotOf(lot, s.units[lot]);
+        return LotRecord({balances: balances, more: more});
+    }
+
+    /// @dev As lotAt, of a lot of which the stored word is known.
+    function lotOf(Store storage s, bytes32 lot, uint256 stored)
+        internal
+        view
+        returns (uint256 balances, uint256 more)
+    {
+        balances = s.lots[lot].balances;
+        more = stored.hasMore() ? s.lots[lot].more : 0;
+        if (stored.hasOwn()) {
+            more += uint256(balances.ownLoaded()) << 64; // with what is loaded for other lines it fits 64 bits
+            balances = balances.plainBalances();
+        }
+        more |= stored.is_();
+    }
+
+    /// @dev Room for the records of lots; none is there yet.
+    function noLots(uint256 count) internal pure returns (LotRecord[] memory lots) {
+        uint256[] memory places = new uint256[](count);
+        assembly ("memory-safe") {
+            lots := places
+        }
+    }
+
+    /// @dev The unit is a lot of this material.
+    function isOf(Store storage s, bytes32 unit, bytes32 material) internal view returns (bool) {
+        uint256 stored = s.units[unit];
+        uint256 number = s.numbers[material];
+        return stored.thing() == Things.LOT && number != 0 && stored.is_().materialNumber() == number;
     }
 
     /// @dev Id of the lot's material.
@@ -245,7 +329,13 @@ library StoreLib {
     }
 
     function loadedFor(Store storage s, bytes32 lot, bytes32 line) internal view returns (uint64) {
-        return s.loaded[lot][line];
+        uint256 number = s.lines[line].state.lineNumber();
+        if (s.units[lot].hasOwn()) {
+            uint256 word = s.lots[lot].balances;
+            if (word.ownLine() == number) return word.ownLoaded();
+            if (word.ownLine() == 0) return 0;
+        }
+        return s.loaded[lot][number];
     }
 
     /// @dev A unit or line of this id exists, so nothing can be made under it.
@@ -282,23 +372,34 @@ library StoreLib {
     }
 
     /// @dev The unit is a lot, of the event's book where it names one, not held (RETURN_PROD and UNLOAD may act
-    ///      under hold), not under offer and not empty; inside a container only for loading and exit.
+    ///      under hold), not under offer and not empty; inside a container only for loading and exit. What it holds
+    ///      and is comes with it, where there is no fault.
     function checkBookLot(Store storage s, bytes32 unit, CustodyEvent memory e)
         internal
         view
+        returns (uint256 fault, uint256 balances, uint256 more)
+    {
+        uint256 stored = s.units[unit];
+        uint256 word = s.seen(unit, stored.plain());
+        uint8 kind = e.kind;
+        bool insideToo = kind == Kinds.EXPORT_LOAD || kind == Kinds.UNLOAD || kind == Kinds.EXIT_CONFIRM;
+        fault = insideToo ? s.checkThere(unit, word) : s.checkOpen(unit, word);
+        if (fault != Outcomes.RECORDED) return (fault, 0, 0);
+        if (word.thing() != Things.LOT) return (Outcomes.WRONG_THING, 0, 0);
+        (balances, more) = s.lotOf(unit, stored);
+        if (e.book != 0 && more.book() != e.book) return (Outcomes.WRONG_BOOK, 0, 0);
+        return (checkLoose(word, balances, more, kind), balances, more);
+    }
+
+    /// @dev The lot is not held (RETURN_PROD and UNLOAD may act under hold), not under offer and not empty.
+    function checkLoose(uint256 word, uint256 balances, uint256 more, uint8 kind)
+        internal
+        pure
         returns (uint256)
     {
-        uint256 word = s.unitAt(unit);
-        bool insideToo = e.kind == Kinds.EXPORT_LOAD || e.kind == Kinds.UNLOAD || e.kind == Kinds.EXIT_CONFIRM;
-        uint256 fault = insideToo ? s.checkThere(unit, word) : s.checkOpen(unit, word);
-        if (fault != Outcomes.RECORDED) return fault;
-        if (word.thing() != Things.LOT) return Outcomes.WRONG_THING;
-        LotRecord memory lot = s.lotAt(unit);
-        if (e.book != 0 && lot.more.book() != e.book) return Outcomes.WRONG_BOOK;
-        bool heldToo = e.kind == Kinds.RETURN_PROD || e.kind == Kinds.UNLOAD;
-        if (word.isHeld() && !heldToo) return Outcomes.HELD;
+        if (word.isHeld() && kind != Kinds.RETURN_PROD && kind != Kinds.UNLOAD) return Outcomes.HELD;
         if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
-        return lot.balances.isEmpty(lot.more) ? Outcomes.EMPTY_LOT : Outcomes.RECORDED;
+        return balances.isEmpty(more) ? Outcomes.EMPTY_LOT : Outcomes.RECORDED;
     }
 
     /// @dev The line can be drawn from, or exited against, by that declarant: right purpose, not held, cleared.
@@ -327,16 +428,49 @@ library StoreLib {
         s.ids[number] = id;
     }
 
+    /// @dev Short, and what is loaded for lines other than an own one: a slot once there was any.
+    function _setMore(Store storage s, bytes32 lot, uint256 stored, uint256 value) private {
+        if (stored.hasMore()) {
+            if (s.lots[lot].more != value) s.lots[lot].more = value;
+        } else if (value != 0) {
+            s.lots[lot].more = value;
+            s.units[lot] = stored.withMore();
+        }
+    }
+
+    /// @dev The lot's own line is this one, or may be from now on: it never had one, or there is nothing loaded for
+    ///      the one it had, nor for this one yet.
+    function _isOwn(Store storage s, bytes32 lot, uint256 part, uint256 number) private view returns (bool) {
+        uint256 line = part.ownLine();
+        if (line == number || line == 0) return true;
+        return part.ownLoaded() == 0 && s.loaded[lot][number] == 0;
+    }
+
+    /// @dev Raw or wip takes the place of the own line, which becomes a line like others. The stored word.
+    function _spread(Store storage s, bytes32 lot, uint256 stored, uint256 balances)
+        private
+        returns (uint256)
+    {
+        if (balances.ownLoaded() != 0) {
+            s.loaded[lot][balances.ownLine()] = balances.ownLoaded();
+        }
+        stored = stored.withoutOwn();
+        s.units[lot] = stored;
+        return stored;
+    }
+
     function _foldHead(Store storage s, bytes32 unit, bytes32 id, uint256 outcome) private {
-        bytes32 head = s.heads[unit];
+        mapping(bytes32 unit => bytes32 head) storage heads = s.heads;
         assembly ("memory-safe") {
+            mstore(0, unit)
+            mstore(32, heads.slot)
+            let slot := keccak256(0, 64)
             // keccak256(abi.encodePacked(head, id, uint16(outcome))), in memory that is free
             let free := mload(0x40)
-            mstore(free, head)
+            mstore(free, sload(slot))
             mstore(add(free, 32), id)
             mstore(add(free, 64), shl(240, outcome))
-            head := keccak256(free, 66)
+            sstore(slot, keccak256(free, 66))
         }
-        s.heads[unit] = head;
     }
 }

@@ -27,10 +27,12 @@ library TransferRules {
         Line memory line = e.lines[0];
         uint256 fault = act.checkOwner(e.book);
         if (fault != Outcomes.RECORDED) return fault;
-        if (act.participantAt(e.counterparty).roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
+        (uint16 roles,) = act.rolesOf(e.counterparty);
+        if (roles == 0) return Outcomes.UNKNOWN_PARTICIPANT;
         fault = s.checkLine(e.reference_, LineRoles.TRANSFER_OUT, act.participant);
-        if (fault == Outcomes.RECORDED) fault = s.checkBookLot(line.unit, e);
-        if (fault == Outcomes.RECORDED) fault = LineRules.checkDraw(s, line, e.reference_);
+        LotRecord memory lot;
+        if (fault == Outcomes.RECORDED) (fault, lot.balances, lot.more) = s.checkBookLot(line.unit, e);
+        if (fault == Outcomes.RECORDED) fault = LineRules.checkDraw(s, line, lot, e.reference_);
         if (fault != Outcomes.RECORDED) return fault;
         if (LineRules.exceeds(s, e.reference_, line.quantity)) return Outcomes.LINE_EXCEEDED;
         act.tell(e, Outcomes.RECORDED);
@@ -64,7 +66,9 @@ library TransferRules {
         fault = _checkOffered(s, act, named[0].unit, e.reference_);
         if (fault != Outcomes.RECORDED) return fault;
         fault = s.checkLine(named[3].unit, LineRoles.TRANSFER_OUT, act.ownerOf(offered.book));
-        if (fault == Outcomes.RECORDED) fault = LineRules.checkDraw(s, offered.lines[0], named[3].unit);
+        if (fault == Outcomes.RECORDED) {
+            fault = LineRules.checkDraw(s, offered.lines[0], s.lotAt(named[0].unit), named[3].unit);
+        }
         if (fault != Outcomes.RECORDED) return fault;
         fault = s.checkLine(named[2].unit, LineRoles.TRANSFER_IN, act.participant);
         if (fault == Outcomes.RECORDED) fault = BookRules.checkNewLot(s, named[1]);

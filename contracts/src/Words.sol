@@ -177,11 +177,12 @@ library UnitWord {
 
 /// @title The state word of a lot as it is stored
 /// @dev Where the state word has fields that lots never use, storage has what the lot is, so that a new lot takes two
-///      slots and not five: `more` is used 2 | book 48..71 | origin 136..137 | number of its material 138..166 |
+///      slots and not five: `more` is used 2 | balances are of OwnLoad's form 3 | book 48..71 | origin 136..137 | number of its material 138..166 |
 ///      number of its source line 167..195 (0 none). Of the offer's tag the first 60 bits remain, 196..255.
 ///      StoreLib alone knows this: what it shows and logs is the plain state word.
 library StoredLot {
     uint256 private constant MORE_BIT = 1 << 2;
+    uint256 private constant OWN_BIT = 1 << 3;
     uint256 private constant PLAIN_MASK =
         0x3 | (0x7ffffffffff << 5) | (0xffffffffffffffff << 72) | (0xfffffffffffffff << 196);
     uint256 private constant IS_MASK = (0xffffff << 48) | (((1 << 60) - 1) << 136);
@@ -213,6 +214,19 @@ library StoredLot {
 
     function withMore(uint256 stored) internal pure returns (uint256) {
         return stored | MORE_BIT;
+    }
+
+    /// @dev Whether the word of balances is of OwnLoad's form.
+    function hasOwn(uint256 stored) internal pure returns (bool) {
+        return stored & OWN_BIT != 0;
+    }
+
+    function withOwn(uint256 stored) internal pure returns (uint256) {
+        return stored | OWN_BIT;
+    }
+
+    function withoutOwn(uint256 stored) internal pure returns (uint256) {
+        return stored & ~OWN_BIT;
     }
 
     /// @dev What the lot is, in the places of LotWord's `more`.
@@ -308,7 +322,8 @@ library LotWord {
 }
 
 /// @title The words of a declaration line
-/// @dev state: declarant 0..31 | purpose 32..39 | status 40..47 | holds 48..63. Zero means no such line.
+/// @dev state: declarant 0..31 | purpose 32..39 | status 40..47 | holds 48..63; in storage the line's number above
+///      them, which no log or view shows. Zero means no such line.
 ///      amounts: quantity 0..63 | drawn 64..127 | exited 128..191 | returned 192..255.
 library LineWord {
     uint256 private constant AMOUNT_MASK = 0xffffffffffffffff;
@@ -344,6 +359,20 @@ library LineWord {
 
     function withLineHolds(uint256 state, uint16 value) internal pure returns (uint256) {
         return createLine(declarant(state), purpose(state), lineStatus(state), value);
+    }
+
+    /// @dev Number of the line, from its state as it is stored.
+    function lineNumber(uint256 state) internal pure returns (uint256) {
+        return state >> 64;
+    }
+
+    /// @dev The state without the number.
+    function plainLine(uint256 state) internal pure returns (uint256) {
+        return uint64(state);
+    }
+
+    function withLineNumber(uint256 state, uint256 number) internal pure returns (uint256) {
+        return uint64(state) | (number << 64);
     }
 
     function quantity(uint256 amounts) internal pure returns (uint64) {

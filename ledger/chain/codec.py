@@ -14,7 +14,7 @@ from eth_abi.exceptions import DecodingError, EncodingError
 from eth_hash.auto import keccak
 
 from ledger.chain import facts
-from ledger.chain.abi_words import member, read_outcome, static_reader
+from ledger.chain.abi_words import member, packed_reader, static_reader
 from ledger.chain.client import Log, Receipt
 from ledger.chain.facts import (
     Fact,
@@ -27,6 +27,7 @@ from ledger.chain.facts import (
     unpack_line_state,
     unpack_unit_state,
 )
+from ledger.chain.outcome_codec import OUTCOME_SIGNATURE, OUTCOME_TYPES, read_outcome
 from ledger.errors import InputError, TrustError
 from ledger.events.model import ABI_EVENT, ABI_SIGNED_EVENT, CustodyEvent, Line
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step
@@ -180,13 +181,6 @@ def decode_log(log: Log) -> Fact | None:
     topic_count, types, build, quick = reader
     if len(log.topics) != topic_count + 1:
         raise TrustError(f"log {log.index} has {len(log.topics)} topics, not {topic_count + 1}.")
-    if log.topics[0] == _OUTCOME:
-        read = read_outcome(log.data)
-        if read is not None:
-            code, event = read
-            _, event_id, participant, signer = log.topics
-            return facts.EventOutcome(
-                log.index, event_id, _n(participant), signer[12:], member(Outcome, code), event)
     values = quick(log.data) if quick else None
     if values is None:
         values = _decode(types, log.data, f"log {log.index}") if types else ()
@@ -235,8 +229,7 @@ _Build = Callable[[int, _Topics, tuple[Any, ...]], Fact]
 
 # signature of the log, number of indexed arguments, types of the rest, how the record is made of both
 _LOGS: tuple[tuple[str, int, tuple[str, ...], _Build], ...] = (
-    (f"EventOutcome(bytes32,uint32,address,uint16,{ABI_EVENT})", 3, ("uint16", ABI_EVENT),
-     lambda i, t, v: facts.EventOutcome(i, t[0], _n(t[1]), t[2][12:], member(Outcome, v[0]), _event(v[1]))),
+    (OUTCOME_SIGNATURE, 1, OUTCOME_TYPES, lambda i, t, v: read_outcome(i, t[0], *v)),
     ("EventNotTaken(bytes32,uint16)", 1, ("uint16",),
      lambda i, t, v: facts.EventNotTaken(i, t[0], member(Outcome, v[0]))),
     ("UnitChanged(bytes32,uint256)", 1, ("uint256",), lambda i, t, v: facts.UnitChanged(i, t[0], v[0])),
@@ -244,12 +237,13 @@ _LOGS: tuple[tuple[str, int, tuple[str, ...], _Build], ...] = (
     ("ContentsNotEligible(bytes32)", 1, (), lambda i, t, _: facts.ContentsNotEligible(i, t[0])),
     ("NormExceeded(bytes32,bytes32,uint256,uint256)", 2, ("uint256", "uint256"),
      lambda i, t, v: facts.NormExceeded(i, t[0], t[1], *v)),
-    ("LotCreated(bytes32,bytes32,bytes32,uint32,uint8)", 1, ("bytes32", "bytes32", "uint32", "uint8"),
-     lambda i, t, v: facts.LotCreated(i, t[0], v[0], v[1], v[2], member(Origin, v[3]))),
-    ("LotChanged(bytes32,uint256,uint256,uint256)", 1, ("uint256", "uint256", "uint256"),
+    ("LotCreated(bytes32,bytes32,bytes32,uint32,uint8,uint256,uint256)", 1,
+     ("bytes32", "bytes32", "uint32", "uint8", "uint256", "uint256"),
+     lambda i, t, v: facts.LotCreated(i, t[0], v[0], v[1], v[2], member(Origin, v[3]), v[4], v[5])),
+    ("LotChanged(bytes32,uint256,uint256)", 1, ("uint256", "uint256"),
      lambda i, t, v: facts.LotChanged(i, t[0], *v)),
-    ("LoadedChanged(bytes32,bytes32,uint64)", 2, ("uint64",),
-     lambda i, t, v: facts.LoadedChanged(i, t[0], t[1], v[0])),
+    ("LoadedChanged(bytes32,bytes32,uint64,uint256,uint256)", 2, ("uint64", "uint256", "uint256"),
+     lambda i, t, v: facts.LoadedChanged(i, t[0], t[1], *v)),
     ("LineDeclared(bytes32,bytes32,bytes32,bytes32)", 1, ("bytes32", "bytes32", "bytes32"),
      lambda i, t, v: facts.LineDeclared(i, t[0], *v)),
     ("LineChanged(bytes32,uint256,uint256)", 1, ("uint256", "uint256"),
@@ -298,7 +292,7 @@ _GOVERNANCE_LOGS: tuple[tuple[str, int, tuple[str, ...], _Build], ...] = (
 
 _READERS = {bytes(keccak(entry[0].encode())): (*entry[1:], static_reader(entry[2]))
             for entry in (*_LOGS, *_GOVERNANCE_LOGS)}
-_OUTCOME = bytes(keccak(_LOGS[0][0].encode()))
+_READERS[bytes(keccak(OUTCOME_SIGNATURE.encode()))] = (*_LOGS[0][1:], packed_reader)
 LOG_SIGNATURES = tuple(entry[0] for entry in _LOGS)
 """Signatures of the logs of ledger and register read here; a test compares them with the artifacts."""
 GOVERNANCE_SIGNATURES = tuple(entry[0] for entry in _GOVERNANCE_LOGS)

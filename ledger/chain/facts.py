@@ -199,6 +199,18 @@ class LotCreated:
     source_line: bytes
     book: int
     origin: Origin
+    word: int
+    balances_word: int
+
+    @property
+    def state(self) -> UnitState:
+        """The state word, read."""
+        return unpack_unit_state(self.word)
+
+    @property
+    def balances(self) -> LotBalances:
+        """The balances word, read; nothing is short or loaded of a new lot."""
+        return unpack_balances(self.balances_word, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +219,8 @@ class LotChanged:
 
     log_index: int
     lot: bytes
-    word: int
     balances_word: int
     more_word: int
-
-    @property
-    def state(self) -> UnitState:
-        """The state word, read."""
-        return unpack_unit_state(self.word)
 
     @property
     def balances(self) -> LotBalances:
@@ -224,12 +230,19 @@ class LotChanged:
 
 @dataclass(frozen=True, slots=True)
 class LoadedChanged:
-    """What of a lot is loaded for one line after the event."""
+    """What of a lot is loaded for one line after the event, and the lot's balances."""
 
     log_index: int
     lot: bytes
     line: bytes
     quantity_micro: int
+    balances_word: int
+    more_word: int
+
+    @property
+    def balances(self) -> LotBalances:
+        """The balance words, read."""
+        return unpack_balances(self.balances_word, self.more_word)
 
 
 @dataclass(frozen=True, slots=True)

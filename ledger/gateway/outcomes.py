@@ -17,6 +17,7 @@ from ledger.chain.codec import (
     call_data,
     encode_record,
 )
+from ledger.chain.outcome_codec import outcome_and_participant
 from ledger.errors import InputError, TrustError, UnavailableError
 from ledger.gateway.outbox import StoredEvent
 from ledger.gateway.submission import status_of
@@ -79,7 +80,7 @@ def outcomes_of(
 
 
 def _facts(receipt: Receipt, deployment: Contracts) -> dict[bytes, _Fact]:
-    """Outcomes by event id, from topics and first word alone: the event in the log is ours already.
+    """Outcomes by event id, from topic and first word alone: the event in the log is ours already.
 
     Raises:
         TrustError: a log of ours that cannot be read.
@@ -89,10 +90,10 @@ def _facts(receipt: Receipt, deployment: Contracts) -> dict[bytes, _Fact]:
         if log.address != deployment.ledger or log.topics[:1] not in ((OUTCOME_TOPIC,), (NOT_TAKEN_TOPIC,)):
             continue
         taken = log.topics[0] == OUTCOME_TOPIC
-        number = int.from_bytes(log.data[:32], "big")
-        if len(log.topics) != (4 if taken else 2) or number not in _CODES:
+        first = int.from_bytes(log.data[:32], "big")
+        number, participant = outcome_and_participant(first) if taken else (first, None)
+        if len(log.topics) != 2 or number not in _CODES:
             raise TrustError(f"log {log.index} of block {receipt.block_number} cannot be read.")
-        participant = int.from_bytes(log.topics[2], "big") if taken else None
         found[log.topics[1]] = _Fact(Outcome(number), participant, log.index)
     return found
 

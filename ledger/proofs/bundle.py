@@ -20,6 +20,7 @@ from ledger.proofs.checkpoint import Checkpoint, CheckpointKey, verify_checkpoin
 from ledger.proofs.receipts import prove
 from ledger.proofs.signature import recover_signer
 from ledger.proofs.verify import head_slot
+from ledger.vocabulary import CITES_LINE
 
 HistoryEntries = Sequence[tuple[bytes, int]]
 
@@ -75,7 +76,8 @@ def collect_history(
     """(event id, outcome) of everything that named a unit or line, read from the blocks themselves.
 
     Slow where there are many blocks; an index knows it at once. The rule which outcomes move a head is the
-    contract's: all units in well-formed lines, and the line in `reference` once it is declared.
+    contract's: all units in well-formed lines, and, of kinds that cite a line, the one in `reference` once
+    it is declared.
     """
     entries: list[tuple[bytes, int]] = []
     declared = False
@@ -108,7 +110,7 @@ def _names(event: CustodyEvent, unit: bytes, *, declared: bool) -> bool:
     ascending = all(before < after for before, after in pairwise(units))
     if not ascending or len(units) > DEFAULT_LIMITS.lines_max:
         return False  # refused for its form: it moves no head
-    return unit in units or (event.reference == unit and declared)
+    return unit in units or (declared and event.kind in CITES_LINE and event.reference == unit)
 
 
 def _find(

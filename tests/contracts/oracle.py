@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from ledger.events.model import ZERO32, CustodyEvent, Line, event_id, fold_head
 from ledger.vocabulary import (
+    CITES_LINE,
     QUANTITY_MICRO_MAX,
     Balance,
     BookOption,
@@ -417,7 +418,7 @@ class Oracle:
         if not self.is_list(event.lines):
             return
         named = {line.unit for line in event.lines} - {ZERO32}
-        if event.reference in self.lines:
+        if event.kind in CITES_LINE and event.reference in self.lines:
             named.add(event.reference)
         for unit in named:
             self.heads[unit] = fold_head(self.heads.get(unit, ZERO32), identifier, outcome)

@@ -131,6 +131,12 @@ def test_vocabulary__solidity_and_python__have_the_same_numbers(library: str) ->
     assert solidity == python
 
 
+def test_vocabulary__kinds_that_cite_a_line__are_the_same() -> None:
+    said = re.search(r"CITES_LINE = (.*?);", (SOURCES / "Store.sol").read_text(), re.DOTALL)
+    assert said
+    assert {vocabulary.Kind[x] for x in re.findall(r"Kinds\.(\w+)", said[1])} == vocabulary.CITES_LINE
+
+
 def test_vocabulary__every_library__is_compared() -> None:
     assert set(solidity_numbers()) == set(LIBRARIES)
     assert all(issubclass(x, int) for x in LIBRARIES.values())

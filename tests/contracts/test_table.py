@@ -114,7 +114,7 @@ class Engines:
                 assert code is cell.outcome, f"{cell.name}: the contract says {code.name}, the table {cell.outcome.name}"
             assert output == theirs.output, batch[0].name
             assert evm.sent[-1].logs == theirs.logs, batch[0].name
-            assert [x.values.get("outcome", x.values.get("code")) for x in logs
+            assert [x.values["act"] & 0xFFFF if x.name == "EventOutcome" else x.values["code"] for x in logs
                     if x.name in ("EventOutcome", "EventNotTaken")] == codes
             after = {place: evm.storage(*place) for place in evm.written}
             unit = batch[0].item.unit

@@ -15,6 +15,8 @@ from coincurve import PrivateKey
 from eth_abi import encode
 from eth_hash.auto import keccak
 
+from ledger.chain.facts import EventOutcome
+from ledger.chain.outcome_codec import read_outcome
 from ledger.events.model import ABI_EVENT, ZERO32, CustodyEvent, Line, domain_separator, event_id
 from ledger.vocabulary import Balance, BookOption, Kind, LineRole, Outcome, Role, Step, Thing
 from tests.contracts.evm import CHAIN_ID, LOOP, Evm, Log, address_of
@@ -118,7 +120,7 @@ class Mirror:
         v = log.values
         match log.name:
             case "EventOutcome":
-                if v["outcome"] == Outcome.PENDING:
+                if v["act"] & 0xFFFF == Outcome.PENDING:
                     self.pending.add(v["eventId"])
             case "UnitChanged":
                 self.units[v["unit"]] = v["state"]
@@ -129,11 +131,13 @@ class Mirror:
                     self.units[unit] &= ~(1 << 5)
             case "LotCreated":
                 self.lots[v["lot"]] = (v["material"], v["sourceLine"], v["book"], v["origin"])
+                self.units[v["lot"]] = v["state"]
+                self.balances[v["lot"]] = (v["balances"], 0)
             case "LotChanged":
-                assert self.units[v["lot"]] == v["state"], "a lot's state word is the unit's"
                 self.balances[v["lot"]] = (v["balances"], v["more"])
             case "LoadedChanged":
                 self.loaded[v["lot"], v["line"]] = v["quantity"]
+                self.balances[v["lot"]] = (v["balances"], v["more"])
             case "LineDeclared":
                 self.declared[v["line"]] = (v["material"], v["original"], v["version"])
             case "LineChanged":
@@ -310,11 +314,10 @@ class World:
         address = address_of(key_of(key))
         first = logs[0]
         assert first.name == "EventOutcome"
-        assert first.values["eventId"] == identifier
-        assert first.values["outcome"] == outcome
-        assert first.values["participant"] == self.oracle.keys[address].org
-        assert bytes.fromhex(first.values["signer"][2:]) == address
-        assert encode([ABI_EVENT], [first.values["custodyEvent"]]) == event.encoded()
+        values = first.values
+        said = read_outcome(0, values["eventId"], values["act"], values["commitment"], values["content"])
+        assert said == EventOutcome(0, identifier, self.oracle.keys[address].org, address, outcome, said.event)
+        assert said.event.encoded() == event.encoded()
         assert sum(x.name in ("EventOutcome", "EventNotTaken") for x in logs) == 1
         if outcome.refused:
             assert {x.name for x in logs[1:]} <= {"PendingEnded"}, "a refused act changes nothing"

@@ -21,7 +21,7 @@ from eth_hash.auto import keccak
 from ledger.chain.client import ChainClient
 from ledger.directory import BookEntry, Directory, FacilityEntry, ParticipantEntry
 from ledger.events.ids import UnitType, unit_id
-from ledger.events.model import ABI_EVENT, ZERO32, CustodyEvent, Line, domain_separator, event_id
+from ledger.events.model import ZERO32, CustodyEvent, Line, domain_separator, event_id
 from ledger.events.profile import NamingContext, interpret
 from ledger.keys.devices import DeviceKey
 from ledger.keys.grants import Grant, Scope, make_grant
@@ -39,7 +39,7 @@ from ledger.vocabulary import (
     Thing,
     UnitStatus,
 )
-from tests.chain_fixtures import AccountSigner
+from tests.chain_fixtures import AccountSigner, outcome_data, outcome_topics
 from tests.indexer.fake_chain import FakeChain
 
 CHAIN_ID = 7
@@ -113,17 +113,17 @@ def unit_changed(unit: bytes, word: int) -> RawLog:
     return log(LEDGER, "UnitChanged(bytes32,uint256)", [unit], ["uint256"], [word])
 
 
-def lot_created(lot: bytes, material: bytes, source: bytes, word: int, *, origin: int, raw: int = 0, finished: int = 0,
-                loaded: int = 0) -> list[RawLog]:
+def lot_created(lot: bytes, material: bytes, source: bytes, word: int, *, origin: int, raw: int = 0,
+                finished: int = 0) -> list[RawLog]:
     return [
-        log(LEDGER, "LotCreated(bytes32,bytes32,bytes32,uint32,uint8)", [lot], ["bytes32", "bytes32", "uint32", "uint8"],
-            [material, source, 1, origin]),
-        unit_changed(lot, word), lot_changed(lot, word, raw=raw, finished=finished, loaded=loaded)]
+        log(LEDGER, "LotCreated(bytes32,bytes32,bytes32,uint32,uint8,uint256,uint256)", [lot],
+            ["bytes32", "bytes32", "uint32", "uint8", "uint256", "uint256"],
+            [material, source, 1, origin, word, raw | finished << 128])]
 
 
-def lot_changed(lot: bytes, word: int, *, raw: int = 0, wip: int = 0, finished: int = 0, loaded: int = 0) -> RawLog:
-    return log(LEDGER, "LotChanged(bytes32,uint256,uint256,uint256)", [lot], ["uint256"] * 3,
-               [word, raw | wip << 64 | finished << 128, loaded << 64])
+def lot_changed(lot: bytes, *, raw: int = 0, wip: int = 0, finished: int = 0, loaded: int = 0) -> RawLog:
+    return log(LEDGER, "LotChanged(bytes32,uint256,uint256)", [lot], ["uint256"] * 2,
+               [raw | wip << 64 | finished << 128, loaded << 64])
 
 
 def line_changed(line: bytes, status: LineStatus, *, purpose: LineRole, quantity: int, drawn: int = 0) -> RawLog:
@@ -145,9 +145,8 @@ def not_taken(identifier: bytes, code: Outcome) -> RawLog:
 
 
 def outcome_log(event: CustodyEvent, participant: int, outcome: Outcome) -> RawLog:
-    return log(LEDGER, f"EventOutcome(bytes32,uint32,address,uint16,{ABI_EVENT})",
-               [event_id(event, SEPARATOR), participant, signer(participant).address],
-               ["uint16", ABI_EVENT], [int(outcome), event.abi()])
+    return (LEDGER, outcome_topics(event_id(event, SEPARATOR)),
+            outcome_data(event, participant, signer(participant).address, outcome))
 
 
 class Payloads:
@@ -377,8 +376,8 @@ def _full_story() -> Story:
     story.post(4, story.document(4, Kind.EXPORT_LOAD, "load", quantityList=lot_list("L1", 5), **{
         "cl:lines": [{"id": "urn:cargoledger:lot:mill:L1", "balance": "FINISHED"}],
         "bizTransactionList": draws("X1", "1")}), Outcome.RECORDED,
-        log(LEDGER, "LoadedChanged(bytes32,bytes32,uint64)", [lot_unit("L1"), export], ["uint64"], [5 * 10**6]),
-        lot_changed(lot_unit("L1"), lot_word, raw=800_500_000, loaded=5 * 10**6),
+        log(LEDGER, "LoadedChanged(bytes32,bytes32,uint64,uint256,uint256)", [lot_unit("L1"), export],
+            ["uint64", "uint256", "uint256"], [5 * 10**6, 800_500_000, 5 * 10**6 << 64]),
         line_changed(export, LineStatus.CLEARED, purpose=LineRole.EXPORT, quantity=10**7, drawn=5 * 10**6),
         # a TRANSFORM's log; the index knows no rules and takes it where it stands
         log(LEDGER, "NormExceeded(bytes32,bytes32,uint256,uint256)", [export, fabric], ["uint256"] * 2, [2**64, 2**65]))

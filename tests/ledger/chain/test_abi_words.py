@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.chain.abi_words import read_outcome, static_reader
-from ledger.chain.codec import _LOGS, _event
-from ledger.events.model import ABI_EVENT, CustodyEvent, Line
-from ledger.vocabulary import Balance, Kind, LineRole, Step
+from ledger.chain.abi_words import packed_reader, static_reader
+from ledger.chain.codec import _LOGS
+from ledger.chain.outcome_codec import OUTCOME_TYPES
 
 WORD, U64, U32 = st.binary(min_size=32, max_size=32), st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1)
 BYTE = st.integers(0, 255)
-EVENT = st.tuples(BYTE, st.integers(0, 2**16 - 1), st.lists(st.tuples(WORD, WORD, BYTE, U64, BYTE), max_size=5),
-                  U32, U32, U32, WORD, U64, U64, U64, WORD)
+PACKED = st.tuples(st.integers(0, 2**256 - 1), WORD, st.binary(max_size=99))
 
 
-@given(st.integers(0, 2**16 - 1), EVENT)
-def test_outcome__any__as_eth_abi_reads_it(code: int, event: tuple[object, ...]) -> None:
-    read = read_outcome(encode(["uint16", ABI_EVENT], [code, event]))
-    assert read == (code, _event(event))
-    assert [read[1].kind.name, read[1].step.name] == [_event(event).kind.name, _event(event).step.name]
+@given(PACKED)
+def test_packed__any__as_eth_abi_reads_it(values: tuple[int, bytes, bytes]) -> None:
+    assert packed_reader(encode(OUTCOME_TYPES, values)) == values
 
 
-@given(EVENT, st.data())
-def test_outcome__any_bit_beside_the_values__left_to_eth_abi(event: tuple[object, ...], data: st.DataObject) -> None:
-    good = encode(["uint16", ABI_EVENT], [3, event])
+@given(PACKED, st.data())
+def test_packed__any_bit_beside_the_values__left_to_eth_abi(values: tuple[int, bytes, bytes], data: st.DataObject) -> None:
+    good = encode(OUTCOME_TYPES, values)
     changed = bytearray(good)
-    place = data.draw(st.integers(0, len(good) - 1))
-    changed[place] ^= 1 << data.draw(st.integers(0, 7))
-    found = read_outcome(bytes(changed))
+    changed[data.draw(st.integers(0, len(good) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    found = packed_reader(bytes(changed))
     if found is not None:  # then the bit was part of a value: written again it is the same
-        code, what = found
-        assert encode(["uint16", ABI_EVENT], [code, what.abi()]) == bytes(changed)
+        assert encode(OUTCOME_TYPES, found) == bytes(changed)
 
 
-def test_outcome__of_another_length__left_to_eth_abi() -> None:
-    event = CustodyEvent(Kind.OBSERVE, (Line(b"\x01" * 32, balance=Balance.RAW, role=LineRole.INPUT),), Step.WEIGH)
-    good = encode(["uint16", ABI_EVENT], [1, event.abi()])
-    assert read_outcome(good) == (1, event)
+def test_packed__of_another_length__left_to_eth_abi() -> None:
+    good = encode(OUTCOME_TYPES, (1, b"\x01" * 32, b"\x02" * 33))
+    assert packed_reader(good) == (1, b"\x01" * 32, b"\x02" * 33)
     for other in (b"", good[:-32], good + bytes(32), good[:-1]):
-        assert read_outcome(other) is None
-    many = replace(event, lines=(Line(b"\x01" * 32),) * 65)
-    assert read_outcome(encode(["uint16", ABI_EVENT], [1, many.abi()])) is None
+        assert packed_reader(other) is None
 
 
 @given(st.data())

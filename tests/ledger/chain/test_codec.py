@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.chain import codec, facts
+from ledger.chain.abi_words import member
 from ledger.chain.client import Log, Receipt
+from ledger.chain.outcome_codec import OUTCOME_TYPES
 from ledger.errors import InputError, TrustError
 from ledger.events.model import ABI_EVENT, ABI_SIGNED_EVENT, CustodyEvent, Line
-from ledger.vocabulary import Balance, Kind, LineRole, LineStatus, Outcome, Step, Thing, UnitStatus
+from ledger.vocabulary import Balance, Kind, LineRole, LineStatus, Origin, Outcome, Step, Thing, UnitStatus
+from tests.chain_fixtures import outcome_data, outcome_topics
 
 LEDGER, REGISTER, STRANGER = bytes([1]) * 20, bytes([2]) * 20, bytes([3]) * 20
 UNIT, LINE_ID, EVENT_ID = b"\x11" * 32, b"\x22" * 32, b"\x33" * 32
@@ -39,11 +42,8 @@ def log(signature: str, topics: list[bytes], types: list[str], values: list[obje
     return Log(address, (bytes(keccak(signature.encode())), *topics), encode(types, values), index)
 
 
-def outcome_log(event: CustodyEvent = EVENT, code: int = 0, raw: tuple[object, ...] | None = None) -> Log:
-    return log(
-        f"EventOutcome(bytes32,uint32,address,uint16,{ABI_EVENT})",
-        [EVENT_ID, (8).to_bytes(32, "big"), bytes(12) + STRANGER], ["uint16", ABI_EVENT],
-        [code, raw or event.abi()])
+def outcome_log(event: CustodyEvent = EVENT, code: int = 0) -> Log:
+    return Log(LEDGER, outcome_topics(EVENT_ID), outcome_data(event, 8, STRANGER, code), 0)
 
 
 words = st.binary(min_size=32, max_size=32)
@@ -105,12 +105,38 @@ def test_outcome_log__carries_the_event() -> None:
 
 
 def test_outcome_log__numbers_nobody_knows__are_kept_and_encode_again() -> None:
-    raw = (250, 65_000, [(UNIT, bytes(32), 99, 1, 88)], *EVENT.abi()[3:])
-    fact = codec.decode_log(outcome_log(code=700, raw=raw))
+    odd = Line(UNIT, bytes(32), member(Balance, 99), 1, member(LineRole, 88))
+    event = replace(EVENT, kind=member(Kind, 250), step=member(Step, 65_000), lines=(odd,))
+    fact = codec.decode_log(outcome_log(event, 700))
     assert isinstance(fact, facts.EventOutcome)
     assert (fact.event.kind.name, int(fact.event.kind), fact.event.step.name) == ("UNKNOWN_250", 250, "UNKNOWN_65000")
-    assert fact.event.abi() == raw
+    assert fact.event.abi() == event.abi()
     assert fact.event.lines[0].balance.name == "UNKNOWN_99"
+
+
+def packed(act: int, content: bytes) -> Log:
+    """A log EventOutcome with this content."""
+    return Log(LEDGER, outcome_topics(EVENT_ID), encode(OUTCOME_TYPES, [act, bytes(32), content]), 0)
+
+
+@given(events, st.integers(0, 2**32 - 1), st.sampled_from(Outcome))
+def test_outcome_log__of_any_event__is_read_back(event: CustodyEvent, participant: int, outcome: Outcome) -> None:
+    entry = Log(LEDGER, outcome_topics(EVENT_ID), outcome_data(event, participant, STRANGER, outcome), 3)
+    assert codec.decode_log(entry) == facts.EventOutcome(3, EVENT_ID, participant, STRANGER, outcome, event)
+
+
+LINE = bytes(24) + UNIT
+
+
+@pytest.mark.parametrize(("act", "content"), [
+    (0, bytes(23)), (1 << 240, bytes(24)), (1 << 44, bytes(24)), (1 << 40, bytes(56)), (1 << 40, bytes(24) + UNIT[:31]),
+    (1 << 41, bytes(28)), (1 << 42, bytes(28)), (1 << 43, bytes(28)), (1 << 43, bytes(27)),
+    (0, LINE), (0, LINE + b"\4"), (0, LINE + b"\1" + bytes(10)), (0, LINE + b"\1" + b"\7" * 9),
+    (0, LINE + b"\2" + bytes(32)), (0, LINE + b"\2" + b"\7" * 31), (0, LINE + b"\0\0")])
+def test_outcome_log__that_the_ledger_would_not_write__is_distrusted(act: int, content: bytes) -> None:
+    assert codec.decode_log(packed(15 << 40, bytes(24) + b"\7" * 44 + UNIT + b"\3" + b"\7" * 42 + UNIT + b"\0"))
+    with pytest.raises(TrustError):
+        codec.decode_log(packed(act, content))
 
 
 def test_log__one_byte_short__is_distrusted() -> None:
@@ -147,12 +173,12 @@ def word(number: int) -> bytes:
     (log("ContentsNotEligible(bytes32)", [UNIT], [], []), facts.ContentsNotEligible(0, UNIT)),
     (log("NormExceeded(bytes32,bytes32,uint256,uint256)", [EVENT_ID, UNIT], ["uint256"] * 2, [2**70, 2**71]),
      facts.NormExceeded(0, EVENT_ID, UNIT, 2**70, 2**71)),
-    (log("LotCreated(bytes32,bytes32,bytes32,uint32,uint8)", [UNIT], ["bytes32", "bytes32", "uint32", "uint8"],
-         [EVENT_ID, LINE_ID, 3, 1]), facts.LotCreated(0, UNIT, EVENT_ID, LINE_ID, 3, 1)),
-    (log("LotChanged(bytes32,uint256,uint256,uint256)", [UNIT], ["uint256"] * 3, [1, 2, 3]),
-     facts.LotChanged(0, UNIT, 1, 2, 3)),
-    (log("LoadedChanged(bytes32,bytes32,uint64)", [UNIT, LINE_ID], ["uint64"], [4]),
-     facts.LoadedChanged(0, UNIT, LINE_ID, 4)),
+    (log("LotCreated(bytes32,bytes32,bytes32,uint32,uint8,uint256,uint256)", [UNIT],
+         ["bytes32", "bytes32", "uint32", "uint8", "uint256", "uint256"], [EVENT_ID, LINE_ID, 3, 1, 8, 9]),
+     facts.LotCreated(0, UNIT, EVENT_ID, LINE_ID, 3, Origin.IMPORTED, 8, 9)),
+    (log("LotChanged(bytes32,uint256,uint256)", [UNIT], ["uint256"] * 2, [2, 3]), facts.LotChanged(0, UNIT, 2, 3)),
+    (log("LoadedChanged(bytes32,bytes32,uint64,uint256,uint256)", [UNIT, LINE_ID], ["uint64", "uint256", "uint256"],
+         [4, 5, 6]), facts.LoadedChanged(0, UNIT, LINE_ID, 4, 5, 6)),
     (log("LineDeclared(bytes32,bytes32,bytes32,bytes32)", [LINE_ID], ["bytes32"] * 3, [UNIT, bytes(32), EVENT_ID]),
      facts.LineDeclared(0, LINE_ID, UNIT, bytes(32), EVENT_ID)),
     (log("LineChanged(bytes32,uint256,uint256)", [LINE_ID], ["uint256"] * 2, [6, 7]),

@@ -23,7 +23,7 @@ from ledger.chain.client import Header, Log, Receipt, StorageProof
 from ledger.chain.codec import decode_record
 from ledger.chain.header import decode_header
 from ledger.errors import ConflictError, InputError, UnavailableError
-from ledger.events.model import ABI_EVENT, CustodyEvent, Line, domain_separator, event_id
+from ledger.events.model import CustodyEvent, Line, domain_separator, event_id
 from ledger.gateway.gateway import Gateway, open_gateway_store
 from ledger.gateway.payloads import PayloadStore
 from ledger.gateway.store import Failpoint, Store, no_failpoint
@@ -35,10 +35,10 @@ from ledger.keys.signers import recover_address
 from ledger.limits import DEFAULT_LIMITS, Limits
 from ledger.proofs.commitment import commit
 from ledger.vocabulary import Kind, Outcome
+from tests.chain_fixtures import outcome_data, outcome_topics
 
 CHAIN_ID = 77
 NOW_S = 1_767_225_600
-OUTCOME_TOPIC = keccak(f"EventOutcome(bytes32,uint32,address,uint16,{ABI_EVENT})".encode())
 NOT_TAKEN_TOPIC = keccak(b"EventNotTaken(bytes32,uint16)")
 
 
@@ -234,9 +234,7 @@ class FakeChain:
         self.nonces.add((signer, event.nonce))
         self.taken.append(identifier)
         outcome = self.judge(event, participant)
-        data = encode(["uint16", ABI_EVENT], [int(outcome), event.abi()])
-        topics = (OUTCOME_TOPIC, identifier, participant.to_bytes(32, "big"), bytes(12) + signer)
-        return Log(DEPLOYMENT.ledger, topics, data, index)
+        return Log(DEPLOYMENT.ledger, outcome_topics(identifier), outcome_data(event, participant, signer, outcome), index)
 
     def _not_taken(self, identifier: bytes, code: Outcome, index: int) -> Log:
         return Log(DEPLOYMENT.ledger, (NOT_TAKEN_TOPIC, identifier), encode(["uint16"], [int(code)]), index)

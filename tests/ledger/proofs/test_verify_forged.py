@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import rlp
 from eth_abi.abi import encode
-from eth_hash.auto import keccak
 from nacl.signing import SigningKey
 
 from ledger.chain.client import Log
@@ -21,14 +20,14 @@ from ledger.proofs.checkpoint import ZERO_HASH, Checkpoint, CheckpointKey, sign_
 from ledger.proofs.tries import ordered_trie_root, prove_ordered
 from ledger.proofs.verify import NOT_SHOWN, VERIFIED, Report, TrustRoot, verify_bundle
 from ledger.vocabulary import Kind, Outcome
-from tests.chain_fixtures import AccountSigner
+from tests.chain_fixtures import AccountSigner, outcome_data, outcome_topics
 
 KEY, ORIGIN = SigningKey(b"\x05" * 32), "ledger.example/forged"
 CHAIN_ID, LEDGER, UNIT = 7, b"\x0c" * 20, b"\x0a" * 32
 TRUST = TrustRoot(CHAIN_ID, LEDGER, CheckpointKey(ORIGIN, bytes(KEY.verify_key)))
 SEPARATOR = domain_separator(CHAIN_ID, LEDGER)
 CARRIER, CUSTOMS = AccountSigner(1), AccountSigner(2)
-TOPIC = bytes(keccak(f"EventOutcome(bytes32,uint32,address,uint16,{ABI_EVENT})".encode()))
+TOPIC, _ = outcome_topics(bytes(32))
 EVENT = CustodyEvent(kind=Kind.OBSERVE, lines=(Line(UNIT),), nonce=1)
 
 
@@ -41,8 +40,7 @@ def made_up(
     digest = event_id(event, SEPARATOR)
     identifier = identifier or digest
     log = Log(
-        address, (topic, identifier, (3).to_bytes(32, "big"), bytes(12) + (named_signer or signer.address)),
-        encode(["uint16", ABI_EVENT], [outcome, event.abi()]), 0)
+        address, (topic, identifier), outcome_data(event, 3, named_signer or signer.address, outcome), 0)
     receipts = [encode_receipt(2, status, 21_000, bytes(256), [log])]
     fields: list[Any] = [bytes(32)] * 2 + [bytes(20)] + [bytes(32)] * 2 + [
         ordered_trie_root(receipts), bytes(256), b"", b"\x09", b"\x01", b"\x01", b"\x02", b"", bytes(32), bytes(8)]

@@ -1,0 +1,96 @@
+"""The log EventOutcome: what was signed, packed, and what became of it.
+
+Pure. The layout is in docs/formats/contracts.md; it has no gaps because a chain takes eight gas for each byte
+of a log. Only what the contract would have written is read: a flag that says nothing, or a byte too many, is
+no outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.chain.abi_words import member
+from ledger.chain.facts import EventOutcome
+from ledger.errors import TrustError
+from ledger.events.model import ZERO32, CustodyEvent, Line
+from ledger.vocabulary import Balance, Kind, LineRole, Outcome, Step
+
+OUTCOME_SIGNATURE = "EventOutcome(bytes32,uint256,bytes32,bytes)"
+OUTCOME_TYPES = ("uint256", "bytes32", "bytes")
+
+_ACT_MASK = (1 << 240) - 1 ^ 0xF << 44  # outcome, kind, step, which fields there are; participant, key
+_AMOUNTS_BYTES = 10
+_FIELDS = (("counterparty", 41, 4), ("facility", 42, 4), ("book", 43, 4), ("reference", 40, 32))
+"""Name, bit of the first word that says it is there, bytes."""
+_AMOUNTS, _MATERIAL = 1, 2
+
+def outcome_and_participant(act: int) -> tuple[int, int]:
+    """Code of the outcome and number of the participant, of the log's first word."""
+    return act & 0xFFFF, act >> 48 & 0xFFFFFFFF
+
+
+def read_outcome(
+    log_index: int, event_id: bytes, act: int, commitment: bytes, content: bytes,
+) -> EventOutcome:
+    """An outcome with its event, of the log's values as the ABI gives them.
+
+    Raises:
+        TrustError: the ledger does not log that.
+    """
+    code, participant = outcome_and_participant(act)
+    if act & ~_ACT_MASK:
+        raise _unreadable(log_index, "has another form")
+    rest = _Reader(log_index, content)
+    occurred_at_ms, deadline_s, nonce = (rest.number(8) for _ in range(3))
+    fields = {name: rest.present(size) if act >> bit & 1 else bytes(size) for name, bit, size in _FIELDS}
+    return EventOutcome(
+        log_index, event_id, participant, (act >> 80).to_bytes(20, "big"), member(Outcome, code),
+        CustodyEvent(
+            kind=member(Kind, act >> 16 & 0xFF), step=member(Step, act >> 24 & 0xFFFF),
+            lines=tuple(rest.lines()), counterparty=_n(fields["counterparty"]),
+            facility=_n(fields["facility"]), book=_n(fields["book"]), reference=fields["reference"],
+            occurred_at_ms=occurred_at_ms, deadline_s=deadline_s, nonce=nonce, commitment=commitment))
+
+
+class _Reader:
+    """Takes the content apart from its beginning on."""
+
+    def __init__(self, log_index: int, content: bytes) -> None:
+        self.log_index = log_index
+        self.content = content
+        self.at = 0
+
+    def take(self, size: int) -> bytes:
+        found = self.content[self.at:self.at + size]
+        if len(found) < size:
+            raise _unreadable(self.log_index, "ends too early")
+        self.at += size
+        return found
+
+    def number(self, size: int) -> int:
+        return _n(self.take(size))
+
+    def present(self, size: int) -> bytes:
+        """What stands there only because it is not zero."""
+        found = self.take(size)
+        if not any(found):
+            raise _unreadable(self.log_index, "says that something is there and it is zero")
+        return found
+
+    def lines(self) -> Iterator[Line]:
+        while self.at < len(self.content):
+            unit, follows = self.take(32), self.number(1)
+            if follows & ~(_AMOUNTS | _MATERIAL):
+                raise _unreadable(self.log_index, "has a line of another form")
+            amounts = self.present(_AMOUNTS_BYTES) if follows & _AMOUNTS else bytes(_AMOUNTS_BYTES)
+            material = self.present(32) if follows & _MATERIAL else ZERO32
+            balance, role = member(Balance, amounts[8]), member(LineRole, amounts[9])
+            yield Line(unit, material, balance, _n(amounts[:8]), role)
+
+
+def _n(data: bytes) -> int:
+    return int.from_bytes(data, "big")
+
+
+def _unreadable(log_index: int, why: str) -> TrustError:
+    return TrustError(f"log {log_index} cannot be read: it {why}.")
