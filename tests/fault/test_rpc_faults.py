@@ -151,7 +151,9 @@ def test_node__fails_while_it_is_read__the_other_one_goes_on(net: tuple[str, Rea
         chain = Endpoints([broken.url, good.url], chain_id=CHAIN_ID, timeout_s=TIMEOUT_S)
         indexer(network, chain, engine).run_once()
         assert broken.done > 0
-        assert [row["state"] for row in chain.health(ask=False)] == ["away", "ok"]
+        ours, other = chain.health(ask=False)
+        assert ours["fault"] and ours["errorRate"] > 0
+        assert (other["state"], other["fault"]) == ("ok", None)
     assert digest(engine) == clean
 
 
