@@ -61,8 +61,7 @@ class Trace:
 
 def test_trace__of_random_histories__same_receipts_and_storage_on_both_engines(replay: Replay) -> None:
     class TraceMachine(LedgerMachine):
-        def __init__(self) -> None:
-            super().__init__()
+        def begin(self) -> None:
             self.trace = Trace(self.world)
 
         def teardown(self) -> None:
