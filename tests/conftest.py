@@ -17,7 +17,7 @@ for place in (ROOT, ROOT / "tests"):
 settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True,
                           suppress_health_check=[HealthCheck.too_slow])
 # Derandomised as well: what gates a change must say the same twice. CARGOLEDGER_TEST_RANDOM=1 explores new examples.
-settings.register_profile("deep", max_examples=300, deadline=None,
+settings.register_profile("deep", max_examples=120, deadline=None,
                           derandomize=not os.environ.get("CARGOLEDGER_TEST_RANDOM"),
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("CARGOLEDGER_TEST_PROFILE", "fast"))
