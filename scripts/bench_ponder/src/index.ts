@@ -2,21 +2,41 @@
 import { ponder } from "ponder:registry";
 import { event as events, eventLine, lot, payload, unit, unitState } from "ponder:schema";
 
+// The packed outcome, as docs/formats/contracts.md says.
+function read(act: bigint, content: string) {
+  let at = 2;
+  const take = (bytes: number) => "0x" + content.slice(at, (at += 2 * bytes));
+  const amount = (bytes: number) => BigInt(take(bytes));
+  const occurredAt = amount(8), deadline = amount(8), nonce = amount(8);
+  const there = (bit: bigint) => ((act >> bit) & 1n) === 1n;
+  const counterparty = there(41n) ? amount(4) : 0n, facility = there(42n) ? amount(4) : 0n, book = there(43n) ? amount(4) : 0n;
+  const reference = there(40n) ? take(32) : "0x" + "00".repeat(32);
+  const lines: any[] = [];
+  while (at < content.length) {
+    const unit = take(32), follows = Number(take(1));
+    const [quantity, balance, role] = follows & 1 ? [amount(8), Number(take(1)), Number(take(1))] : [0n, 0, 0];
+    lines.push({ unit, quantity, balance, role, material: follows & 2 ? take(32) : "0x" + "00".repeat(32) });
+  }
+  return { occurredAt, deadline, nonce, counterparty, facility, book, reference, lines };
+}
+
 ponder.on("CustodyLedger:EventOutcome", async ({ event, context }) => {
-  const { eventId, participant, signer, outcome, custodyEvent: said } = event.args as any;
+  const { eventId, act, commitment, content } = event.args as any;
+  const said = read(act, content);
   await context.db.insert(events).values({
     eventId, blockNumber: event.block.number, blockHash: event.block.hash, txHash: event.transaction.hash,
-    logIndex: event.log.logIndex, signer, participant: Number(participant), kind: Number(said.kind), step: Number(said.step),
-    counterparty: Number(said.counterparty), facility: Number(said.facility), book: Number(said.book), reference: said.reference_,
-    occurredAtMs: BigInt(said.occurredAt), recordedAtS: event.block.timestamp, deadlineS: BigInt(said.deadline),
-    nonce: BigInt(said.nonce), commitment: said.commitment, outcome: Number(outcome),
+    logIndex: event.log.logIndex, signer: "0x" + (act >> 80n).toString(16).padStart(40, "0"),
+    participant: Number((act >> 48n) & 0xffffffffn), kind: Number((act >> 16n) & 0xffn), step: Number((act >> 24n) & 0xffffn),
+    counterparty: Number(said.counterparty), facility: Number(said.facility), book: Number(said.book), reference: said.reference,
+    occurredAtMs: said.occurredAt, recordedAtS: event.block.timestamp, deadlineS: said.deadline,
+    nonce: said.nonce, commitment, outcome: Number(act & 0xffffn),
   });
   if (said.lines.length)
     await context.db.insert(eventLine).values(said.lines.map((line: any, position: number) => ({
-      eventId, position, unit: line.unit, material: line.material, balance: Number(line.balance),
-      quantityMicro: BigInt(line.quantity), role: Number(line.role),
+      eventId, position, unit: line.unit, material: line.material, balance: line.balance,
+      quantityMicro: line.quantity, role: line.role,
     })));
-  await context.db.insert(payload).values({ eventId, commitment: said.commitment, status: "withheld" });
+  await context.db.insert(payload).values({ eventId, commitment, status: "withheld" });
 });
 
 ponder.on("CustodyLedger:UnitChanged", async ({ event, context }) => {
