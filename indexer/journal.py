@@ -224,10 +224,6 @@ SHAPES: Mapping[str, Shape] = {table.name: _shape(table) for table in TABLES}
 """Shape of each table by its name."""
 
 
-EXAMINE_AGAIN = 2**62
-"""As `payload_lean.seq`: the later event was rolled back, the payload is to be read again without it."""
-
-
 def write_feed(
     connection: Connection, sections: Iterable[tuple[int, Sequence[tuple[str, int, tuple[Any, ...]]]]],
 ) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, sele
 
 from indexer.database import writing
 from indexer.grants import GrantBook
-from indexer.journal import EXAMINE_AGAIN, PayloadLean
+from indexer.journal import PayloadLean
 from indexer.models import (
     MISMATCH,
     OPEN,
@@ -137,10 +137,6 @@ class Opener:
             queries = [joined.where(again, events.c.seq > self._tried_to),
                        joined.where(events.c.event_id.in_([row.event_id for row in late]))]
         found = {row.event_id: row.seq for query in queries for row in connection.execute(query)}
-        leaning = table_of(PayloadLean)
-        undone = joined.join(leaning, leaning.c.event_id == events.c.event_id).where(
-            leaning.c.seq == EXAMINE_AGAIN)
-        found.update((row.event_id, row.seq) for row in connection.execute(undone))
         for commitment in sorted(fresh):
             granted = joined.where(payloads.c.status == SEALED,
                                    events.c.commitment == "0x" + commitment.hex())

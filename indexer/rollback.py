@@ -3,9 +3,10 @@
 One transaction: rows that change are put back as the journal has them before the first block that goes, rows
 that are written once go with their block, position and feed follow. What went stays visible: the headers of
 both branches as `Evidence`, and every change in the feed. What payloads gave goes with their events: names
-and materials become what the events that stay say, and a payload that was read with the help of one that went
-is read again. A signer that came or went with these blocks decides which grants hold: then all that payloads
-gave is forgotten and opened again.
+and materials become what the events that stay say. Where a payload was read with the help of one that went,
+what it and every payload after it gave is forgotten and opened again: any of them may have been read with its
+help in turn, and none may vouch for itself by what it named before. A signer that came or went with these
+blocks decides which grants hold: then all that payloads gave is forgotten and opened again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from indexer.journal import (
     BY_BLOCK,
     BY_EVENT,
     DELETE,
-    EXAMINE_AGAIN,
     INSERT,
     NAMES,
     SHAPES,
@@ -148,15 +148,16 @@ class _Undoing:
         touched = self._touched()
         signers = bool(touched.get(table_of(Signer).name))
         for name in (table.name for table in TABLES if table.name in BY_EVENT | BY_BLOCK):
-            self._restore(SHAPES[name], touched.get(name, set()))
+            self._restore(SHAPES[name], touched.get(name, set()), self._seq if name in BY_EVENT else self._to)
         self._unlink(touched.get(table_of(Event).name, set()))
         self._evidence(theirs)
-        leans = table_of(PayloadLean)
-        self._sql.execute(delete(leans).where(leans.c.event_id.in_(self._gone)))
-        self._sql.execute(update(leans).where(leans.c.seq > self._seq).values(seq=EXAMINE_AGAIN))
+        leaned = self._leaned_from()
         self._take_back()
         if signers:
-            self._forget_payloads()
+            self._forget_grants()
+            self._forget_payloads(1)
+        elif leaned is not None:
+            self._forget_payloads(leaned)
         self._move()
         write_feed(self._sql, [(self._to, [(name, kind, key) for (name, key), kind in self._told.items()])])
 
@@ -178,10 +179,9 @@ class _Undoing:
             found[table_of(Head).name] |= {(key,) for key in self._sql.execute(query).scalars()}
         return found
 
-    def _restore(self, shape: Shape, keys: set[_Key]) -> None:
-        """Rows as they were before the first change that goes."""
+    def _restore(self, shape: Shape, keys: set[_Key], bound: int) -> None:
+        """Rows as they were before the first change after the place `bound`."""
         befores = table_of(RowBefore)
-        bound = self._seq if shape.by_event else self._to
         texts = {shape.key_text(key): key for key in keys}
         first: dict[str, str | None] = {}
         for part in _parts(sorted(texts)):
@@ -241,19 +241,39 @@ class _Undoing:
         for table, column in ((table_of(NotTaken), "block_number"), (table_of(Block), "number")):
             self._take(table, table.c[column] > self._to)
 
-    def _forget_payloads(self) -> None:
-        """Everything that payloads gave; the next run opens them again."""
-        befores, payloads = table_of(RowBefore), table_of(Payload)
-        for name in NAMES:
-            self._take(SHAPES[name].table, None)
-            self._sql.execute(delete(befores).where(befores.c.of_table == name))
-        for model in (*_CONTENT, PayloadReader, Grant):
+    def _leaned_from(self) -> int | None:
+        """`seq` of the first payload that was read with the help of one that goes, also by way of another."""
+        leans, events = table_of(PayloadLean), table_of(Event)
+        self._sql.execute(delete(leans).where(leans.c.event_id.in_(self._gone)))
+        first, helped_from = None, self._seq + 1
+        while True:
+            found = self._sql.execute(select(func.min(events.c.seq)).select_from(events).join(
+                leans, leans.c.event_id == events.c.event_id).where(leans.c.seq >= helped_from)).scalar()
+            if found is None or (first is not None and found >= first):
+                return first
+            first = helped_from = int(found)
+
+    def _forget_grants(self) -> None:
+        for model in (PayloadReader, Grant):
             self._take(table_of(model), None)
-        self._sql.execute(delete(table_of(PayloadLean)))
-        known = payloads.c.status != WITHHELD
+
+    def _forget_payloads(self, first: int) -> None:
+        """What payloads of the events from `seq` `first` on gave; the next run opens them again."""
+        befores, payloads, events = table_of(RowBefore), table_of(Payload), table_of(Event)
+        from_first = select(events.c.event_id).where(events.c.seq >= first)
+        for name in sorted(NAMES):
+            keys = self._sql.execute(select(befores.c.key).where(
+                befores.c.of_table == name, befores.c.place >= first).distinct()).scalars()
+            self._restore(SHAPES[name], {(key,) for key in keys}, first - 1)
+        for table in _tables(*_CONTENT):
+            self._take(table, table.c.event_id.in_(from_first))
+        leans = table_of(PayloadLean)
+        self._sql.execute(delete(leans).where(leans.c.event_id.in_(from_first)))
+        known = payloads.c.event_id.in_(from_first) & or_(
+            payloads.c.status != WITHHELD, payloads.c.missing.is_not(None))
         for event_id in self._sql.execute(select(payloads.c.event_id).where(known)).scalars().all():
             self._told[payloads.name, (event_id,)] = UPDATE
-        self._sql.execute(update(payloads).where(or_(known, payloads.c.missing.is_not(None))).values(
+        self._sql.execute(update(payloads).where(known).values(
             status=WITHHELD, epcis_event_id=None, epcis_type=None, is_correction=False, document=None,
             fault=None, missing=None))
 

@@ -79,7 +79,9 @@ library CustodyRules {
             uint256 fault = s.checkOpen(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.custodian() != act.participant) return Outcomes.NOT_CUSTODIAN;
-            if (word.isHeld() && !maySecure && !Places.holdsAt(act, offeree, word.facility(), Roles.CUSTOMS)) return Outcomes.HELD;
+            if (word.isHeld() && !maySecure && !Places.holdsAt(act, offeree, word.facility(), Roles.CUSTOMS)) {
+                return Outcomes.HELD;
+            }
             if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
             if (word.thing() != Things.LOT) continue;
             fault = _checkOfferedLot(s, line);

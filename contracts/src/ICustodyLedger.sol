@@ -69,9 +69,10 @@ interface ICustodyLedger {
     ///        step 24..39 | whether there is a reference 40, counterparty 41, facility 42, book 43 | participant who
     ///        acted 48..79 | its key 80..239.
     /// @param commitment The commitment.
-    /// @param content The rest, big-endian and without gaps, what is zero left out: occurredAt, deadline, nonce (8 bytes
-    ///        each), counterparty, facility, book (4 each), reference (32); for each line unit (32), what follows (1;
-    ///        bit 0 quantity, balance and role, bit 1 material), quantity (8), balance, role (1 each), material (32).
+    /// @param content The rest, big-endian and without gaps, what is zero left out: occurredAt, deadline, nonce (8
+    ///        bytes each), counterparty, facility, book (4 each), reference (32); for each line unit (32), what follows
+    ///        (1; bit 0 quantity, balance and role, bit 1 material), quantity (8), balance, role (1 each), material
+    ///        (32).
     event EventOutcome(bytes32 indexed eventId, uint256 act, bytes32 commitment, bytes content);
 
     /// @notice An event was not taken; nothing was burned and it has no outcome.

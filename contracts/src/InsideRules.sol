@@ -126,7 +126,8 @@ library InsideRules {
 
     // ---- what other kinds do to things inside, and to containers with something inside
 
-    /// @dev Sets the holds of a unit, of which unitAt says `word`; its container counts how many things inside are held.
+    /// @dev Sets the holds of a unit, of which unitAt says `word`; its container counts how many things inside are
+    ///      held.
     function setHolds(Store storage s, bytes32 unit, uint256 word, uint16 holds) internal {
         uint256 before = word.holds() == 0 ? 0 : 1;
         uint256 now_ = holds == 0 ? 0 : 1;
@@ -138,7 +139,8 @@ library InsideRules {
         s.setUnit(id, container.withCounts(container.insideCount(), held, container.insideNotEligible()));
     }
 
-    /// @dev Declares a container or cargo, of which unitAt says `word`, eligible, or not; its container counts which cargo inside are not.
+    /// @dev Declares a container or cargo, of which unitAt says `word`, eligible, or not; its container counts which
+    ///      cargo inside are not.
     function setEligible(Store storage s, bytes32 unit, uint256 word, bool eligible) internal {
         if (!word.isInside()) {
             s.setUnit(unit, word.withEligible(eligible));

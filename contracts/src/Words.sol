@@ -176,9 +176,10 @@ library UnitWord {
 }
 
 /// @title The state word of a lot as it is stored
-/// @dev Where the state word has fields that lots never use, storage has what the lot is, so that a new lot takes two
-///      slots and not five: `more` is used 2 | balances are of OwnLoad's form 3 | book 48..71 | origin 136..137 | number of its material 138..166 |
-///      number of its source line 167..195 (0 none). Of the offer's tag the first 60 bits remain, 196..255.
+/// @dev Where the state word has fields that lots never use, storage has what the lot is, so that a new lot
+///      takes two slots and not five: `more` is used 2 | balances are of OwnLoad's form 3 | book 48..71 | origin
+///      136..137 | number of its material 138..166 | number of its source line 167..195 (0 none). Of the offer's
+///      tag the first 60 bits remain, 196..255.
 ///      StoreLib alone knows this: what it shows and logs is the plain state word.
 library StoredLot {
     uint256 private constant MORE_BIT = 1 << 2;

@@ -22,7 +22,7 @@ from tests.indexer.branches import Tree, empty_index, from_scratch, said, short_
 from tests.indexer.fake_chain import make_block
 from tests.indexer.helpers import fetch, make_indexer
 from tests.indexer.network import GATEWAY, RealNetwork
-from tests.indexer.story import BOX, full_story
+from tests.indexer.story import BOX, START_S, full_story
 
 DEEP = os.environ.get("CARGOLEDGER_TEST_PROFILE") == "deep"
 TREES = 500 if DEEP else 8
@@ -54,6 +54,28 @@ def test_roll_back__random_trees__equals_an_index_built_on_the_winning_branch() 
             scratch.dispose()
         engine.dispose()
     assert rolled_back > TREES
+
+
+def test_roll_back__of_what_helped_to_read_a_payload__it_cannot_vouch_for_itself() -> None:
+    """OBSERVE names a container of which only HOLD says the consignment; OBSERVE lies before it."""
+    story = short_story(full_story())
+    tree, engine = Tree(story, random.Random(0), 99), empty_index()
+    helped, helper = (next(e for e in story.entries if e.event and e.event.kind is kind)
+                      for kind in (Kind.OBSERVE, Kind.HOLD))
+    register = [log for entry in story.entries[:5] for log in entry.logs]
+    statuses = "SELECT kind, status FROM event JOIN payload USING (event_id) ORDER BY seq"
+    tree.chain.add(START_S + 10, register)
+    tree.chain.add(START_S + 20, helped.logs)
+    tree.chain.add(START_S + 30, helper.logs)
+    indexer = turned(story, tree.chain, engine)
+    indexer.run_once()
+    assert fetch(engine, statuses) == [("OBSERVE", "open"), ("HOLD", "open")]
+    assert len(fetch(engine, "SELECT * FROM payload_lean")) == 1
+    del tree.chain.headers[-1], tree.chain.blocks[-1]
+    tree.chain.add(START_S + 40, register[:0])
+    assert indexer.run_once().rolled_back == 1
+    assert fetch(engine, statuses) == [("OBSERVE", "mismatch")]
+    assert said(engine) == said(from_scratch(story, tree.chain))
 
 
 def test_roll_back__what_went__is_evidence_and_in_the_feed() -> None:
