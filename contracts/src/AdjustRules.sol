@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
 import {LineRules} from "./LineRules.sol";
-import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {StoreLib} from "./Store.sol";
+import {LotRecord, QUANTITY_MAX, Store} from "./StoreLayout.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Balances, LineRoles, Outcomes, Things} from "./Vocabulary.sol";
 import {LotWord, UnitWord} from "./Words.sol";

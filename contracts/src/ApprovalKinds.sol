@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Act} from "./Act.sol";
 import {ApprovalRules} from "./ApprovalRules.sol";
 import {EventHash} from "./EventHash.sol";
-import {Store} from "./Store.sol";
+import {Store} from "./StoreLayout.sol";
 import {CustodyEvent} from "./Types.sol";
 import {Kinds} from "./Vocabulary.sol";
 

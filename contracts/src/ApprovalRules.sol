@@ -10,7 +10,8 @@ import {EventHash} from "./EventHash.sol";
 import {Pending} from "./ICustodyLedger.sol";
 import {Participant} from "./IParticipants.sol";
 import {ReassignRules} from "./ReassignRules.sol";
-import {Store, StoreLib} from "./Store.sol";
+import {StoreLib} from "./Store.sol";
+import {Store} from "./StoreLayout.sol";
 import {CustodyEvent} from "./Types.sol";
 import {BookOptions, Kinds, Outcomes, Roles} from "./Vocabulary.sol";
 

@@ -7,7 +7,7 @@ import {EventHash} from "./EventHash.sol";
 import {LineRules} from "./LineRules.sol";
 import {LotRules} from "./LotRules.sol";
 import {ReturnRules} from "./ReturnRules.sol";
-import {Store} from "./Store.sol";
+import {Store} from "./StoreLayout.sol";
 import {CustodyEvent} from "./Types.sol";
 import {Kinds} from "./Vocabulary.sol";
 

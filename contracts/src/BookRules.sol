@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 import {Act, ActLib} from "./Act.sol";
 import {LineRules} from "./LineRules.sol";
 import {Places} from "./Places.sol";
-import {Store, StoreLib} from "./Store.sol";
+import {StoreLib} from "./Store.sol";
+import {Store} from "./StoreLayout.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
     Balances,

@@ -5,7 +5,7 @@ import {Act} from "./Act.sol";
 import {CustodyRules} from "./CustodyRules.sol";
 import {EventHash} from "./EventHash.sol";
 import {InsideRules} from "./InsideRules.sol";
-import {Store} from "./Store.sol";
+import {Store} from "./StoreLayout.sol";
 import {TransferRules} from "./TransferRules.sol";
 import {CustodyEvent} from "./Types.sol";
 import {Kinds} from "./Vocabulary.sol";

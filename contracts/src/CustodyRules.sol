@@ -5,7 +5,8 @@ import {Act, ActLib} from "./Act.sol";
 import {EventHash} from "./EventHash.sol";
 import {InsideRules} from "./InsideRules.sol";
 import {Places} from "./Places.sol";
-import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {StoreLib} from "./Store.sol";
+import {LotRecord, QUANTITY_MAX, Store} from "./StoreLayout.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
     Balances,

@@ -5,7 +5,8 @@ import {Act, ActLib} from "./Act.sol";
 import {DeclaredLine} from "./ICustodyLedger.sol";
 import {NormRules} from "./NormRules.sol";
 import {Places} from "./Places.sol";
-import {LotRecord, QUANTITY_MAX, Store, StoreLib} from "./Store.sol";
+import {StoreLib} from "./Store.sol";
+import {LotRecord, QUANTITY_MAX, Store} from "./StoreLayout.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
     Balances,

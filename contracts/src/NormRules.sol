@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
 import {ICustodyLedger, Norm} from "./ICustodyLedger.sol";
-import {Store, StoreLib} from "./Store.sol";
+import {StoreLib} from "./Store.sol";
+import {Store} from "./StoreLayout.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {BookOptions, LineRoles, Outcomes, Roles} from "./Vocabulary.sol";
 

@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
-import {Store, StoreLib} from "./Store.sol";
+import {StoreLib} from "./Store.sol";
+import {Store} from "./StoreLayout.sol";
 import {CustodyEvent} from "./Types.sol";
 import {Kinds, Things} from "./Vocabulary.sol";
 import {UnitWord} from "./Words.sol";

@@ -132,7 +132,7 @@ def test_vocabulary__solidity_and_python__have_the_same_numbers(library: str) ->
 
 
 def test_vocabulary__kinds_that_cite_a_line__are_the_same() -> None:
-    said = re.search(r"CITES_LINE = (.*?);", (SOURCES / "Store.sol").read_text(), re.DOTALL)
+    said = re.search(r"CITES_LINE = (.*?);", (SOURCES / "StoreLayout.sol").read_text(), re.DOTALL)
     assert said
     assert {vocabulary.Kind[x] for x in re.findall(r"Kinds\.(\w+)", said[1])} == vocabulary.CITES_LINE
 
