@@ -1,6 +1,6 @@
 """The data of one book: all that the tracer reads, wherever it came from.
 
-A `BookData` is filled from the index (`load.load_book`) or, one day, from a folder of files; rules,
+A `BookData` is filled from the index (`load.load_book`) or from a folder of files (`files`); rules,
 balances and lineage see only this. It is plain, frozen and complete: two equal BookData give the same bytes
 of result.
 
@@ -190,6 +190,8 @@ class Count:
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """A factor between two units of measure for one code (empty: any): one `from_uom` is `factor` `to_uom`.
+
+    `uncertainty` is the standard uncertainty of the factor in its own unit; None where nobody states it.
     """
 
     code: str
@@ -197,6 +199,69 @@ class Conversion:
     to_uom: str
     factor: Fraction
     source: str = ""
+    valid_from: Span | None = None
+    valid_to: Span | None = None
+    uncertainty: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place that the enterprise notified to customs for its goods.
+
+    Attributes:
+        id: as events name it. name: for people.
+        kind: factory, warehouse, bonded, cfs, yard, port, subcontractor or other.
+        custodian: who keeps the goods there; empty: the enterprise.
+        valid_from, valid_to: when the notice holds; None is open.
+    """
+
+    id: str
+    name: str = ""
+    kind: str = ""
+    custodian: str = ""
+    valid_from: Span | None = None
+    valid_to: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a line of machines can make of one product.
+
+    Attributes:
+        product: its code. uom: unit of measure of `rate`.
+        machines: how many. rate: output of one of them in an hour. hours_per_day: over all shifts.
+        place: where they stand, or empty.
+    """
+
+    product: str
+    uom: str
+    machines: Fraction
+    rate: Fraction
+    hours_per_day: Fraction
+    place: str = ""
+    valid_from: Span | None = None
+    valid_to: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """A code in a registered group of substitutes: one unit of it does the work of `ratio` units of the
+    group.
+    """
+
+    group: str
+    code: str
+    ratio: Fraction = Fraction(1)
+    valid_from: Span | None = None
+    valid_to: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """Price of one unit of a currency in the book's own (VND), from a day on."""
+
+    currency: str
+    rate: Fraction
     valid_from: Span | None = None
     valid_to: Span | None = None
 
@@ -230,7 +295,10 @@ class BookData:
         allocation: policy by which imported material is attributed (see `allocation`).
         events: of this book's lots and lines, and custody events of the units its goods came in.
         claims: exempt quantity claimed per material code; None when the declared norm is the claim.
+        previous: last period's closing stock; None where nobody supplied it, empty where there was none.
         codes: internal code to declared code, where they differ.
+        places, capacity, groups, rates: notified places, machines, groups of substitutes and exchange rates;
+            None where nobody supplied them.
         ledger_balances: what the ledger says of each lot at the end of the events, in micro-units; empty
             where there is nothing to compare with.
         unit_ids: ledger ids of names, so that a screen can link them.
@@ -254,6 +322,12 @@ class BookData:
     events: tuple[Event, ...] = ()
     conversions: tuple[Conversion, ...] = ()
     claims: Mapping[str, int] | None = None
+    previous: tuple[Count, ...] | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
+    places: tuple[Place, ...] | None = None
+    capacity: tuple[Capacity, ...] | None = None
+    groups: tuple[Substitute, ...] | None = None
+    rates: tuple[ExchangeRate, ...] | None = None
     descriptions: Mapping[str, str] = field(default_factory=dict)
     ledger_balances: Mapping[str, Mapping[Balance, int]] = field(default_factory=dict)
     unit_ids: Mapping[str, str] = field(default_factory=dict)
