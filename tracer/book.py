@@ -55,6 +55,21 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighing:
+    """A weighbridge's reading of a unit, in micro-kilograms.
+
+    Attributes:
+        gross_micro: what stood on the scale.
+        tare_micro: vehicle and container without goods; None where it was not stated.
+        uncertainty_micro: standard uncertainty of one reading; None where the device states none.
+    """
+
+    gross_micro: int
+    tare_micro: int | None = None
+    uncertainty_micro: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One event, recorded or refused.
 
@@ -67,6 +82,8 @@ class Event:
         cited: declaration lines named by its documents.
         product: what an issue to production is meant for, where it was said.
         norm: event id of the norm a TRANSFORM cites.
+        customs_seals, broken_seals: of the seals named, those of customs, and those found broken or tampered.
+        weighing: what a scale showed, where the event says.
         withdrawn_by: for a refused event, the CORRECT by which its own poster took it back.
         voided_by: for an event that counts all the same, the CORRECT by its own poster.
     """
@@ -96,6 +113,9 @@ class Event:
     tx_hash: str = ""
     withdrawn_by: str = ""
     voided_by: str = ""
+    customs_seals: tuple[str, ...] = ()
+    broken_seals: tuple[str, ...] = ()
+    weighing: Weighing | None = None
 
     @property
     def recorded(self) -> bool:
@@ -127,6 +147,7 @@ class DeclarationLine:
         original: key of the line it changes, or empty.
         book: the book it names; empty where it names none.
         cleared, cancelled: when; with the event and time of recording.
+        certificate: number of a certificate of origin that goes with it, or empty.
     """
 
     key: str
@@ -150,6 +171,7 @@ class DeclarationLine:
     cancelled_recorded_ms: int = 0
     declared_by: str = ""
     book: str = ""
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +232,7 @@ class Place:
 
     Attributes:
         id: as events name it. name: for people.
-        kind: factory, warehouse, bonded, cfs, yard, port, subcontractor or other.
+        kind: factory, warehouse, bonded, bonded_tax, cfs, yard, port, subcontractor or other.
         custodian: who keeps the goods there; empty: the enterprise.
         valid_from, valid_to: when the notice holds; None is open.
     """
@@ -267,6 +289,14 @@ class ExchangeRate:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A declared outage of a place's or an actor's system: what happened in it may be posted after it."""
+
+    who: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Tolerances:
     """Terms of `tolerance.tol`. Defaults have no legal force.
 
@@ -299,6 +329,11 @@ class BookData:
         codes: internal code to declared code, where they differ.
         places, capacity, groups, rates: notified places, machines, groups of substitutes and exchange rates;
             None where nobody supplied them.
+        hs: tariff code of materials and products, beside those that declaration lines state.
+        outages: declared outages of systems; None where nobody supplied them.
+        filed: when the settlement report of the period was filed; None where it is not known.
+        customs: names of the participants that are customs.
+        elsewhere: names of lots, lines and events that exist on the ledger although not in this book.
         ledger_balances: what the ledger says of each lot at the end of the events, in micro-units; empty
             where there is nothing to compare with.
         unit_ids: ledger ids of names, so that a screen can link them.
@@ -328,6 +363,11 @@ class BookData:
     capacity: tuple[Capacity, ...] | None = None
     groups: tuple[Substitute, ...] | None = None
     rates: tuple[ExchangeRate, ...] | None = None
+    hs: Mapping[str, str] = field(default_factory=dict)
+    outages: tuple[Outage, ...] | None = None
+    filed: Span | None = None
+    customs: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
     descriptions: Mapping[str, str] = field(default_factory=dict)
     ledger_balances: Mapping[str, Mapping[Balance, int]] = field(default_factory=dict)
     unit_ids: Mapping[str, str] = field(default_factory=dict)
