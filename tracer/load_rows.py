@@ -21,8 +21,9 @@ from indexer import models as m
 from ledger.directory import BookEntry
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
 from tracer.book import HELD, Count, DeclarationLine, Event, Leg, Loss, Lot, Norm
+from tracer.labels import label, line_label
 from tracer.moment import Span, parse_span, point
-from tracer.names import Names, label, line_label
+from tracer.names import Names
 from tracer.quantity import micro, number
 from tracer.voids import Voids
 

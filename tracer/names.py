@@ -10,8 +10,8 @@ from sqlmodel import col
 
 from indexer.models import UnitName
 from ledger.directory import Directory
-from ledger.errors import InputError, NotFoundError
-from ledger.events.ids import UnitType, parse_identifier
+from ledger.errors import NotFoundError
+from tracer.labels import label
 
 _CHUNK = 500  # ids in one query, well below SQL's limit on parameters
 
@@ -71,19 +71,3 @@ class Names:
         except NotFoundError:
             return f"{kind} {number}"
         return str(entry.id)
-
-
-def label(scope: str, number: str) -> str:
-    """How a unit or line is called everywhere: `scope/number`."""
-    return f"{scope}/{number}"
-
-
-def line_label(uri: str) -> str:
-    """`declaration/line` of `urn:cargoledger:line:<declaration>:<line>`; empty for anything else."""
-    try:
-        found = parse_identifier(uri)
-    except InputError:
-        return ""
-    if found is None or found.type != UnitType.LINE or found.scope is None:
-        return ""
-    return label(found.scope, found.number)

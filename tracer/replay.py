@@ -51,6 +51,7 @@ DRAWS = frozenset(
 """Kinds that take a quantity out of a balance."""
 OVERDRAWN = frozenset({Outcome.NOT_ENOUGH, Outcome.EMPTY_LOT, Outcome.LINE_EXCEEDED})
 """Refusals that say: more was asked for than was there."""
+_NOT_THERE = OVERDRAWN | {Outcome.UNKNOWN_UNIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def replay(book: BookData) -> Replay:
 
 
 class _Machine:
-    """Balances while the events are applied."""
+    """Balances while the events are applied, in the order in which they come."""
 
     def __init__(self, book: BookData) -> None:
         self.book = book
@@ -112,8 +113,12 @@ class _Machine:
                 self.offers[event.id] = event
             if event.recorded:
                 self.apply(event)
-            elif event.outcome in OVERDRAWN and event.kind in DRAWS:
+            elif event.outcome in _NOT_THERE and event.kind in DRAWS:
                 self.attempt(event)
+        made = self.result.created_by.keys()
+        self.result.attempts = [
+            a for a in self.result.attempts
+            if a.event.outcome != Outcome.UNKNOWN_UNIT or a.leg.unit not in made]
         self.result.balances = {lot: dict(held) for lot, held in self.state.items()}
         return self.result
 
@@ -238,9 +243,17 @@ class _Machine:
             self.result.loaded[key] = self.result.loaded.get(key, 0) + change
         self.result.deltas.append(Delta(event, lot, balance, change))
 
+    def loaded_for(self, lot: str, line: str) -> int:
+        """What of a lot is loaded for a line, micro-units."""
+        return self.result.loaded.get((lot, line), 0)
+
     def attempt(self, event: Event) -> None:
+        """A refused draw. Of a lot that is named in the book and never came into being nothing was left; one
+        that did later was only asked for too early.
+        """
         for leg in event.legs:
-            if leg.thing != Thing.LOT or not leg.quantity_micro or leg.unit not in self.state:
+            known = leg.unit in self.lots if event.outcome == Outcome.UNKNOWN_UNIT else leg.unit in self.state
+            if leg.thing != Thing.LOT or not leg.quantity_micro or not known:
                 continue
             if event.kind == Kind.TRANSFORM and leg.role != LineRole.INPUT:
                 continue
@@ -254,6 +267,10 @@ class _Machine:
             return purpose == LineRole.RE_EXPORT
         return any(self.lots[leg.unit].origin in (Origin.IMPORTED, Origin.DOMESTIC)
                    for leg in legs if leg.unit in self.lots)
+
+
+Machine = _Machine
+"""The replay one event at a time, for those who decide between two events (`files.judge`)."""
 
 
 def drawn_balance(event: Event, leg: Leg, lot: Lot | None) -> Balance:

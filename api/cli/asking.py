@@ -106,7 +106,13 @@ def settle(
 
 
 def check(
-    book: Annotated[str, typer.Argument(metavar="BOOK", help="Id of the book.")],
+    book: Annotated[
+        str,
+        typer.Argument(
+            metavar="BOOK|DIR",
+            help="Id of a book in the index, or a folder with a book.toml (a name with a slash is a folder).",
+        ),
+    ],
     *,
     first: Annotated[
         str,
@@ -118,9 +124,20 @@ def check(
 ) -> None:
     """Run the rules over a book. Exit code 1 if anything was found, 2 if the book cannot be checked.
 
+    A folder needs neither ledger nor home: declarations, norms, counts and movements as an ERP exports them,
+    CSV or XLSX (docs/formats/book.md). It is settled too: forms 15, 15a, 16 and the exemption.
+
     Example: cargoledger check dmg-sxxk
+
+    Example: cargoledger check ./my-book
     """
+    from api.cli.books import check_folder, folder_of
     from api.cli.render import findings_table
+
+    if (folder := folder_of(book)) is not None:
+        if check_folder(folder, first, last, as_json=as_json)["findings"]:
+            raise typer.Exit(EXIT_BAD_NEWS)
+        return
     from api.views.books import Ask, check_view
 
     with opened(home) as opened_home, opened_home.session() as session:

@@ -9,6 +9,7 @@ import typer
 from api.cli import (
     asking,
     auditing,
+    books,
     devices,
     governing,
     keys,
@@ -41,6 +42,7 @@ tokens.add_to(app)
 devices.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
+books.add_to(app)
 serving.add_to(app)
 status.add_to(app)
 node.add_to(app)

@@ -15,7 +15,6 @@ from rich.text import Text
 from rich.tree import Tree
 
 from api.views.forms import tables_of
-from api.views.names import local
 from api.words import balance_words, grouped, kind_words, late_words
 
 
@@ -219,11 +218,15 @@ def _percent(share: str) -> str:
 
 
 def settlement_tables(view: dict[str, Any]) -> RenderableType:
-    """The forms of a settlement, and its findings."""
+    """A settlement: whose, its forms, and its findings."""
     period = view["period"]
-    parts: list[RenderableType] = [
-        Text(f"{view['enterprise']}  {view['book']}  {period['from']} to {period['to']}", style="bold")
-    ]
+    head = Text(f"{view['enterprise']}  {view['book']}  {period['from']} to {period['to']}", style="bold")
+    return Group(head, form_tables(view), findings_table({**view["report"], "period": period}))
+
+
+def form_tables(view: dict[str, Any]) -> RenderableType:
+    """The forms of a settlement, and what is missing for them."""
+    parts: list[RenderableType] = []
     for form in tables_of(view):
         if not form["rows"]:
             continue
@@ -235,7 +238,6 @@ def settlement_tables(view: dict[str, Any]) -> RenderableType:
         right = [i for i, c in enumerate(form["columns"]) if c["numeric"]]
         parts.append(table(form["title"], columns, rows, right=right))
     parts += [Text(f"missing: {what}", style="yellow") for what in view["missing"]]
-    parts.append(findings_table({**view["report"], "period": period}))
     return Group(*parts)
 
 
@@ -371,6 +373,8 @@ def _thing(thing: dict[str, Any]) -> str:
 
 
 def _when(moment: str, zone: str) -> str:
+    from api.views.names import local  # brings the index along, which a book in files does without
+
     parsed = local(moment, zone)
     return f"{parsed:%Y-%m-%d %H:%M}" if parsed else moment
 

@@ -30,4 +30,4 @@ def test_help__of_every_command__has_an_example_or_lists_its_commands(path: list
     text = reference.help_of(path)
     assert "Example: cargoledger " in text or "Commands:" in text
     if "Commands:" not in text:
-        assert "--json" in text and "--home" in text
+        assert "--json" in text and ("--home" in text or path[0] == "book")  # files need no home

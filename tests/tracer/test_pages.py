@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tracer.rules import RULES
+from tracer.files import describe
+from tracer.files.example_faults import FAULTS
+from tracer.files.settings import KEYS
+from tracer.files.tables import CUSTODY_KINDS, STOCK_KINDS, TABLES
+from tracer.rules import RULES, rule
 from tracer.rules.describe import markdown
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "rules.md"
 
 
 def test_rules_page__compared_with_the_registry__is_up_to_date() -> None:
@@ -17,9 +22,25 @@ def test_rules_page__compared_with_the_registry__is_up_to_date() -> None:
 def test_every_rule__has_words_law_and_version() -> None:
     page = markdown()
     assert len({r.id for r in RULES}) == len(RULES) == 12
-    for rule in RULES:
-        assert rule.law and rule.version and rule.evaluate.__doc__
-        assert f"## {rule.id} {rule.title}" in page
-        for param in rule.params:
+    for each in RULES:
+        assert each.law and each.version and each.evaluate.__doc__
+        assert f"## {each.id} {each.title}" in page
+        for param in each.params:
             assert f"| `{param.name}` | {param.default} |" in page
-        assert set(rule.companions) <= {r.id for r in RULES}
+        assert set(each.companions) <= {r.id for r in RULES}
+
+
+def test_book_page__compared_with_the_code__is_up_to_date() -> None:
+    page = ROOT / "docs" / "formats" / "book.md"
+    assert page.read_text("utf-8") == describe.markdown(), "run: python -m tracer.files.describe > docs/formats/book.md"
+
+
+def test_book_page__every_column_key_kind_and_fault__is_on_it() -> None:
+    page = describe.markdown()
+    for table in TABLES:
+        assert f"\n## {table.name}\n" in page
+        for column in table.columns:
+            assert f"| `{column.name}` | {column.form} |" in page and column.meaning in page
+        assert all(rule(name) for name in table.rules if name in {r.id for r in RULES})
+    for words in (*KEYS, *(k.name for k in STOCK_KINDS + CUSTODY_KINDS), *(f.name for f in FAULTS)):
+        assert words in page

@@ -1,0 +1,101 @@
+"""Commands about books in files: check a folder, write an example of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.shell import JsonOption, emit
+from ledger.errors import InputError
+
+book_app = typer.Typer(no_args_is_help=True, help="Books in files: examples to start from.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into the app."""
+    app.add_typer(book_app, name="book")
+
+
+@book_app.command("example")
+def book_example(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the files.")],
+    *,
+    fault: Annotated[
+        str,
+        typer.Option(
+            "--with", metavar="FAULT", help="Lay in one fault; `cargoledger book faults` names them."
+        ),
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the book of a small garment enterprise as files. It is clean: nothing is found in it.
+
+    docs/formats/book.md explains every file and column.
+
+    Example: cargoledger book example my-book
+    """
+    from tracer.files.example import write_example
+    from tracer.files.example_faults import fault as fault_of
+
+    chosen = fault_of(fault) if fault else None
+    files = write_example(folder, chosen.change if chosen else None)
+    document = {"folder": str(folder), "files": files, "fault": chosen.name if chosen else None}
+    story = f"\n{chosen.story}" if chosen else ""
+    emit(document, as_json, lambda: f"{folder}: {', '.join(files)}{story}\nNow: cargoledger check {folder}")
+
+
+@book_app.command("faults")
+def book_faults(*, as_json: JsonOption = False) -> None:
+    """List the faults that an example can have, and what finds each.
+
+    Example: cargoledger book faults
+    """
+    from api.cli.book_report import fault_table
+    from tracer.files.example_faults import FAULTS
+
+    faults = [
+        {
+            "name": f.name,
+            "story": f.story,
+            "rule": f.rule,
+            "subject": f.subject,
+            "difference": f.difference or None,
+            "verdict": f.verdict,
+            "companions": sorted(f.companions),
+        }
+        for f in FAULTS
+    ]
+    emit({"faults": faults}, as_json, lambda: fault_table(faults))
+
+
+def folder_of(book: str) -> Path | None:
+    """The folder that `check` was given, or None for the id of a book in the index.
+
+    A folder is what has a separator in its name, or is a directory with a book.toml in it.
+    """
+    path = Path(book)
+    if "/" in book or "\\" in book or book in (".", "..") or (path / "book.toml").is_file():
+        return path
+    return None
+
+
+def check_folder(folder: Path, first: str, last: str, *, as_json: bool) -> dict[str, Any]:
+    """Check a folder of files and print the report.
+
+    Raises:
+        InputError: it cannot be used at all, or days were given.
+    """
+    from api.cli.book_report import book_report
+    from tracer.files import read_book
+    from tracer.files.document import document_of
+
+    if first or last:
+        raise InputError(
+            "--from and --to are for books in the index.",
+            remedy="The period of a folder stands in its book.toml.",
+        )
+    view = document_of(read_book(folder))
+    emit(view, as_json, lambda: book_report(view))
+    return view

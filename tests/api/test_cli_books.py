@@ -1,0 +1,91 @@
+"""The commands about books in files: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_cli import as_json, command
+
+from tracer.files.example_faults import FAULTS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_book_example__clean_and_with_a_fault__check_ends_with_0_and_1(tmp_path: Path) -> None:
+    clean, padded = str(tmp_path / "clean"), str(tmp_path / "padded")
+    written = as_json("book", "example", clean)
+    assert "movements.csv" in written["files"] and written["fault"] is None
+    document = as_json("check", clean)
+    assert document["findings"] == [] and document["form15"] and document["rule_pack"]
+    code, out, err = command("check", clean)
+    assert code == 0 and err == ""
+    assert "Nothing was found" in out and "Form 15/BCQT-NVL" in out and "3,050" in out and "dmg-sxxk" in out
+
+    assert as_json("book", "example", padded, "--with", "padded-norm")["fault"] == "padded-norm"
+    found = as_json("check", padded, code=1)
+    assert {f["rule"] for f in found["findings"]} == {"N1", "N6"}
+    code, out, _ = command("check", padded)
+    assert code == 1 and "-345.6" in out and "Duty at risk" in out
+
+
+def test_book_example__folder_in_use_or_unknown_fault__ends_with_2(tmp_path: Path) -> None:
+    as_json("book", "example", str(tmp_path / "a"))
+    again = as_json("book", "example", str(tmp_path / "a"), code=2)
+    assert "not empty" in again["error"]["message"] and again["error"]["remedy"]
+    unknown = as_json("book", "example", str(tmp_path / "b"), "--with", "nothing", code=2)
+    assert "padded-norm" in unknown["error"]["remedy"]
+    assert not (tmp_path / "b").exists()
+
+
+def test_book_faults__listed__all_of_them() -> None:
+    assert [f["name"] for f in as_json("book", "faults")["faults"]] == [f.name for f in FAULTS]
+    code, out, _ = command("book", "faults")
+    assert code == 0 and all(f.name in out for f in FAULTS)
+
+
+def test_check__folder_with_a_bad_row_and_a_refused_movement__the_report_says_both(tmp_path: Path) -> None:
+    path = tmp_path / "book"
+    as_json("book", "example", str(path), "--with", "double-use")
+    norms = path / "norms.csv"
+    norms.write_text(norms.read_text("utf-8").replace("1,C62,C62", "1,C62,QQQ"), encoding="utf-8")
+    code, out, _ = command("check", str(path))
+    assert code == 1
+    assert "norms.csv" in out and "material_uom" in out and "QQQ" in out and "ZIP-NY" in out
+    assert "NOT_ENOUGH" in out and "I-11" in out and "L1" in out
+    assert "no pass" in out
+
+
+@pytest.mark.parametrize("arguments", [
+    ("{}/none/",), ("{}",), ("{}/book", "--from", "2026-01-01"),
+])
+def test_check__folder_that_is_none_or_days_for_one__ends_with_2_and_a_remedy(
+        tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    as_json("book", "example", str(tmp_path / "book"))
+    error = as_json("check", *(a.format(tmp_path) for a in arguments), code=2)["error"]
+    assert error["remedy"]
+
+
+def test_check__a_folder_by_its_bare_name__is_told_from_a_book_by_its_book_toml(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_json("book", "example", str(tmp_path / "mine"))
+    monkeypatch.chdir(tmp_path)
+    assert as_json("check", "mine")["book"] == "dmg-sxxk"
+    monkeypatch.setenv("CARGOLEDGER_HOME", str(tmp_path / "no-home"))
+    assert "mine" not in as_json("check", "other", code=2)["error"]["message"]
+
+
+def test_check__folder__loads_neither_chain_nor_database(tmp_path: Path) -> None:
+    """An accountant's machine has the files and nothing else."""
+    as_json("book", "example", str(tmp_path / "book"))
+    script = ("import sys, json; from api.cli.main import main\n"
+              "try: main()\n"
+              "except SystemExit: pass\n"
+              "print(json.dumps([m for m in ('sqlalchemy', 'web3', 'eth', 'indexer') if m in sys.modules]))")
+    done = subprocess.run([sys.executable, "-c", script, "check", str(tmp_path / "book"), "--json"], cwd=ROOT, check=True,
+                          capture_output=True, text=True, env={**os.environ, "CARGOLEDGER_HOME": str(tmp_path / "none")})
+    assert json.loads(done.stdout.splitlines()[-1]) == []

@@ -1,0 +1,427 @@
+"""A book folder: the example is clean, each fault is found, and what cannot be read is named and costs nothing else."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from ledger.errors import InputError, NotFoundError
+from ledger.vocabulary import Kind, Outcome
+from tracer.book import BookData
+from tracer.files import read_book
+from tracer.files.document import document_of
+from tracer.files.example import Files, clean, csv_text, write_example
+from tracer.files.example_faults import FAULTS, ExampleFault, fault
+from tracer.finding import schema
+
+
+def folder(tmp_path: Path, change: Callable[[Files], None] | None = None) -> Path:
+    write_example(tmp_path / "book", change)
+    return tmp_path / "book"
+
+
+def said(path: Path) -> dict[str, object]:
+    return document_of(read_book(path))
+
+
+def replaced(path: Path, name: str, old: str, new: str, count: int = 1) -> Path:
+    file = path / name
+    text = file.read_text("utf-8")
+    assert text.count(old) >= count
+    file.write_text(text.replace(old, new, count), encoding="utf-8")
+    return path
+
+
+def added(path: Path, table: str, **cells: str) -> Path:
+    with (path / f"{table}.csv").open("a", encoding="utf-8") as file:
+        file.write(csv_text(table, [cells]).split("\n", 1)[1])
+    return path
+
+
+def row_of(form: object, **cells: str) -> dict[str, str]:
+    assert isinstance(form, list)
+    (row,) = [r for r in form if all(r[k] == v for k, v in cells.items())]
+    return dict(row)
+
+
+def test_example__as_it_is__no_finding_no_fault_and_forms_that_close(tmp_path: Path) -> None:
+    document = said(folder(tmp_path))
+    for nothing in ("findings", "not_evaluable", "faults", "notes", "refused", "missing", "incomplete"):
+        assert document[nothing] == [], nothing
+    fabric = row_of(document["form15"], code="FAB-PES")
+    assert [fabric[c] for c in ("opening", "received", "re_exported", "repurposed", "issued", "other_issue", "closing")] \
+        == ["400", "5100", "0", "0", "3050", "0", "2450"]
+    jacket = row_of(document["form15a"], code="JKT-01")
+    assert [jacket[c] for c in ("opening", "received", "repurposed", "exported", "other_issue", "closing")] \
+        == ["100", "1800", "60", "1700", "0", "140"]
+    norm = row_of(document["form16"], product="JKT-01", material="FAB-PES")
+    assert (norm["norm"], norm["norm_ledger"], norm["material_uom"]) == ("1.6", "1.6", "MTR")  # 2.4 m2 declared
+    json.dumps(document)
+
+
+def test_example__attributions__add_up_to_what_exports_used(tmp_path: Path) -> None:
+    document = said(folder(tmp_path))
+    attributions, exemption = document["attributions"], document["exemption"]
+    assert isinstance(attributions, list) and isinstance(exemption, list)
+    for material, used in (("FAB-PES", "2750"), ("LIN-PES", "2040"), ("ZIP-NY", "1700")):
+        assert sum(Decimal(a["quantity"]) for a in attributions if a["material"] == material) == Decimal(used)
+        assert sum(Decimal(r["quantity"]) for r in exemption if r["material"] == material) == Decimal(used)
+    assert {a["export_line"] for a in attributions} == {"305000000001/1", "305000000001/2", "305000000002/1"}
+
+
+@pytest.mark.parametrize("one", FAULTS, ids=lambda f: f.name)
+def test_example__one_fault__its_rule_fires_with_the_right_quantity_and_nothing_unrelated(
+        one: ExampleFault, tmp_path: Path) -> None:
+    document = said(folder(tmp_path, one.change))
+    findings, unknown = document["findings"], document["not_evaluable"]
+    assert isinstance(findings, list) and isinstance(unknown, list) and document["faults"] == []
+    pool = findings if one.verdict == "found" else unknown
+    own = [f for f in pool if f["rule"] == one.rule and f["subject"]["id"] == one.subject]
+    assert [f["difference"] for f in own] == [one.difference or None]
+    allowed = {one.rule} | one.companions
+    assert {f["rule"] for f in findings} <= allowed
+    assert one.companions <= {f["rule"] for f in findings}
+    if one.verdict == "found":
+        assert unknown == []
+    assert set(findings[0]) == set(schema()["properties"]) if findings else True
+
+
+def test_fault__unknown_name__names_the_known_ones() -> None:
+    with pytest.raises(NotFoundError, match="padded-norm"):
+        fault("no-such")
+
+
+def test_book__rows_in_any_order__same_findings_and_forms(tmp_path: Path) -> None:
+    path = folder(tmp_path, fault("phantom-export").change)
+    before = said(path)
+    for file in path.glob("*.csv"):
+        head, *rows = file.read_text("utf-8").splitlines()
+        random.Random(7).shuffle(rows)
+        file.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    after = said(path)
+    for key in ("form15", "form15a", "form16", "exemption", "attributions"):
+        assert after[key] == before[key], key
+    assert without_evidence(after) == without_evidence(before)
+
+
+def without_evidence(document: dict[str, object]) -> list[dict[str, object]]:
+    findings = document["findings"]
+    assert isinstance(findings, list)
+    return [{k: v for k, v in f.items() if k != "evidence"} for f in findings]
+
+
+@pytest.mark.parametrize("encode", [
+    lambda text: text.encode("utf-8-sig"),
+    lambda text: text.encode("utf-16"),
+    lambda text: text.replace("\n", "\r\n").encode(),
+    lambda text: semicolons(text).encode(),
+], ids=["bom", "utf-16", "crlf", "semicolon-and-comma"])
+def test_csv__saved_by_another_program__reads_the_same(tmp_path: Path, encode: Callable[[str], bytes]) -> None:
+    path = folder(tmp_path)
+    before = said(path)
+    for file in path.glob("*.csv"):
+        file.write_bytes(encode(file.read_text("utf-8")))
+    assert said(path) == before
+
+
+def semicolons(text: str) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\n")
+    for row in csv.reader(io.StringIO(text)):
+        writer.writerow([c.replace(".", ",") if c.replace(".", "", 1).isdigit() else c for c in row])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("one_workbook", [True, False])
+def test_xlsx__numbers_and_dates_as_a_spreadsheet_keeps_them__reads_the_same(
+        tmp_path: Path, *, one_workbook: bool) -> None:
+    from datetime import datetime
+
+    path = folder(tmp_path)
+    before = said(path)
+    whole = openpyxl.Workbook()
+    whole.remove(whole.active)
+    for file in sorted(path.glob("*.csv")):
+        book = whole if one_workbook else openpyxl.Workbook()
+        sheet = book.create_sheet(file.stem, 0)
+        for row in csv.reader(io.StringIO(file.read_text("utf-8"))):
+            sheet.append([typed(cell, datetime) for cell in row])
+        file.unlink()
+        if not one_workbook:
+            book.save(path / f"{file.stem}.xlsx")
+    if one_workbook:
+        whole.save(path / "book.xlsx")
+    after = said(path)
+    if one_workbook:
+        assert "book.xlsx, sheet movements" in after["files"]  # type: ignore[operator]
+    for key in set(before) - {"files", "rules"}:
+        assert after[key] == before[key], key
+
+
+def typed(cell: str, moment: type) -> object:
+    if cell.replace(".", "", 1).isdigit():
+        return float(cell) if "." in cell else int(cell)
+    if len(cell) in (10, 16) and cell[4:5] == "-" and cell[7:8] == "-":
+        return moment.fromisoformat(cell)  # type: ignore[attr-defined]
+    return cell or None
+
+
+def test_xlsx__a_sum_that_binary_fractions_cannot_hold__is_what_the_cell_shows(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    book = openpyxl.Workbook()
+    rows = list(csv.reader(io.StringIO((path / "counts.csv").read_text("utf-8"))))
+    for row in rows:
+        book.active.append([0.1 + 0.2 if c == "12.7" else c for c in row])
+    book.save(path / "counts.xlsx")
+    (path / "counts.csv").unlink()
+    book_of = read_book(path).book
+    assert [c.quantity_micro for c in book_of.counts if c.code == "THR-40"] == [300_000]
+
+
+@pytest.mark.parametrize(("table", "old", "new", "row", "column", "words"), [
+    ("norms", "2.4,C62", "2,4 m,C62", 2, "", "cells"),
+    ("norms", "2.4,C62", "2.4x,C62", 2, "norm", "not a number"),
+    ("norms", "MTK", "QM2", 2, "material_uom", "unit of measure"),
+    ("counts", "2026-12-31,material,LIN-PES,LIN-01", "31/12/2026,material,LIN-PES,LIN-01", 4, "at", "date"),
+    ("counts", "240", "-240", 4, "quantity", "below zero"),
+    ("counts", "240", "240.0000001", 4, "quantity", "six decimals"),
+    ("counts", ",material,LIN-PES,LIN-01", ",stuff,LIN-PES,LIN-01", 4, "stock", "none of the words"),
+    ("declarations", "2400,MTR", ",MTR", 3, "quantity", "empty"),
+    ("movements", "R-4,2026-02-10,RECEIVE_DOMESTIC", "R-4,2026-02-10,RECIEVE", 8, "kind", "none of the words"),
+    ("movements", ",3000,MTR,106000000001,1,", ",3000,MTR,,,", 5, "declaration", "names no declaration line"),
+    ("movements", ",3000,MTR,106000000001,1,", ",3000,MTR,106000000001,,", 5, "line", "empty"),
+    ("movements", ",400,MTR", ",0,MTR", 9, "quantity", "zero"),
+    ("movements", ",400,MTR", ",-400,MTR", 9, "quantity", "below zero"),
+    ("movements", ",400,MTR", ",400,YRD", 9, "uom", "no factor from YRD"),
+    ("movements", "TRANSFORM,RUN-1,in,,FAB-PES,FAB-OLD", "TRANSFORM,,in,,FAB-PES,FAB-OLD", 15, "op", "no op"),
+])
+def test_row__malformed__is_named_with_file_row_column_and_remedy_and_the_rest_evaluated(
+        tmp_path: Path, table: str, old: str, new: str, row: int, column: str, words: str) -> None:
+    path = replaced(folder(tmp_path), f"{table}.csv", old, new)
+    document = said(path)
+    faults = document["faults"]
+    assert isinstance(faults, list)
+    (found,) = faults
+    assert (found["file"], found["row"], found["column"]) == (f"{table}.csv", row, column)
+    assert words in found["message"] and found["remedy"]
+    assert row_of(document["form15"], code="ZIP-NY")["closing"] == "200"
+    assert column == "" or document["incomplete"], "whose figures the lost row touches is said"
+
+
+def test_declarations__the_same_line_twice__the_first_counts(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    text = (path / "declarations.csv").read_text("utf-8").splitlines()
+    (path / "declarations.csv").write_text("\n".join([*text, text[1].replace("3000", "9000")]) + "\n", encoding="utf-8")
+    document = said(path)
+    (found,) = document["faults"]  # type: ignore[misc]
+    assert found["row"] == len(text) + 1 and "row 2" in found["message"]
+    assert document["findings"] == []
+
+
+def test_unknown__columns_files_and_keys__are_named_and_ignored(tmp_path: Path) -> None:
+    path = replaced(folder(tmp_path), "norms.csv", "loss_rate\n", "loss_rate,colour\n")
+    (path / "Movements_old.csv").write_text("x\n", encoding="utf-8")
+    replaced(path, "book.toml", 'regime = "SXXK"', 'regime = "SXXK"\nregim = "x"')
+    document = said(path)
+    assert document["findings"] == [] and document["faults"] == []
+    assert {(n["file"], n["column"]) for n in document["notes"]} == {  # type: ignore[attr-defined]
+        ("norms.csv", "colour"), ("Movements_old.csv", ""), ("book.toml", "regim")}
+
+
+@pytest.mark.parametrize(("spoil", "words"), [
+    (lambda p: (p / "book.toml").unlink(), "has no book.toml"),
+    (lambda p: (p / "movements.csv").unlink(), "neither movements.csv"),
+    (lambda p: (p / "movements.csv").write_text("", encoding="utf-8"), "is empty"),
+    (lambda p: (p / "norms.csv").write_bytes(b"product,material\xff\n"), "not text in UTF-8"),
+    (lambda p: (p / "norms.csv").write_bytes(b"PK\x03\x04"), "is a workbook"),
+    (lambda p: (p / "norms.xlsx").write_bytes(b"no"), "there are norms.csv and norms.xlsx"),
+    (lambda p: replaced(p, "norms.csv", "norm,product_uom", "nrm,product_uom"), "no column norm"),
+    (lambda p: replaced(p, "norms.csv", "flag,", "norm,"), "column norm twice"),
+    (lambda p: replaced(p, "norms.csv", "KGM,X", '"KGM,X'), "cannot be read after row"),
+    (lambda p: replaced(p, "book.toml", "enterprise = ", "enterprise "), "is not TOML"),
+    (lambda p: replaced(p, "book.toml", "enterprise = ", "owner = "), "whose book"),
+    (lambda p: replaced(p, "book.toml", 'to = "2026-12-31"', 'to = "2025-12-31"'), "ends before it begins"),
+    (lambda p: replaced(p, "book.toml", 'from = "2026-01-01"', 'from = "1 January"'), "period.from"),
+    (lambda p: replaced(p, "book.toml", "SPECIFIC", "BEST"), "no allocation policy"),
+    (lambda p: replaced(p, "book.toml", "+07:00", "Asia/Hanoi"), "time offset"),
+    (lambda p: replaced(p, "book.toml", '"0.001"', '"much"'), "tolerance.rel"),
+])
+def test_book__that_cannot_be_used__says_why_and_what_to_do(
+        tmp_path: Path, spoil: Callable[[Path], object], words: str) -> None:
+    path = folder(tmp_path)
+    spoil(path)
+    with pytest.raises(InputError, match=words) as caught:
+        read_book(path)
+    assert caught.value.remedy
+
+
+def test_folder__not_there__is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError):
+        read_book(tmp_path / "none")
+
+
+def refusals(book: BookData) -> list[tuple[str, Outcome]]:
+    return [(e.id, e.outcome) for e in book.events if e.outcome.refused]
+
+
+def test_draw__lot_that_never_came__is_refused_as_unknown_and_found(tmp_path: Path) -> None:
+    path = added(folder(tmp_path), "movements", id="X", at="2026-05-01", kind="ISSUE_PROD", code="LIN-PES", lot="LIN-99",
+                 quantity="10")
+    assert refusals(read_book(path).book) == [("X", Outcome.UNKNOWN_UNIT)]
+    findings = said(path)["findings"]
+    assert isinstance(findings, list)
+    assert [(f["rule"], f["subject"]["id"], f["difference"], f["evidence"][0]["outcome"]) for f in findings] \
+        == [("L1", "dmg-garment/LIN-99", "10", "UNKNOWN_UNIT")]
+
+
+def test_draw__within_the_tolerance_of_the_book__is_not_refused(tmp_path: Path) -> None:
+    path = replaced(folder(tmp_path), "movements.csv", "T-16,2026-08-20", "T-16,2026-08-20")
+    replaced(path, "movements.csv", "FAB-01,,1310,MTR", "FAB-01,,1310.2,MTR")
+    book = read_book(path).book
+    assert refusals(book) == []
+    assert said(path)["findings"] == []
+
+
+def test_draw__under_a_hold_of_the_lot__is_refused_until_it_is_lifted(tmp_path: Path) -> None:
+    path = added(folder(tmp_path), "movements", id="H", at="2026-03-01", kind="HOLD", lot="FAB-OLD", code="FAB-PES")
+    assert refusals(read_book(path).book)[0] == ("I-1", Outcome.HELD)
+    added(path, "movements", id="U", at="2026-03-02", kind="UNHOLD", lot="FAB-OLD", code="FAB-PES")
+    assert refusals(read_book(path).book) == []
+
+
+def test_sale__of_imported_material_or_products__needs_a_line_and_domestic_does_not(tmp_path: Path) -> None:
+    path = added(folder(tmp_path), "movements", id="A", at="2026-12-01", kind="SELL_INLAND", code="LIN-PES", lot="LIN-02",
+                 quantity="1")
+    added(path, "movements", id="B", at="2026-12-01", kind="SELL_INLAND", code="CHI-40", lot="THR-01", quantity="1")
+    added(path, "movements", id="C", at="2026-12-01", kind="SELL_INLAND", code="JKT-01", lot="JKT-02", quantity="1",
+          declaration="305000000002", line="1")
+    assert refusals(read_book(path).book) == [("A", Outcome.UNKNOWN_REFERENCE), ("C", Outcome.WRONG_PURPOSE)]
+
+
+def test_dates_without_time__issue_receipt_and_export_on_one_day__count_in_the_enterprise_s_favour(
+        tmp_path: Path) -> None:
+    def one_day(files: Files) -> None:
+        for row in files["movements"]:
+            if row["at"] in ("2026-02-06", "2026-03-02", "2026-03-20", "2026-02-10"):
+                row["at"] = "2026-03-20"
+        for row in files["movements"]:
+            if row["id"] in ("R-1", "T-7"):
+                row["at"] = "2026-03-20T17:00"
+    assert said(folder(tmp_path, one_day))["findings"] == []
+
+
+def no_lots(files: Files) -> None:
+    """The book of an enterprise that keeps no lots at all."""
+    for name in ("movements", "opening", "counts"):
+        for row in files[name]:
+            if row.get("role") != "container":
+                row.pop("lot", None)
+
+
+def test_lots__none_anywhere__book_is_clean_and_forms_are_the_same(tmp_path: Path) -> None:
+    with_lots = said(folder(tmp_path / "a"))
+    without = said(folder(tmp_path / "b", no_lots))
+    assert without["findings"] == [] and without["not_evaluable"] == [] and without["refused"] == []
+    for form in ("form15", "form15a", "form16"):
+        assert without[form] == with_lots[form]
+
+
+def test_lots__none_anywhere_and_too_much_issued__is_found_for_the_code(tmp_path: Path) -> None:
+    path = added(folder(tmp_path, no_lots), "movements", id="X", at="2026-12-01", kind="ISSUE_PROD", code="FAB-PES",
+                 quantity="2500", uom="MTR")
+    findings = said(path)["findings"]
+    assert isinstance(findings, list)
+    assert [(f["rule"], f["difference"]) for f in findings] == [("L1", "50")]
+
+
+def test_lots__imported_and_domestic_without_lots__are_drawn_in_proportion(tmp_path: Path) -> None:
+    def change(files: Files) -> None:
+        no_lots(files)
+        files["movements"] = [r for r in files["movements"] if r.get("code") == "LIN-PES" and r["kind"] == "RECEIVE_FACTORY"]
+        files["movements"] += [
+            {"id": "D", "at": "2026-02-07", "kind": "RECEIVE_DOMESTIC", "code": "LIN-PES", "quantity": "800", "uom": "MTR"},
+            {"id": "I", "at": "2026-03-01", "kind": "ISSUE_PROD", "code": "LIN-PES", "quantity": "400", "uom": "MTR"}]
+    book = read_book(folder(tmp_path, change)).book
+    (issue,) = [e for e in book.events if e.kind == Kind.ISSUE_PROD]
+    origins = {lot.id: lot.origin.name for lot in book.lots}
+    assert sorted((origins[leg.unit], leg.quantity_micro) for leg in issue.legs) \
+        == [("DOMESTIC", 100_000_000), ("IMPORTED", 300_000_000)]
+
+
+def test_lots__one_number_for_two_codes__are_two_lots(tmp_path: Path) -> None:
+    def change(files: Files) -> None:
+        for name in ("movements", "counts"):
+            for row in files[name]:
+                if row.get("lot") in ("FAB-01", "LIN-01", "ZIP-01"):
+                    row["lot"] = "2026-02"
+    document = said(folder(tmp_path, change))
+    assert document["findings"] == [] and document["faults"] == []
+
+
+def test_units__movement_in_another_unit__is_converted_exactly(tmp_path: Path) -> None:
+    path = replaced(folder(tmp_path), "movements.csv", "FAB-OLD,,400,MTR", "FAB-OLD,,600,MTK")
+    document = said(path)
+    assert document["findings"] == [] and row_of(document["form15"], code="FAB-PES")["issued"] == "3050"
+
+
+def test_norms__a_new_row_for_one_material__keeps_the_others_in_force(tmp_path: Path) -> None:
+    path = replaced(folder(tmp_path), "norms.csv", "JKT-01,LIN-PES,1.2,C62,MTR,,2026-01-01,",
+                    "JKT-01,LIN-PES,1.2,C62,MTR,,2026-01-01,2026-06-30")
+    added(path, "norms", product="JKT-01", material="LIN-PES", norm="1.2", product_uom="C62", material_uom="MTR",
+          valid_from="2026-07-01")
+    assert said(path)["findings"] == []
+
+
+def test_ids__a_row_exported_twice__counts_once_and_is_said(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    text = (path / "movements.csv").read_text("utf-8").splitlines()
+    (path / "movements.csv").write_text("\n".join([*text, text[5]]) + "\n", encoding="utf-8")
+    document = said(path)
+    assert document["findings"] == []
+    assert [n["row"] for n in document["notes"]] == [len(text) + 1]  # type: ignore[attr-defined]
+
+
+def test_as_of__in_the_year__later_rows_are_not_known(tmp_path: Path) -> None:
+    path = replaced(folder(tmp_path), "book.toml", "allocation", 'as_of = "2026-05-01"\nallocation')
+    document = said(path)
+    assert row_of(document["form15a"], code="JKT-01")["exported"] == "900"
+    assert {n["missing"][0] for n in document["not_evaluable"]} \
+        >= {"count of material stock of FAB-PES"}  # type: ignore[attr-defined]
+
+
+def test_claim__more_than_was_used__is_found(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    (path / "claims.csv").write_text("material,quantity,uom\nFAB-PES,4275,MTK\nLIN-PES,2040,\nZIP-NY,1700,C62\n", encoding="utf-8")
+    findings = said(path)["findings"]
+    assert isinstance(findings, list)
+    assert [(f["rule"], f["subject"]["id"], f["difference"]) for f in findings] == [("N6", "FAB-PES", "100")]
+
+
+def test_optional_files__read_into_the_facts(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    (path / "capacity.csv").write_text("product,uom,machines,rate,hours_per_day\nJKT-01,C62,20,1.5,16\n", encoding="utf-8")
+    (path / "groups.csv").write_text("group,code,ratio\nlining,LIN-PES,\n", encoding="utf-8")
+    (path / "rates.csv").write_text("currency,rate,valid_from\nusd,25400,2026-01-01\nEUR,0,\n", encoding="utf-8")
+    read = read_book(path)
+    book = read.book
+    assert book.previous is not None and [(c.code, c.quantity_micro) for c in book.previous][:1] == [("FAB-PES", 400_000_000)]
+    assert book.places is not None and [p.kind for p in book.places] == ["factory", "port"]
+    assert book.capacity is not None and book.capacity[0].rate * 2 == 3
+    assert book.groups is not None and book.groups[0].ratio == 1
+    assert book.rates is not None and [(r.currency, r.rate) for r in book.rates] == [("USD", 25400)]
+    assert book.codes == {"CHI-40": "THR-40"}
+    assert [(f.file, f.row) for f in read.faults.found] == [("rates.csv", 3)]
+
+
+def test_clean_rows__as_written__give_back_the_files(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    for name, rows in clean().items():
+        assert (path / f"{name}.csv").read_text("utf-8") == csv_text(name, rows)

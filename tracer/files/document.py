@@ -1,0 +1,83 @@
+"""The one document that a check of a book folder gives: findings, forms, exemption, and what was wrong with
+the files.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracer.check import Overrides, examine
+from tracer.facts import Facts
+from tracer.files.reading import BookFolder
+from tracer.quantity import micro_text
+from tracer.settlement import settle_facts
+
+
+def document_of(folder: BookFolder, params: Overrides | None = None) -> dict[str, Any]:
+    """Check and settle a book folder. Pure: the same files give the same document.
+
+    Raises:
+        InputError: an unknown parameter of a rule.
+    """
+    facts = Facts(folder.book)
+    settlement = settle_facts(facts).to_json()
+    report = examine(facts, params=params).to_json()
+    refused = [event for event in facts.events if event.outcome.refused]
+    return {
+        **{
+            key: settlement[key]
+            for key in (
+                "book",
+                "enterprise",
+                "regime",
+                "jurisdiction",
+                "period",
+                "as_of",
+                "allocation",
+                "form_version",
+            )
+        },
+        "rule_pack": report["rule_pack"],
+        "params_hash": report["params_hash"],
+        "findings": report["findings"],
+        "not_evaluable": report["not_evaluable"],
+        "form15": settlement["form15"],
+        "form15a": settlement["form15a"],
+        "form16": settlement["form16"],
+        "exemption": settlement["exemption"],
+        "attributions": [
+            {
+                "export_line": used["line"],
+                "material": row["material"],
+                "import_line": row["import_line"],
+                "quantity": used["quantity"],
+                "uom": row["uom"],
+            }
+            for row in settlement["exemption"]
+            for used in row["export_lines"]
+        ],
+        **{key: settlement[key] for key in ("semi_finished", "wip", "scrap", "materials", "missing")},
+        "rules": report["rules"],
+        "refused": [
+            {
+                "event": event.id,
+                "kind": event.kind.name,
+                "outcome": event.outcome.name,
+                "legs": [
+                    {
+                        "unit": leg.unit,
+                        "code": leg.code,
+                        "quantity": micro_text(leg.quantity_micro),
+                        "uom": leg.uom,
+                    }
+                    for leg in event.legs
+                ],
+            }
+            for event in refused
+        ],
+        "files": list(folder.files),
+        "faults": [fault.to_json() for fault in folder.faults.found],
+        "more_faults": folder.faults.more,
+        "notes": [note.to_json() for note in folder.faults.notes],
+        "incomplete": sorted(folder.faults.incomplete),
+    }

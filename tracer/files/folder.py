@@ -1,0 +1,166 @@
+"""A book folder: which of the files are there, and their rows as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ledger.errors import InputError, NotFoundError
+from tracer.files.cells import Parser, Style, parser_of
+from tracer.files.faults import Faults
+from tracer.files.sheets import WORKBOOK, Sheet, csv_sheet, xlsx_sheet
+from tracer.files.tables import TABLES, Table
+
+SETTINGS = "book.toml"
+EVENTS = "events.jsonl"
+PARTICIPANTS = "participants.json"
+_CODES = ("code", "material", "product")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: where it stands, and its values by column; a column without a value is not in it."""
+
+    file: str
+    number: int
+    values: dict[str, Any]
+
+    def __getitem__(self, column: str) -> Any:
+        return self.values[column]
+
+    def text(self, column: str) -> str:
+        """A value that is text; empty where there is none."""
+        return str(self.values.get(column, ""))
+
+    def get(self, column: str) -> Any:
+        """A value, or None."""
+        return self.values.get(column)
+
+
+@dataclass(slots=True)
+class Folder:
+    """A folder of files that is being read.
+
+    Attributes:
+        read: names of the files that were read.
+        faults: what was wrong so far.
+    """
+
+    path: Path
+    faults: Faults = field(default_factory=Faults)
+    read: list[str] = field(default_factory=list)
+    offset: str = "+07:00"
+
+    def __post_init__(self) -> None:
+        if not self.path.is_dir():
+            raise NotFoundError(
+                f"there is no folder {self.path}.", remedy="Name the folder of the book's files."
+            )
+        known = {SETTINGS, EVENTS, PARTICIPANTS, WORKBOOK}
+        known |= {f"{table.name}{suffix}" for table in TABLES for suffix in (".csv", ".xlsx")}
+        for entry in sorted(self.path.iterdir()):
+            if entry.is_file() and entry.name not in known and not entry.name.startswith((".", "~$")):
+                near = entry.name.lower()
+                remedy = f"Call it {near}." if near in known else ""
+                self.faults.note(entry.name, 0, "", "is not a file of a book and was not read.", remedy)
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there."""
+        return (self.path / name).is_file()
+
+    def rows(self, table: Table) -> Iterator[Row] | None:
+        """The usable rows of a table, malformed ones left out and told; None where the file is not there.
+
+        Raises:
+            InputError: the file cannot be used at all: unreadable, no heading, a column missing or twice.
+        """
+        sheet = self._sheet(table)
+        if sheet is None:
+            return None
+        self.read.append(sheet.name)
+        heading = next(((n, row) for n, row in sheet.rows if any(c.strip() for c in row)), None)
+        if heading is None:
+            raise InputError(
+                f"{sheet.name} is empty.",
+                remedy=f"Give it a heading: {','.join(c.name for c in table.columns)}; or leave it out.",
+            )
+        places = self._places(table, sheet.name, heading[1])
+        return self._values(table, sheet, places, len(heading[1]))
+
+    def _sheet(self, table: Table) -> Sheet | None:
+        found = [name for name in (f"{table.name}.csv", f"{table.name}.xlsx") if self.has(name)]
+        if len(found) > 1:
+            raise InputError(f"there are {' and '.join(found)}.", remedy="Keep the one that counts.")
+        sheet = None
+        if self.has(WORKBOOK):
+            sheet = xlsx_sheet(self.path / WORKBOOK, table.name)
+        if sheet is not None and found:
+            raise InputError(
+                f"there are {found[0]} and a sheet {table.name} in {WORKBOOK}.",
+                remedy="Keep the one that counts.",
+            )
+        if not found:
+            return sheet
+        path = self.path / found[0]
+        return csv_sheet(path) if path.suffix == ".csv" else xlsx_sheet(path, table.name)
+
+    def _places(self, table: Table, file: str, heading: list[str]) -> dict[str, int]:
+        names = [cell.strip().lower() for cell in heading]
+        known = {column.name for column in table.columns}
+        for name in dict.fromkeys(names):
+            if name and name not in known:
+                self.faults.note(file, 1, name, "is not a column of this file and was ignored.")
+            elif name and names.count(name) > 1:
+                raise InputError(f"{file} has the column {name} twice.", remedy="Keep one of them.")
+        missing = [c.name for c in table.columns if c.required and c.name not in names]
+        if missing:
+            raise InputError(
+                f"{file} has no column {', '.join(missing)}; it has {', '.join(filter(None, names))[:300]}.",
+                remedy=f"The heading is: {','.join(c.name for c in table.columns)}.",
+            )
+        return {name: names.index(name) for name in names if name in known}
+
+    def _values(self, table: Table, sheet: Sheet, places: dict[str, int], heading: int) -> Iterator[Row]:
+        style = Style(self.offset, sheet.decimal_comma)
+        columns: list[tuple[str, int, bool, Parser]] = [
+            (c.name, places[c.name], c.required, parser_of(c, style))
+            for c in table.columns
+            if c.name in places
+        ]
+        width = max(places.values()) + 1
+        for number, cells in sheet.rows:
+            if not any(cells) or not any(c.strip() for c in cells):
+                continue
+            values: dict[str, Any] = {}
+            sound = True
+            if any(c.strip() for c in cells[heading:]):
+                self.faults.add(
+                    sheet.name,
+                    number,
+                    "",
+                    f"has {len(cells)} cells, the heading {heading}.",
+                    "Put a text that contains the separator in quotation marks.",
+                )
+                continue
+            if len(cells) < width:
+                cells.extend([""] * (width - len(cells)))
+            for name, place, required, parse in columns:
+                text = cells[place].strip()
+                if not text:
+                    if required:
+                        sound = False
+                        self.faults.add(
+                            sheet.name, number, name, "is empty.", f"Give it: {table.column(name).meaning}."
+                        )
+                    continue
+                try:
+                    values[name] = parse(text)
+                except InputError as fault:
+                    sound = False
+                    self.faults.add(sheet.name, number, name, fault.message, fault.remedy)
+            if not sound:
+                self.faults.incomplete |= {cells[places[c]].strip() for c in _CODES if c in places} - {""}
+            else:
+                yield Row(sheet.name, number, values)

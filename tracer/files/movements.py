@@ -1,0 +1,365 @@
+"""movements.csv as events: rows of one act joined, lots named, quantities in the unit of their code.
+
+A leg whose row names no lot stays without a unit; `judge` finds the lots that it draws from.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ledger.vocabulary import Balance, Kind, LineRole, Thing
+from tracer.book import Count, Event, Leg, Loss
+from tracer.files import tables as t
+from tracer.files.folder import Row
+from tracer.files.records import Reference
+from tracer.labels import label
+from tracer.moment import Span
+
+CUSTOMS = "customs"
+"""Who acts where a row about holds, eligibility or exit names nobody."""
+JOINED = (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM)
+_CUSTOMS_ACTS = frozenset({Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, Kind.EXIT_CONFIRM})
+_MADE = {
+    "": LineRole.PRODUCT,
+    "product": LineRole.PRODUCT,
+    "co-product": LineRole.CO_PRODUCT,
+    "scrap": LineRole.SCRAP,
+    "semi": LineRole.SEMI_FINISHED,
+}
+_BALANCE = {
+    "material": Balance.RAW,
+    "semi": Balance.RAW,
+    "wip": Balance.WIP,
+    "product": Balance.FINISHED,
+    "scrap": Balance.SCRAP,
+}
+_STOCK = {
+    "": "material",
+    "semi": "material",
+    "material": "material",
+    "wip": "wip",
+    "product": "product",
+    "co-product": "product",
+    "scrap": "scrap",
+}
+_THINGS = {"container": Thing.CONTAINER, "cargo": Thing.CARGO}
+_BOXES = {Thing.CONTAINER: LineRole.CONTAINER, Thing.CARGO: LineRole.CARGO}
+_WITHOUT_QUANTITY = frozenset({*t.CUSTODY_KINDS, Kind.EXIT_CONFIRM})
+
+
+@dataclass(slots=True)
+class Lots:
+    """Names of lots. One number used for several codes (as ERPs do) stands for as many lots.
+
+    Attributes:
+        enterprise: lots are called `enterprise/number`.
+        codes: codes by lot number.
+    """
+
+    enterprise: str
+    codes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def unit(self, lot: str, code: str) -> str:
+        """How the lot is called; empty for none."""
+        if not lot:
+            return ""
+        several = len(self.codes.get(lot, ())) > 1
+        return label(self.enterprise, f"{lot} ({code})" if several else lot)
+
+    def code(self, lot: str) -> str:
+        """The one code of a lot number; empty where there is none or more than one."""
+        known = self.codes.get(lot, set())
+        return next(iter(known)) if len(known) == 1 else ""
+
+
+@dataclass(slots=True)
+class Movements:
+    """Reads movements.csv.
+
+    Attributes:
+        events: what happened, in no order, lots not yet drawn from.
+        counts: stocks that COUNT rows state.
+        cited: kinds that cite each declaration line.
+    """
+
+    reference: Reference
+    lots: Lots
+    book: str
+    events: list[Event] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)
+    opening: list[tuple[Row, Count, str]] = field(default_factory=list)
+    cited: dict[str, set[Kind]] = field(default_factory=lambda: defaultdict(set))
+
+    def read(self, rows: Iterable[Row]) -> None:
+        """Take in all rows."""
+        kept = list(self._once(rows))
+        for row in kept:
+            if row.get("lot") and row.get("code"):
+                self.lots.codes[row["lot"]].add(self.reference.code(row["code"]))
+        joined: dict[tuple[Kind, str], list[Row]] = defaultdict(list)
+        for row in kept:
+            kind = Kind[row["kind"]]
+            if kind in JOINED and row.get("op"):
+                joined[kind, row["op"]].append(row)
+            elif kind == Kind.TRANSFORM or (kind == Kind.MERGE and not row.get("op")):
+                self._fault(row, "op", f"{kind.name} has no op.", "Give the rows of one act the same op.")
+            else:
+                self._act(kind, row.text("id"), [row])
+        for (kind, op), group in joined.items():
+            self._act(kind, op, group)
+
+    def _once(self, rows: Iterable[Row]) -> Iterable[Row]:
+        seen: dict[str, Row] = {}
+        for row in rows:
+            name = row.text("id")
+            other = seen.setdefault(name, row) if name else row
+            if other is row:
+                row.values["id"] = name or f"{row.file}:{row.number}"
+                yield row
+            elif {**other.values, "id": name} == row.values:
+                self.reference.folder.faults.note(
+                    row.file, row.number, "id", f"is row {other.number} once more.", "It was counted once."
+                )
+            else:
+                yield Row(row.file, row.number, {**row.values, "id": f"{name} ({row.file}:{row.number})"})
+
+    def _fault(self, row: Row, column: str, message: str, remedy: str) -> None:
+        self.reference.folder.faults.add(row.file, row.number, column, message, remedy)
+        code = self.reference.code(row.text("code")) or self.lots.code(row.text("lot"))
+        self.reference.folder.faults.incomplete |= {code} - {""}
+
+    def _act(self, kind: Kind, name: str, rows: list[Row]) -> None:
+        legs: list[Leg] = []
+        losses: list[Loss] = []
+        used: list[Row] = []
+        for row in rows:
+            if not self._sound(kind, row):
+                continue
+            if row.text("role") in _THINGS and kind in t.CUSTODY_KINDS:
+                thing = _THINGS[row.text("role")]
+                legs.append(Leg(row.text("lot"), thing, _BOXES[thing]))
+                used.append(row)
+                continue
+            goods = self._goods(kind, row)
+            if goods is None:
+                continue
+            used.append(row)
+            if kind == Kind.TRANSFORM and row.text("role") == "loss":
+                losses.append(Loss(goods.code, goods.quantity_micro, goods.uom))
+            else:
+                legs.extend(self._legs(kind, row, goods))
+        if kind == Kind.COUNT:
+            self._count(used, legs)
+        elif kind == Kind.OPENING:
+            self.opening += [
+                (
+                    row,
+                    Count(
+                        row["at"], _STOCK[row.text("role")], leg.code, leg.quantity_micro, leg.uom, leg.unit
+                    ),
+                    "own" if row.text("role") == "semi" else "",
+                )
+                for row, leg in zip(used, legs, strict=True)
+            ]
+        elif used and (legs or losses):
+            self.events.append(self._event(kind, name, used, tuple(_ordered(legs)), tuple(losses)))
+
+    def _sound(self, kind: Kind, row: Row) -> bool:
+        """Whether a row says what its kind needs; else a fault."""
+        quantity = row.get("quantity")
+        if (
+            quantity is None
+            and kind not in _WITHOUT_QUANTITY
+            and not (kind == Kind.SPLIT and row.text("side") == "in")
+        ):
+            self._fault(row, "quantity", f"{kind.name} needs a quantity.", "Write how much was moved.")
+        elif quantity == 0 and kind not in (Kind.COUNT, Kind.OPENING):
+            self._fault(
+                row, "quantity", "is zero: nothing was moved.", "Leave the row out, or write how much."
+            )
+        elif quantity is not None and quantity < 0 and kind != Kind.ADJUST:
+            self._fault(
+                row,
+                "quantity",
+                "is below zero.",
+                "Use the kind that moves goods the other way (RETURN_PROD, UNLOAD, FG_RETURN), or ADJUST.",
+            )
+        elif bool(row.get("declaration")) != bool(row.get("line")):
+            column = "line" if row.get("declaration") else "declaration"
+            self._fault(
+                row, column, "is empty.", "A declaration line is named by both: declaration and line."
+            )
+        elif kind == Kind.RECEIVE_FACTORY and not row.get("declaration"):
+            self._fault(
+                row,
+                "declaration",
+                "RECEIVE_FACTORY names no declaration line.",
+                "Name the import line, or use RECEIVE_DOMESTIC for goods bought inland.",
+            )
+        elif kind in (*JOINED, Kind.TRANSFER) and not (
+            row.get("side") or row.get("role") or row.get("parent")
+        ):
+            self._fault(
+                row,
+                "side",
+                f"{kind.name} does not say whether this goes in or comes out.",
+                "Write in or out.",
+            )
+        elif not row.get("lot") and (not row.get("code") or row.text("role") in _THINGS):
+            if kind in (Kind.HOLD, Kind.UNHOLD) and row.get("declaration"):
+                return True
+            self._fault(row, "lot", f"{kind.name} names neither a lot nor a code.", "Name what was moved.")
+        else:
+            return True
+        return False
+
+    def _goods(self, kind: Kind, row: Row) -> Leg | None:
+        """Code, lot, quantity and unit of a row as a leg without a role; None (and a fault) where unclear."""
+        reference = self.reference
+        lot = row.text("lot")
+        code = (
+            reference.code(row.text("code"))
+            or self.lots.code(lot)
+            or (self.lots.code(row.text("parent")) if row.get("parent") else "")
+        )
+        line = self._line(row)
+        if not code and line in reference.lines:
+            code = reference.lines[line].code
+        if not code and kind not in t.CUSTODY_KINDS:
+            self._fault(row, "code", f"the code of lot {lot} cannot be told.", "Write the code.")
+            return None
+        quantity = row.get("quantity") or 0
+        uom = row.text("uom") or reference.units.get(code, "")
+        if not uom and quantity:
+            self._fault(row, "uom", f"the unit of measure of {code} cannot be told.", "Write the unit.")
+            return None
+        if quantity:
+            changed = reference.in_unit(row, code, quantity, uom)
+            if changed is None:
+                return None
+            quantity = changed
+        return Leg(
+            self.lots.unit(lot, code),
+            Thing.LOT,
+            LineRole.NONE,
+            Balance.NONE,
+            quantity,
+            code,
+            reference.units.get(code, uom),
+        )
+
+    def _legs(self, kind: Kind, row: Row, goods: Leg) -> list[Leg]:
+        """The legs that a row stands for, as the event model writes them."""
+
+        def leg(role: LineRole = LineRole.NONE, balance: Balance = Balance.NONE) -> Leg:
+            return Leg(goods.unit, Thing.LOT, role, balance, abs(goods.quantity_micro), goods.code, goods.uom)
+
+        role = row.text("role")
+        into = row.text("side") == "in" if row.get("side") else False
+        if kind in (Kind.HOLD, Kind.UNHOLD) and not goods.unit:
+            return []
+        if kind in (Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC):
+            return [leg(LineRole.OUTPUT, Balance.RAW)]
+        if kind == Kind.FG_RETURN:
+            return [leg(LineRole.OUTPUT, Balance.FINISHED)]
+        if kind == Kind.ISSUE_PROD:
+            return [leg(balance=Balance.RAW)]
+        if kind == Kind.RETURN_PROD:
+            return [leg(balance=Balance.WIP)]
+        if kind == Kind.EXPORT_LOAD:
+            return [leg(balance=Balance.FINISHED)]
+        if kind == Kind.TRANSFORM:
+            return [leg(LineRole.INPUT, Balance.WIP) if into else leg(_MADE.get(role, LineRole.PRODUCT))]
+        if kind == Kind.TRANSFER:  # in: into this book
+            return [leg(LineRole.OUTPUT if into else LineRole.INPUT, Balance.RAW)]
+        if kind == Kind.SPLIT and row.get("parent"):
+            parent = Leg(
+                self.lots.unit(row["parent"], goods.code),
+                Thing.LOT,
+                LineRole.INPUT,
+                Balance.NONE,
+                0,
+                goods.code,
+                goods.uom,
+            )
+            return [parent, leg(LineRole.OUTPUT, _BALANCE.get(role, Balance.NONE))]
+        if kind in (Kind.SPLIT, Kind.MERGE):
+            return [leg(LineRole.INPUT if into else LineRole.OUTPUT, _BALANCE.get(role, Balance.NONE))]
+        if kind == Kind.ADJUST:
+            less = goods.quantity_micro < 0 or row.text("side") == "out"
+            return [leg(LineRole.INPUT if less else LineRole.OUTPUT, _BALANCE.get(role, Balance.NONE))]
+        return [leg(balance=_BALANCE.get(role, Balance.NONE))]
+
+    def _line(self, row: Row) -> str:
+        return label(row["declaration"], row["line"]) if row.get("declaration") else ""
+
+    def _event(
+        self, kind: Kind, name: str, rows: list[Row], legs: tuple[Leg, ...], loss: tuple[Loss, ...]
+    ) -> Event:
+        first = min(rows, key=lambda r: (r["at"], r.number))
+        at = Span(first["at"].start_ms, max(r["at"].end_ms for r in rows))
+        line = next((self._line(r) for r in rows if r.get("declaration")), "")
+        if line:
+            self.cited[line].add(kind)
+        known = self.reference.lines
+        if line and known and line not in known:
+            self.reference.folder.faults.note(
+                first.file,
+                first.number,
+                "declaration",
+                f"{line} is not in declarations.",
+                "Add the line, or correct its number.",
+            )
+        recorded = max((r["recorded_at"].end_ms for r in rows if r.get("recorded_at")), default=at.end_ms)
+
+        def said(column: str) -> str:
+            return next((r.text(column) for r in rows if r.get(column)), "")
+
+        usual = CUSTOMS if kind in _CUSTOMS_ACTS else self.lots.enterprise
+        return Event(
+            id=name or first["id"],
+            seq=0,
+            kind=kind,
+            occurred=at,
+            recorded_ms=recorded,
+            actor=said("actor") or usual,
+            legs=legs,
+            counterparty=said("partner"),
+            place=said("place"),
+            book=self.book,
+            line=line if kind != Kind.ELIGIBLE else "",
+            cited=(line,) if line and kind == Kind.ELIGIBLE else (),
+            product=self.reference.code(said("product")),
+            loss=loss,
+            reason=said("reason"),
+        )
+
+    def _count(self, rows: list[Row], legs: list[Leg]) -> None:
+        for row, leg in zip(rows, legs, strict=True):
+            self.counts.append(
+                Count(
+                    row["at"],
+                    _STOCK[row.text("role")],
+                    leg.code,
+                    leg.quantity_micro,
+                    leg.uom,
+                    leg.unit,
+                    row.text("place"),
+                    row["id"],
+                )
+            )
+
+
+def _ordered(legs: list[Leg]) -> list[Leg]:
+    """Legs as the ledger has them: what goes in before what comes out, each unit once."""
+    result: list[Leg] = []
+    seen: set[tuple[str, LineRole]] = set()
+    for leg in sorted(legs, key=lambda x: (x.role != LineRole.INPUT, x.unit, x.role, x.code)):
+        key = (leg.unit, leg.role)
+        if leg.unit and leg.role == LineRole.INPUT and not leg.quantity_micro and key in seen:
+            continue
+        seen.add(key)
+        result.append(leg)
+    return result

@@ -1,0 +1,268 @@
+"""A book folder as a `BookData`: the second source of the facts that the index is the first of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ledger.errors import InputError
+from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
+from tracer.book import BookData, Count, DeclarationLine, Event, Leg
+from tracer.files import tables as t
+from tracer.files.faults import Faults
+from tracer.files.folder import EVENTS, Folder
+from tracer.files.judge import Judge
+from tracer.files.movements import CUSTOMS, Lots, Movements
+from tracer.files.records import Reference, Stock
+from tracer.files.settings import FILE, Settings, read_settings
+from tracer.moment import Span
+from tracer.usage import MADE
+
+_STOCK_BALANCE = {
+    "material": Balance.RAW,
+    "wip": Balance.WIP,
+    "product": Balance.FINISHED,
+    "scrap": Balance.SCRAP,
+}
+_ORIGINS = {"imported": Origin.IMPORTED, "domestic": Origin.DOMESTIC, "own": Origin.OWN}
+
+
+@dataclass(frozen=True, slots=True)
+class BookFolder:
+    """What a folder says.
+
+    Attributes:
+        book: all that could be used. faults: what could not, and what was ignored.
+        files: names of the files that were read.
+    """
+
+    book: BookData
+    faults: Faults
+    files: tuple[str, ...]
+
+
+def read_book(path: Path) -> BookFolder:
+    """Read a folder of files as a book.
+
+    Args:
+        path: the folder; docs/formats/book.md says what is in it.
+
+    Raises:
+        NotFoundError: no such folder.
+        InputError: it cannot be used at all: no book.toml, no movements, a file that is not what it should
+            be. A malformed row is no error: it is left out and named in `faults`.
+    """
+    folder = Folder(path)
+    settings = read_settings(path, folder.faults)
+    folder.read.append(FILE)
+    folder.offset = settings.offset
+    reference = Reference(folder, settings.enterprise)
+    reference.read()
+    lots = Lots(settings.enterprise)
+    for stock in (*reference.opening, *reference.counts):
+        if stock.row.get("lot"):
+            lots.codes[stock.row["lot"]].add(stock.record.code)
+    movements = Movements(reference, lots, settings.id)
+    rows = folder.rows(t.MOVEMENTS)
+    if rows is None:
+        raise InputError(
+            f"{path} has neither movements.csv nor {EVENTS}.",
+            remedy="Export the movements of stock; docs/formats/book.md lists the columns.",
+        )
+    movements.read(rows)
+    return _assembled(settings, reference, movements, folder)
+
+
+def _assembled(settings: Settings, reference: Reference, movements: Movements, folder: Folder) -> BookFolder:
+    lines = reference.purposes(movements.cited)
+    counts = [_named(stock, movements.lots) for stock in reference.counts] + movements.counts
+    counts = _together(counts)
+    opening = [
+        (s.row.file, s.row.number, _named(s, movements.lots), s.row.text("origin")) for s in reference.opening
+    ]
+    opening += [(row.file, row.number, count, origin) for row, count, origin in movements.opening]
+    made = {
+        leg.code for e in movements.events if e.kind == Kind.TRANSFORM for leg in e.legs if leg.role in MADE
+    } | {norm.product for norm in reference.norms}
+    domestic = _domestic(reference, movements)
+    events = [
+        *movements.events,
+        *_clearances(reference, settings),
+        *_exits(reference, movements, settings),
+        *_counted(counts, settings),
+    ]
+    events += [_opened(settings, *one, made=made, domestic=domestic) for one in opening]
+    kept = [e for e in events if e.occurred.start_ms <= settings.as_of_ms]
+    judge = Judge(settings.id, settings.enterprise, lines, settings.tolerances)
+    taken = judge.run(kept)
+    book = BookData(
+        settings.id,
+        settings.enterprise,
+        settings.period,
+        settings.as_of_ms,
+        name=settings.name,
+        regime=settings.regime,
+        jurisdiction=settings.jurisdiction,
+        offset=settings.offset,
+        clock_uncertainty_ms=settings.clock_uncertainty_ms,
+        allocation=settings.allocation,
+        tolerances=settings.tolerances,
+        lots=tuple(sorted(judge.lots.values(), key=lambda lot: lot.id)),
+        lines=tuple(_known(line, settings) for line in lines.values()),
+        norms=reference.norms,
+        counts=tuple(c for c in counts if c.at.start_ms <= settings.as_of_ms),
+        events=tuple(taken),
+        conversions=reference.conversions,
+        claims=reference.claims,
+        previous=reference.previous,
+        codes=reference.codes,
+        places=reference.places,
+        capacity=reference.capacity,
+        groups=reference.groups,
+        rates=reference.rates,
+    )
+    return BookFolder(book, folder.faults, tuple(folder.read))
+
+
+def _named(stock: Stock, lots: Lots) -> Count:
+    """The stock with its lot called as everywhere else."""
+    return replace(stock.record, lot=lots.unit(stock.row.text("lot"), stock.record.code))
+
+
+def _together(counts: list[Count]) -> list[Count]:
+    """Counts with the rows of one moment, lot and place added up: a stock-take goes from shelf to shelf."""
+    found: dict[tuple[Span, str, str, str, str], Count] = {}
+    for count in counts:
+        key = (count.at, count.stock, count.code, count.lot, count.place)
+        before = found.get(key)
+        total = count.quantity_micro + (before.quantity_micro if before else 0)
+        found[key] = replace(before or count, quantity_micro=total)
+    return list(found.values())
+
+
+def _known(line: DeclarationLine, settings: Settings) -> DeclarationLine:
+    """A line as it stood at `as_of`: what was cleared later was not cleared yet."""
+    if line.cleared is not None and line.cleared.start_ms > settings.as_of_ms:
+        return replace(line, cleared=None, cleared_by="")
+    return line
+
+
+def _domestic(reference: Reference, movements: Movements) -> set[str]:
+    """Codes whose opening stock was bought inland: the norms say so, or nothing else ever came in of them."""
+    flags: dict[str, set[str]] = defaultdict(set)
+    for norm in reference.norms:
+        flags[norm.material].add(norm.flag)
+    bought = {leg.code for e in movements.events if e.kind == Kind.RECEIVE_DOMESTIC for leg in e.legs}
+    imported = {line.code for line in reference.lines.values() if line.purpose == LineRole.RECEIVE}
+    return {code for code, found in flags.items() if found == {"X"}} | (bought - imported - flags.keys())
+
+
+def _opened(
+    settings: Settings, file: str, row: int, stock: Count, said: str, *, made: set[str], domestic: set[str]
+) -> Event:
+    """A row of opening stock as the event that puts it there."""
+    origin = Origin.DOMESTIC if stock.code in domestic else Origin.IMPORTED
+    if said:
+        origin = _ORIGINS[said]
+    elif stock.stock in ("product", "scrap") or stock.code in made:
+        origin = Origin.OWN
+    leg = Leg(
+        stock.lot,
+        Thing.LOT,
+        LineRole(20 + int(origin)),
+        _STOCK_BALANCE[stock.stock],
+        stock.quantity_micro,
+        stock.code,
+        stock.uom,
+    )
+    return Event(
+        f"{file}:{row}",
+        0,
+        Kind.OPENING,
+        stock.at,
+        stock.at.end_ms,
+        settings.enterprise,
+        (leg,),
+        place=stock.place,
+        book=settings.id,
+    )
+
+
+def _counted(counts: Iterable[Count], settings: Settings) -> Iterator[Event]:
+    for count in counts:
+        legs = (
+            (
+                Leg(
+                    count.lot,
+                    Thing.LOT,
+                    LineRole.NONE,
+                    _STOCK_BALANCE[count.stock],
+                    count.quantity_micro,
+                    count.code,
+                    count.uom,
+                ),
+            )
+            if count.lot
+            else ()
+        )
+        yield Event(
+            count.event,
+            0,
+            Kind.COUNT,
+            count.at,
+            count.at.end_ms,
+            settings.enterprise,
+            legs,
+            place=count.place,
+            book=settings.id,
+        )
+
+
+def _clearances(reference: Reference, settings: Settings) -> Iterator[Event]:
+    for key, line in reference.lines.items():
+        if line.cleared is not None:
+            yield Event(
+                line.cleared_by,
+                0,
+                Kind.CLEAR,
+                line.cleared,
+                line.cleared.end_ms,
+                CUSTOMS,
+                (Leg(key, Thing.NONE),),
+                book=settings.id,
+            )
+
+
+def _exits(reference: Reference, movements: Movements, settings: Settings) -> Iterator[Event]:
+    """Exits that only declarations.csv states: of all that was loaded for the line."""
+    loaded: dict[str, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
+    uoms: dict[str, str] = {}
+    for event in movements.events:
+        if event.kind in (Kind.EXPORT_LOAD, Kind.REEXPORT, Kind.UNLOAD):
+            for leg in event.legs:
+                sign = -1 if event.kind == Kind.UNLOAD else 1
+                loaded[event.line][leg.unit, leg.code] += sign * leg.quantity_micro
+                uoms[leg.code] = leg.uom
+    for key, row in reference.rows.items():
+        at = row.get("exit_confirmed_at")
+        if at is None or Kind.EXIT_CONFIRM in movements.cited.get(key, set()):
+            continue
+        legs = tuple(
+            Leg(unit, Thing.LOT, LineRole.NONE, Balance.LOADED, q, code, uoms[code])
+            for (unit, code), q in sorted(loaded[key].items())
+            if q > 0
+        )
+        if legs:
+            yield Event(
+                f"{row.file}:{row.number}:exit",
+                0,
+                Kind.EXIT_CONFIRM,
+                at,
+                at.end_ms,
+                CUSTOMS,
+                legs,
+                book=settings.id,
+                line=key,
+            )

@@ -1,0 +1,171 @@
+"""book.toml: whose book it is, of which period, and by which policies it is settled."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ledger.errors import InputError
+from tracer.allocation import POLICIES
+from tracer.book import Tolerances
+from tracer.files.faults import Faults
+from tracer.moment import Span, parse_span, zone_of
+from tracer.quantity import micro, number
+
+FILE = "book.toml"
+KEYS: dict[str, str] = {
+    "id": "short id of the book; default: the folder's name",
+    "name": "name of the book, for people",
+    "enterprise": "short id of the enterprise, required; lots are called enterprise/lot",
+    "regime": "SXXK, GC or EPE",
+    "jurisdiction": "VN (default)",
+    "zone": "fixed offset in which days begin and end; default +07:00",
+    "as_of": "nothing later is known, a clock still running then is pending; default: the end of the period",
+    "allocation": f"policy for import lines: {', '.join(POLICIES)}; default SPECIFIC",
+    "period.from": "first day, required",
+    "period.to": "last day, required",
+    "tolerance.rel": "share of an expected quantity that may be missing; default 0.001",
+    "tolerance.k": "coverage factor of combined uncertainties; default 2",
+    "tolerance.abs_floor.UNIT": "quantity in that unit (`*`: any other) that may be missing; default 0.01",
+    "clock_uncertainty_s": "uncertainty of one clock, in seconds; default 60",
+}
+"""Every key, and what it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What book.toml says."""
+
+    id: str
+    enterprise: str
+    period: Span
+    as_of_ms: int
+    name: str = ""
+    regime: str = ""
+    jurisdiction: str = "VN"
+    offset: str = "+07:00"
+    allocation: str = "SPECIFIC"
+    tolerances: Tolerances = Tolerances()  # noqa: RUF009 - a frozen value
+    clock_uncertainty_ms: int = 60_000
+
+
+def read_settings(folder: Path, faults: Faults) -> Settings:
+    """Read book.toml. Unknown keys are named and ignored.
+
+    Raises:
+        InputError: it is missing, not TOML, or says too little to evaluate anything.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(
+            f"{folder} has no {FILE}, so it is not a book.",
+            remedy="`cargoledger book example DIR` writes one to start from.",
+        )
+    try:
+        with path.open("rb") as file:
+            said = tomllib.load(file, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise InputError(
+            f"{FILE} is not TOML: {fault}.", remedy="Compare it with docs/formats/book.md."
+        ) from fault
+    period = _table(said, "period")
+    tolerance = _table(said, "tolerance")
+    floors = _table(tolerance, "abs_floor", "tolerance.")
+    given = {k for k in said if k not in ("period", "tolerance")}
+    given |= {f"period.{k}" for k in period} | {f"tolerance.{k}" for k in tolerance if k != "abs_floor"}
+    for key in sorted(given - KEYS.keys()):
+        faults.note(FILE, 0, key, "is not a key of this file and was ignored.")
+    offset = _text(said, "zone") or "+07:00"
+    zone_of(offset)
+    start, end = _moment(period, "from", offset, "period."), _moment(period, "to", offset, "period.")
+    if start is None or end is None:
+        raise InputError(
+            f"{FILE} names no period.", remedy='Add: [period], from = "2026-01-01", to = "2026-12-31".'
+        )
+    if end.end_ms < start.start_ms:
+        raise InputError(
+            f"{FILE}: the period ends before it begins.", remedy="Swap period.from and period.to."
+        )
+    enterprise = _text(said, "enterprise")
+    if not enterprise:
+        raise InputError(f"{FILE} does not say whose book it is.", remedy='Add: enterprise = "our-company".')
+    allocation = (_text(said, "allocation") or "SPECIFIC").upper()
+    if allocation not in POLICIES:
+        raise InputError(
+            f"{FILE}: {allocation!r} is no allocation policy.", remedy=f"Choose one of {', '.join(POLICIES)}."
+        )
+    as_of = _moment(said, "as_of", offset)
+    clock = _number(said, "clock_uncertainty_s", Fraction(60))
+    return Settings(
+        id=_text(said, "id") or folder.resolve().name,
+        enterprise=enterprise,
+        period=Span(start.start_ms, end.end_ms),
+        as_of_ms=as_of.end_ms if as_of else end.end_ms,
+        name=_text(said, "name"),
+        regime=_text(said, "regime"),
+        jurisdiction=_text(said, "jurisdiction") or "VN",
+        offset=offset,
+        allocation=allocation,
+        tolerances=_tolerances(tolerance, floors),
+        clock_uncertainty_ms=int(clock * 1_000),
+    )
+
+
+def _tolerances(tolerance: Mapping[str, Any], floors: Mapping[str, Any]) -> Tolerances:
+    usual = Tolerances()
+    try:
+        floor = {unit: micro(str(value)) for unit, value in floors.items()}
+    except InputError as fault:
+        raise InputError(f"{FILE}, tolerance.abs_floor: {fault.message}", remedy=fault.remedy) from fault
+    return Tolerances(
+        {**usual.abs_floor_micro, **floor},
+        _number(tolerance, "rel", usual.rel, "tolerance."),
+        _number(tolerance, "k", usual.k, "tolerance."),
+    )
+
+
+def _table(said: Mapping[str, Any], key: str, within: str = "") -> Mapping[str, Any]:
+    value = said.get(key, {})
+    if not isinstance(value, dict):
+        raise InputError(f"{FILE}: {within}{key} is not a table.", remedy=f"Write it as [{within}{key}].")
+    return value
+
+
+def _text(said: Mapping[str, Any], key: str) -> str:
+    value = said.get(key, "")
+    if not isinstance(value, str):
+        raise InputError(f"{FILE}: {key} is not a text.", remedy="Put it in quotation marks.")
+    return value.strip()
+
+
+def _moment(said: Mapping[str, Any], key: str, offset: str, within: str = "") -> Span | None:
+    value = said.get(key)
+    if value is None or value == "":
+        return None
+    text = value.isoformat() if isinstance(value, datetime | date) else str(value)
+    try:
+        return parse_span(text, offset)
+    except InputError as fault:
+        raise InputError(
+            f"{FILE}, {within}{key}: {fault.message}", remedy="Write it like 2026-01-31."
+        ) from fault
+
+
+def _number(said: Mapping[str, Any], key: str, usual: Fraction, within: str = "") -> Fraction:
+    if key not in said:
+        return usual
+    try:
+        value = number(str(said[key]))
+    except InputError as fault:
+        raise InputError(f"{FILE}, {within}{key}: {fault.message}", remedy="Write a number.") from fault
+    if value < 0:
+        raise InputError(
+            f"{FILE}, {within}{key}: {said[key]} is below zero.", remedy="Write a number from 0 up."
+        )
+    return value

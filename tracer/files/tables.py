@@ -1,0 +1,354 @@
+"""The files of a book folder: which there are, their columns, and what each is good for.
+
+This is the format itself as data: the reader works from it and docs/formats/book.md is written from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ledger.vocabulary import Kind
+
+Form = Literal["text", "name", "moment", "quantity", "signed", "decimal", "percent", "uom", "choice"]
+"""How a cell is written; `FORMS` says it in words."""
+
+FORMS: dict[Form, str] = {
+    "text": "any text",
+    "name": "a name or number, printable",
+    "moment": "date (a whole day in the book's zone) or date and time: 2026-03-01, 2026-03-01T14:30",
+    "quantity": "decimal number, not below zero, at most six decimals",
+    "signed": "decimal number, at most six decimals",
+    "decimal": "decimal number",
+    "percent": "decimal number, in per cent",
+    "uom": "code of UNECE Recommendation 20: KGM, MTR, C62",
+    "choice": "one of the words named",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: how its cells are written, what they mean, whether every row needs one."""
+
+    name: str
+    form: Form
+    meaning: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file of rows.
+
+    Attributes:
+        name: the file is `name.csv` or `name.xlsx`, or a sheet of that name in `book.xlsx`.
+        meaning: what a row is.
+        rules: rules that cannot be evaluated without it, or that say more with it.
+        without: what happens when the file is not there.
+    """
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    rules: tuple[str, ...] = ()
+    without: str = ""
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(c for c in self.columns if c.name == name)
+
+
+STOCKS = ("material", "wip", "product", "scrap")
+_FROM = Column("valid_from", "moment", "first day it holds; empty: always")
+_TO = Column("valid_to", "moment", "last day it holds; empty: until further notice")
+
+
+def _stock(at: str) -> tuple[Column, ...]:
+    return (
+        Column("at", "moment", at, required=True),
+        Column(
+            "stock",
+            "choice",
+            "which stock; semi-finished goods are material, or wip on the line",
+            required=True,
+            choices=STOCKS,
+        ),
+        Column("code", "name", "material or product code", required=True),
+        Column("lot", "name", "lot number; empty: stock of the code without lots"),
+        Column("quantity", "quantity", "how much", required=True),
+        Column("uom", "uom", "its unit of measure", required=True),
+        Column("place", "name", "where it is"),
+    )
+
+
+DECLARATIONS = Table(
+    "declarations",
+    "A line of an import or export declaration.",
+    (
+        Column("declaration", "name", "declaration number", required=True),
+        Column("line", "name", "its line number", required=True),
+        Column("direction", "choice", "import or export", required=True, choices=("import", "export")),
+        Column("regime", "name", "regime code: E31, E62, A42, B13 ...", required=True),
+        Column("registered_at", "moment", "when it was registered"),
+        Column("cleared_at", "moment", "when customs cleared it; empty: not cleared"),
+        Column(
+            "exit_confirmed_at",
+            "moment",
+            "when customs confirmed that the goods left; used where no EXIT_CONFIRM movement names the line",
+        ),
+        Column("code", "name", "material or product code as declared", required=True),
+        Column("description", "text", "name of the goods"),
+        Column("hs", "name", "tariff code"),
+        Column("origin", "name", "country of origin"),
+        Column("quantity", "quantity", "quantity declared", required=True),
+        Column("uom", "uom", "its unit of measure", required=True),
+        Column("value", "decimal", "customs value of the whole line in `currency`"),
+        Column("currency", "name", "ISO 4217 code"),
+        Column("duty_rate", "percent", "rate of import duty: 12 is 12 %"),
+        Column("partner", "text", "seller or buyer"),
+        Column("original_declaration", "name", "declaration that this one changes (A42, B13)"),
+        Column("original_line", "name", "its line"),
+    ),
+    ("B4", "D5", "N6", "T4", "X4"),
+    "Duty, claims, exits and clearance cannot be judged.",
+)
+NORMS = Table(
+    "norms",
+    "Material actually used for one unit of a product (form 16).",
+    (
+        Column("product", "name", "product code", required=True),
+        Column("material", "name", "material or semi-finished code", required=True),
+        Column("norm", "decimal", "material for one unit of product", required=True),
+        Column("product_uom", "uom", "unit of measure of the product", required=True),
+        Column("material_uom", "uom", "unit of measure of the material", required=True),
+        Column(
+            "flag",
+            "choice",
+            "form 16 column 9: empty imported, X bought inland, KXDDM no norm can be set, TH, SPTN",
+            choices=("", "X", "KXDDM", "TH", "SPTN"),
+        ),
+        _FROM,
+        _TO,
+        Column("loss_rate", "decimal", "process loss as a share of what is used: 0.03 is 3 %"),
+    ),
+    ("N1", "N5", "N6", "X2"),
+    "Form 16, consumption and exemption cannot be worked out.",
+)
+OPENING = Table(
+    "opening",
+    "Stock at the beginning of the period.",
+    (
+        *_stock("first day of the period"),
+        Column(
+            "origin",
+            "choice",
+            "where the goods come from; empty: a material with norm flag X, or only ever bought "
+            "inland, is domestic, any other imported",
+            choices=("", "imported", "domestic", "own"),
+        ),
+    ),
+    ("B1", "B3", "X1"),
+    "The period begins with empty stores.",
+)
+COUNTS = Table(
+    "counts",
+    "A stock found by a stock-take.",
+    _stock("when it was counted"),
+    ("B2", "B8", "N1"),
+    "What is in the store is not known: closing stock is taken from the books alone.",
+)
+PREVIOUS = Table(
+    "previous",
+    "Last period's closing stock, as it was reported.",
+    _stock("last day of that period"),
+    ("B3",),
+    "Opening stock cannot be compared with last period's closing.",
+)
+CONVERSIONS = Table(
+    "conversions",
+    "A factor between two units of measure: one `from_uom` is `factor` `to_uom`.",
+    (
+        Column("code", "name", "material or product it holds for; empty: any"),
+        Column("from_uom", "uom", "unit", required=True),
+        Column("to_uom", "uom", "unit", required=True),
+        Column("factor", "decimal", "how many `to_uom` one `from_uom` is", required=True),
+        Column("source", "text", "document that says so"),
+        _FROM,
+        _TO,
+        Column("uncertainty", "decimal", "standard uncertainty of the factor"),
+    ),
+    ("B5", "U1"),
+    "Quantities in different units are not compared, never taken 1:1.",
+)
+CODES = Table(
+    "codes",
+    "An internal code and the code it is declared under.",
+    (
+        Column("internal", "name", "code in the enterprise's own books", required=True),
+        Column("declared", "name", "code on declarations and forms", required=True),
+    ),
+    ("B3",),
+    "Codes are taken as they are written.",
+)
+CLAIMS = Table(
+    "claims",
+    "The exempt quantity claimed for a material.",
+    (
+        Column("material", "name", "material code", required=True),
+        Column("quantity", "quantity", "quantity claimed as used in exported goods", required=True),
+        Column("uom", "uom", "its unit of measure"),
+    ),
+    ("N6",),
+    "The claim is taken to be the declared norm times what left.",
+)
+PLACES = Table(
+    "places",
+    "A place that was notified to customs for the goods.",
+    (
+        Column("place", "name", "as movements and counts name it", required=True),
+        Column("name", "text", "for people"),
+        Column(
+            "kind",
+            "choice",
+            "what it is",
+            choices=("", "factory", "warehouse", "bonded", "cfs", "yard", "port", "subcontractor", "other"),
+        ),
+        Column("custodian", "name", "who keeps the goods there; empty: the enterprise"),
+        _FROM,
+        _TO,
+    ),
+    ("C4",),
+    "Places cannot be judged.",
+)
+CAPACITY = Table(
+    "capacity",
+    "What a group of machines can make of one product.",
+    (
+        Column("product", "name", "product code", required=True),
+        Column("uom", "uom", "unit of measure of the rate", required=True),
+        Column("machines", "decimal", "how many machines", required=True),
+        Column("rate", "decimal", "output of one machine in an hour", required=True),
+        Column("hours_per_day", "decimal", "hours worked a day, over all shifts", required=True),
+        Column("place", "name", "where they stand"),
+        _FROM,
+        _TO,
+    ),
+    ("X3",),
+    "Output cannot be compared with what the machines can make.",
+)
+GROUPS = Table(
+    "groups",
+    "A code in a registered group of substitutes.",
+    (
+        Column("group", "name", "name of the group", required=True),
+        Column("code", "name", "material code", required=True),
+        Column("ratio", "decimal", "units of the group that one unit of the code does the work of; empty: 1"),
+        _FROM,
+        _TO,
+    ),
+    ("X2",),
+    "No material can stand in for another.",
+)
+RATES = Table(
+    "rates",
+    "An exchange rate into the book's own currency.",
+    (
+        Column("currency", "name", "ISO 4217 code", required=True),
+        Column("rate", "decimal", "price of one unit of it", required=True),
+        _FROM,
+        _TO,
+    ),
+    (),
+    "Values in other currencies are shown in their own.",
+)
+ROLES = ("", "product", "co-product", "scrap", "semi", "loss", "material", "wip", "container", "cargo")
+STOCK_KINDS = (
+    Kind.OPENING,
+    Kind.RECEIVE_FACTORY,
+    Kind.RECEIVE_DOMESTIC,
+    Kind.SPLIT,
+    Kind.MERGE,
+    Kind.ISSUE_PROD,
+    Kind.RETURN_PROD,
+    Kind.TRANSFORM,
+    Kind.EXPORT_LOAD,
+    Kind.REEXPORT,
+    Kind.UNLOAD,
+    Kind.EXIT_CONFIRM,
+    Kind.FG_RETURN,
+    Kind.REPURPOSE,
+    Kind.SELL_INLAND,
+    Kind.SCRAP_OUT,
+    Kind.DESTROY,
+    Kind.TRANSFER,
+    Kind.COUNT,
+    Kind.ADJUST,
+)
+"""Kinds that a movement of stock can have."""
+CUSTODY_KINDS = (
+    Kind.ARRIVE,
+    Kind.OFFER,
+    Kind.ACCEPT,
+    Kind.REFUSE,
+    Kind.CANCEL,
+    Kind.HOLD,
+    Kind.UNHOLD,
+    Kind.ELIGIBLE,
+    Kind.REVOKE,
+    Kind.GATE_OUT,
+)
+"""Kinds about who has the goods, and whether they may go."""
+MOVEMENTS = Table(
+    "movements",
+    "A movement of goods, or one side of one. Rows of one SPLIT, MERGE or TRANSFORM share `op`.",
+    (
+        Column("id", "name", "number of the row in the enterprise's books; empty: file and row"),
+        Column("at", "moment", "when it happened", required=True),
+        Column(
+            "kind",
+            "choice",
+            "what happened: a kind of the event model",
+            required=True,
+            choices=tuple(kind.name for kind in STOCK_KINDS + CUSTODY_KINDS),
+        ),
+        Column("op", "name", "what joins the rows of one act"),
+        Column("side", "choice", "in: goes into the act; out: comes out of it", choices=("", "in", "out")),
+        Column(
+            "role",
+            "choice",
+            "what comes out of a TRANSFORM; which stock an OPENING, COUNT, ADJUST, DESTROY or "
+            "sale is about; that a thing is a container or cargo",
+            choices=ROLES,
+        ),
+        Column("code", "name", "material or product code; empty: that of the lot"),
+        Column("lot", "name", "lot number; empty: stock of the code without lots"),
+        Column("parent", "name", "lot that a SPLIT takes from, where its rows share no op"),
+        Column("quantity", "signed", "how much; below zero only for ADJUST"),
+        Column("uom", "uom", "its unit of measure; empty: that of the code"),
+        Column("declaration", "name", "declaration it draws from or is loaded for"),
+        Column("line", "name", "its line"),
+        Column("product", "name", "what an issue to production is for"),
+        Column("place", "name", "where"),
+        Column("actor", "name", "who; empty: the enterprise"),
+        Column("partner", "name", "who is on the other side of a handover or sale"),
+        Column("document", "name", "number of the paper behind it"),
+        Column("recorded_at", "moment", "when it was entered in the books; empty: when it happened"),
+        Column("reason", "text", "why"),
+    ),
+)
+TABLES = (
+    DECLARATIONS,
+    NORMS,
+    OPENING,
+    COUNTS,
+    PREVIOUS,
+    CONVERSIONS,
+    CODES,
+    CLAIMS,
+    PLACES,
+    CAPACITY,
+    GROUPS,
+    RATES,
+    MOVEMENTS,
+)
