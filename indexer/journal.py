@@ -204,7 +204,8 @@ class Shape:
 
 def nothing(column: Column[Any]) -> Any:
     """What a before-image leaves out of a column that cannot be empty: no, no text or 0."""
-    return False if isinstance(column.type, Boolean) else "" if isinstance(column.type, String) else 0
+    kind = getattr(column.type, "impl", column.type)  # SQLModel wraps its strings
+    return False if isinstance(kind, Boolean) else "" if isinstance(kind, String) else 0
 
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from api.cli.shell import EXIT_BAD_NEWS, HomeOption, JsonOption, emit, opened
+from api.cli.shell import (
+    EXIT_BAD_NEWS,
+    AsOfOption,
+    HomeOption,
+    JsonOption,
+    KnownAtOption,
+    emit,
+    opened,
+)
 from ledger.errors import InputError, NotFoundError
 
 
@@ -25,23 +33,30 @@ def show(
     ],
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Events shown, the latest ones.")] = 200,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a unit with its timeline, or one event with its content and its way through the outbox.
 
+    With --as-of or --known-at as it was in the past, both together if you like (docs/past.md).
+
     Example: cargoledger show CSQU3054383
     """
     from api.cli.render import event_panel, unit_panel
     from api.views.events import event_view
+    from api.views.past import When, asked
     from api.views.units import unit_view
     from api.views.ways import way_view
     from indexer.lookups import HOLDER
 
-    with opened(home) as opened_home, opened_home.session() as session:
+    when = When.parse(as_of, known_at)
+    with opened(home) as opened_home, asked(opened_home, when) as question:
+        session = question.session
         try:
             unit = unit_view(
-                session, opened_home.directory, HOLDER, key, now_s=opened_home.clock(), limit=limit
+                session, opened_home.directory, HOLDER, key, now_s=question.now_s, limit=limit
             )
         except NotFoundError as no_unit:
             reader = replace(HOLDER, late_after_s=opened_home.settings.late_after_s)
@@ -49,13 +64,15 @@ def show(
                 event = event_view(session, opened_home.directory, reader, key)
             except NotFoundError:
                 event = {}
-            way = opened_home.way_of(event.get("eventId", key))
+            way = None if when.is_past else opened_home.way_of(event.get("eventId", key))
             if way is not None:
                 event["way"] = way_view(way)
             if not event:
                 raise NotFoundError(f"nothing called {key!r} is known here.", remedy=no_unit.remedy) from None
+            event |= when.said()
             emit(event, as_json, lambda: event_panel(event))
             return
+    unit |= when.said()
     emit(unit, as_json, lambda: unit_panel(unit))
 
 
@@ -64,6 +81,8 @@ def trace(
     *,
     backward: Annotated[bool, typer.Option("--backward", help="Only where it came from.")] = False,
     forward: Annotated[bool, typer.Option("--forward", help="Only where it went.")] = False,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,13 +92,17 @@ def trace(
     """
     from api.cli.render import lineage_tree
     from api.views.lineage import Direction, lineage_view
+    from api.views.past import When, asked
     from indexer.lookups import HOLDER
 
     if backward and forward:
         raise InputError("one direction, or none for both.", remedy="Leave out --backward or --forward.")
     direction: Direction = "backward" if backward else "forward" if forward else "both"
-    with opened(home) as opened_home, opened_home.session() as session:
-        view = lineage_view(session, opened_home, HOLDER, key, direction)
+    when = When.parse(as_of, known_at)
+    with opened(home) as opened_home, asked(opened_home, when, traced=True) as question:
+        view = lineage_view(
+            question.session, opened_home, HOLDER, key, direction, as_of_ms=when.as_of_ms)
+    view |= when.said()
     emit(view, as_json, lambda: lineage_tree(view))
 
 

@@ -37,7 +37,7 @@ def table(
 def unit_panel(unit: dict[str, Any]) -> RenderableType:
     """A unit: state and timeline."""
     head = Text.assemble((unit["label"], "bold"), f"  {unit['type']}", (f"  {unit['scope']}", "dim"))
-    parts: list[RenderableType] = [head, *(Text("  " + line) for line in _state_lines(unit))]
+    parts: list[RenderableType] = [head, *_past(unit), *(Text("  " + line) for line in _state_lines(unit))]
     held = (unit["state"] or unit["line"] or {}).get("holds") or []
     if held:
         parts.append(Text("  HELD by " + ", ".join(h["name"] for h in held), style="bold red"))
@@ -45,6 +45,16 @@ def unit_panel(unit: dict[str, Any]) -> RenderableType:
         parts.append(Text(f"  {unit['hidden']} more events are not shown.", style="dim"))
     parts.append(timeline(unit["timeline"], unit["unit"]))
     return Group(*parts)
+
+
+def _past(view: dict[str, Any]) -> list[Text]:
+    """A line above an answer about the past, so that nobody takes it for the present."""
+    when = view.get("past")
+    if not when:
+        return []
+    bounds = [f"as of {when['asOf']}"] if when["asOf"] else []
+    bounds += [f"as known at block {when['knownAt']}"] if when["knownAt"] is not None else []
+    return [Text("  " + ", ".join(bounds), style="bold yellow")]
 
 
 def timeline(rows: Iterable[dict[str, Any]], unit: str = "") -> Table:
@@ -95,7 +105,7 @@ def event_panel(event: dict[str, Any]) -> RenderableType:
         ("signer", event["signer"]),
         ("readers", ", ".join(_name(r) for r in event["readers"])),
     ]
-    parts: list[RenderableType] = [Text(event["title"], style="bold")]
+    parts: list[RenderableType] = [Text(event["title"], style="bold"), *_past(event)]
     if outcome["refused"]:
         parts.append(
             Text(f"refused: {outcome['name']} — {outcome['sentence']} {outcome['remedy']}", style="red")
@@ -153,7 +163,7 @@ def _way(way: dict[str, Any]) -> RenderableType:
 
 def lineage_tree(view: dict[str, Any]) -> RenderableType:
     """Lineage as trees: up to its sources, down to its exits, each with what it adds up to."""
-    parts: list[RenderableType] = []
+    parts: list[RenderableType] = [*_past(view)]
     for direction, title in (("backward", "made from"), ("forward", "went to")):
         for answer in view.get(direction, ()):
             subject = answer["subject"]

@@ -39,6 +39,16 @@ HomeOption = Annotated[
         show_default=False,
     ),
 ]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", show_default=False,
+                 help="What was true at this time, by occurrence: 2026-03-02T08:15:00+07:00."),
+]
+KnownAtOption = Annotated[
+    int | None,
+    typer.Option("--known-at", metavar="BLOCK", min=0, max=2**63 - 1, show_default=False,
+                 help="What the index said when this block was its head."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 from sqlmodel import Session
 from starlette.responses import Response
 
 from api.http.gate import Caller
 from api.jsonio import dumps
+from api.views.past import Asked, When, asked
 from indexer.lookups import Reader, reader_for
 from ledger.errors import AuthenticationError, InputError
 
@@ -52,6 +53,31 @@ def session_of(request: Request) -> Iterator[Session]:
     """A session of the index for one request."""
     with home_of(request).session() as session:
         yield session
+
+
+def when_of(
+    as_of: Annotated[
+        str | None,
+        Query(max_length=40, description="what was true at this time, by occurrence; ISO 8601, docs/past.md"),
+    ] = None,
+    known_at: Annotated[
+        int | None, Query(ge=0, lt=2**63, description="what the index said when this block was its head")
+    ] = None,
+) -> When:
+    """Of when is asked."""
+    return When.parse(as_of, known_at)
+
+
+def past_of(request: Request, when: Annotated[When, Depends(when_of)]) -> Iterator[Asked]:
+    """A session of the index for a question that may be about the past."""
+    with asked(home_of(request), when) as question:
+        yield question
+
+
+def traced_of(request: Request, when: Annotated[When, Depends(when_of)]) -> Iterator[Asked]:
+    """The same for the tracer."""
+    with asked(home_of(request), when, traced=True) as question:
+        yield question
 
 
 def reader_of(
@@ -144,5 +170,7 @@ else:  # FastAPI evaluates annotations; it needs to know only that this one is h
     HomeDep = Annotated[Any, Depends(home_of)]
 CallerDep = Annotated[Caller, Depends(caller_of)]
 SessionDep = Annotated[Session, Depends(session_of)]
+AskedDep = Annotated[Asked, Depends(past_of)]
+TracedDep = Annotated[Asked, Depends(traced_of)]
 ReaderDep = Annotated[Reader, Depends(reader_of)]
 BodyDep = Annotated[bytes, Depends(body_of)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -11,10 +10,11 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col
 from starlette.responses import Response
 
-from api.http.deps import ExactJSON, HomeDep, ReaderDep, SessionDep
+from api.http.deps import AskedDep, ExactJSON, HomeDep, ReaderDep, SessionDep, TracedDep
 from api.views.books import Ask, settlement_view
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_view
+from api.views.past import milliseconds
 from api.views.units import unit_view
 from api.views.ways import look_rows, note_looks
 from indexer.lookups import about, events_page, unit_for
@@ -37,7 +37,7 @@ def get_events(
     request: Request,
     home: HomeDep,
     reader: ReaderDep,
-    session: SessionDep,
+    question: AskedDep,
     *,
     kind: Annotated[KindName | None, Query(description="kind of the event model")] = None,
     refused: Annotated[bool | None, Query(description="only refused, or only not refused events")] = None,
@@ -70,44 +70,46 @@ def get_events(
         lateness = col(Event.recorded_at_s) - col(Event.occurred_at_ms) / 1000
         conditions.append(lateness > reader.late_after_s if late else lateness <= reader.late_after_s)
     if unit is not None:
-        conditions.append(about(unit_for(session, unit, reader).unit))
+        conditions.append(about(unit_for(question.session, unit, reader).unit))
     if book is not None:
         conditions.append(col(Event.book) == home.directory.book(book).number)
     if from_ is not None:
-        conditions.append(col(Event.occurred_at_ms) >= _milliseconds(from_, "GE_eventTime"))
+        conditions.append(col(Event.occurred_at_ms) >= milliseconds(from_, "GE_eventTime"))
     if before is not None:
-        conditions.append(col(Event.occurred_at_ms) < _milliseconds(before, "LT_eventTime"))
-    page = events_page(session, reader, conditions, after=_place(next_page), limit=per_page)
-    rows = event_rows(session, home.directory, reader, page.events, with_epcis=True)
+        conditions.append(col(Event.occurred_at_ms) < milliseconds(before, "LT_eventTime"))
+    page = events_page(question.session, reader, conditions, after=_place(next_page), limit=per_page)
+    rows = event_rows(question.session, home.directory, reader, page.events, with_epcis=True)
     note_looks(home, reader, rows, request.url.path)
     headers = {}
     if page.next_after is not None:
         following = request.url.include_query_params(nextPageToken=str(page.next_after))
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     token = None if page.next_after is None else str(page.next_after)
-    return ExactJSON({"events": rows, "nextPageToken": token}, headers=headers)
+    return ExactJSON({"events": rows, "nextPageToken": token, **question.when.said()}, headers=headers)
 
 
 @router.get("/events/{event_id:path}", tags=["events"], summary="One event", response_class=ExactJSON)
 def get_event(
-    request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, event_id: IdPath
+    request: Request, home: HomeDep, reader: ReaderDep, question: AskedDep, event_id: IdPath
 ) -> Response:
     """An event by the ledger's id or EPCIS eventID: what was signed, what the ledger said, its content."""
-    view = event_view(session, home.directory, reader, event_id)
+    view = event_view(question.session, home.directory, reader, event_id)
     note_looks(home, reader, [view], request.url.path)
-    return ExactJSON(view)
+    return ExactJSON({**view, **question.when.said()})
 
 
 @router.get(
     "/units/{unit_id:path}", tags=["units"], summary="A unit and its history", response_class=ExactJSON
 )
 def get_unit(
-    request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, unit_id: IdPath
+    request: Request, home: HomeDep, reader: ReaderDep, question: AskedDep, unit_id: IdPath
 ) -> Response:
-    """A container, cargo, lot or declaration line: state now, and every readable event about it."""
-    view = unit_view(session, home.directory, reader, unit_id, now_s=home.clock())
+    """A container, cargo, lot or declaration line: its state now, or in the past, and every readable event
+    about it.
+    """
+    view = unit_view(question.session, home.directory, reader, unit_id, now_s=question.now_s)
     note_looks(home, reader, view["timeline"], request.url.path)
-    return ExactJSON(view)
+    return ExactJSON({**view, **question.when.said()})
 
 
 @router.get("/looks", tags=["events"], summary="Who looked at content", response_class=ExactJSON)
@@ -136,14 +138,16 @@ def get_looks(
 def get_trace(
     home: HomeDep,
     reader: ReaderDep,
-    session: SessionDep,
+    question: TracedDep,
     lot_id: IdPath,
     direction: Annotated[
         Direction, Query(description="towards its sources, towards its exits, or both")
     ] = "both",
 ) -> Response:
     """Where what is in a lot came from, and where it went, with quantities."""
-    return ExactJSON(lineage_view(session, home, reader, lot_id, direction))
+    view = lineage_view(
+        question.session, home, reader, lot_id, direction, as_of_ms=question.when.as_of_ms)
+    return ExactJSON({**view, **question.when.said()})
 
 
 @router.get(
@@ -160,20 +164,6 @@ def get_settlement(
 ) -> Response:
     """Forms 15, 15a and 16 of a period, the exemption statement, and what does not add up."""
     return ExactJSON(settlement_view(Ask(home, session, book_id, from_, to, reader)))
-
-
-def _milliseconds(text: str, name: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as fault:
-        raise InputError(
-            f"{text!r} is not a time.", remedy="Write 2026-03-02T08:15:00+07:00.", pointer=f"/{name}"
-        ) from fault
-    if moment.tzinfo is None:
-        raise InputError(
-            f"{text!r} has no time zone.", remedy="Write 2026-03-02T08:15:00+07:00.", pointer=f"/{name}"
-        )
-    return int(moment.timestamp() * 1000)
 
 
 def _place(token: str | None) -> int:

@@ -32,16 +32,21 @@ _SEALED = {"type": "sealed", "label": "sealed", "code": "", "uom": ""}
 
 
 def lineage_view(
-    session: Session, home: Home, reader: Reader, key: str, direction: Direction = "both"
+    session: Session, home: Home, reader: Reader, key: str, direction: Direction = "both",
+    *, as_of_ms: int | None = None,
 ) -> dict[str, Any]:
     """Where what is in a unit (or left on a line) came from, and where it went.
+
+    Args:
+        as_of_ms: nothing that occurred later counts; the last block's time if None.
 
     Raises:
         NotFoundError: unknown, not for this reader, or nothing that could be traced.
     """
     found = unit_for(session, key, reader)
     here = position(session)
-    as_of_ms = (here.timestamp if here else 0) * 1000 + 999
+    if as_of_ms is None:
+        as_of_ms = (here.timestamp if here else 0) * 1000 + 999
     view: dict[str, Any] = {
         "subject": {"unit": found.unit, "type": found.type, "label": found.label},
         "direction": direction,

@@ -19,11 +19,12 @@ from tests.indexer.helpers import make_indexer
 from tests.indexer.story import CHAIN_ID, LEDGER, PARTICIPANTS, START_S, Entry, Story
 
 _GIVES = {keccak(text): what for text, what in (
-    (b"LotCreated(bytes32,bytes32,bytes32,uint32,uint8)", "lot"), (b"LineDeclared(bytes32,bytes32,bytes32,bytes32)", "line"),
+    (b"LotCreated(bytes32,bytes32,bytes32,uint32,uint8,uint256,uint256)", "lot"), (b"LineDeclared(bytes32,bytes32,bytes32,bytes32)", "line"),
     (b"ParticipantAdmitted(uint32,uint16,uint8,bytes32)", "participant"),
     (b"SignerAdded(address,uint32,uint64,uint64)", "signer"), (b"BookSet(uint32,uint32,uint8,uint8)", "book"))}
 _NEEDS = {keccak(text): what for text, what in (
-    (b"LotChanged(bytes32,uint256,uint256,uint256)", "lot"), (b"LineChanged(bytes32,uint256,uint256)", "line"),
+    (b"LotChanged(bytes32,uint256,uint256)", "lot"), (b"LoadedChanged(bytes32,bytes32,uint64,uint256,uint256)", "lot"),
+    (b"LineChanged(bytes32,uint256,uint256)", "line"),
     (b"ParticipantSuspended(uint32)", "participant"), (b"RolesChanged(uint32,uint16)", "participant"),
     (b"ParticipantRecovered(uint32,uint8)", "participant"), (b"SignerRevoked(address,uint32)", "signer"),
     (b"OpeningClosed(uint32)", "book"))}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.postgres import BOTH, databases_in
 
-ON_BOTH = {"test_indexer", "test_payloads", "test_queries", "test_real_ledger"}
+ON_BOTH = {"test_as_of", "test_indexer", "test_payloads", "test_queries", "test_real_ledger"}
 """Modules whose `open_engine("sqlite://")` means 'some database'."""
 ON_FILES_TOO = {"test_real_ledger"}
 """Of these even the tests with files: the files are the ledger's. Elsewhere they are SQLite's own."""

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Boolean, Text
+from sqlmodel import AutoString
 
 from indexer.digest import digest
 from indexer.faults import ForkError
+from indexer.journal import BY_BLOCK, BY_EVENT, SHAPES
 from indexer.rollback import BLOCKS_MAX
 from ledger.chain.codec import encode_record
 from ledger.chain.rpc import RpcChain
@@ -195,3 +198,12 @@ def test_roll_back__real_reorganisations_on_anvil(tmp_path: Path) -> None:
             assert said(engine) == said(fresh)
         assert rolled_back >= 3
         assert fetch(engine, "SELECT count(*) FROM evidence")[0][0] == rolled_back
+
+
+def test_before_image__row_with_nothing_in_it__comes_back_as_it_was() -> None:
+    for shape in (SHAPES[name] for name in sorted(BY_EVENT | BY_BLOCK)):
+        row: dict[str, object] = {column.name: None if column.nullable else "" if isinstance(
+            column.type, AutoString | Text) else False if isinstance(column.type, Boolean) else 0 for column in shape.table.columns}
+        again = shape.row_of(shape.key_text([row[key] for key in shape.keys]), shape.before_text(row))
+        assert {name: (type(value), value) for name, value in again.items()} == {
+            name: (type(value), value) for name, value in row.items()}, shape.table.name

@@ -1,0 +1,94 @@
+"""Asking about the past: by the command and over HTTP, for whoever may see the thing today."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import world
+from starlette.testclient import TestClient
+from test_cli import as_json, command
+
+from api.home import Home
+
+Headers = Callable[[str], dict[str, str]]
+LATE = {"cl:reason": "picked earlier than anybody knew"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def late_unhold(home: Home) -> None:
+    """Customs lifts its hold, and says only afterwards that it did so before the refused gate-out."""
+    home.post_document(world.document(world.box("customs", "unhold", "UNHOLD", minute=25, **LATE)), "customs")
+    home.settle_outbox()
+
+
+def custodian(view: dict[str, Any]) -> str | None:
+    return view["state"]["custodian"]["id"] if view["state"] else None
+
+
+def test_show__as_of_a_time__who_had_it_then_and_under_which_hold(folder: Path) -> None:
+    def at(clock: str, *more: str) -> dict[str, Any]:
+        return as_json("show", world.BOX, "--as-of", f"2026-03-02T{clock}+07:00", *more, home=folder)
+
+    assert custodian(at("06:59:59")) is None
+    offered, held, lifted = at("07:05:00"), at("07:20:00"), at("07:25:00")
+    assert (custodian(offered), offered["state"]["offer"]["to"]["id"]) == ("carrier", "terminal")
+    assert (custodian(held), [h["id"] for h in held["state"]["holds"]]) == ("terminal", ["customs"])
+    assert lifted["state"]["holds"] == [] and lifted["past"] == {"asOf": "2026-03-02T00:25:00.000Z", "knownAt": None}
+    known = as_json("show", world.uri("terminal") + "events/gate-out", home=folder)["block"]["number"]
+    assert [h["id"] for h in at("07:25:00", "--known-at", str(known))["state"]["holds"]] == ["customs"]
+    assert [row["kind"] for row in at("07:10:00")["timeline"]] == ["ARRIVE", "OFFER", "ACCEPT"]
+    assert "past" not in as_json("show", world.BOX, home=folder)
+    code, out, _ = command("show", world.BOX, "--known-at", str(known), home=folder)
+    assert code == 0 and f"as known at block {known}" in out and "HELD" in out
+
+
+def test_show__event_as_known_before_its_answer__not_answered(folder: Path) -> None:
+    offer = as_json("show", world.uri("carrier") + "events/offer", home=folder)
+    then = as_json("show", offer["eventId"], "--known-at", str(offer["block"]["number"]), home=folder)
+    assert [len(view["answers"]) for view in (offer, then)] == [1, 0]
+
+
+def test_trace__as_known_at_a_block__what_was_made_by_then(folder: Path) -> None:
+    block = as_json("show", world.uri("garment") + "events/issue", home=folder)["block"]["number"]
+    now = as_json("trace", "COT-1", "--forward", home=folder)
+    then = as_json("trace", "COT-1", "--forward", "--known-at", str(block), home=folder)
+    early = as_json("trace", "COT-1", "--forward", "--as-of", "2026-03-02T08:15:00+07:00", home=folder)
+    assert any(node["label"] == "TRANSFORM" for node in now["forward"][0]["graph"]["nodes"])
+    for view in (then, early):
+        assert not any(node["label"] == "TRANSFORM" for node in view["forward"][0]["graph"]["nodes"])
+
+
+@pytest.mark.parametrize(("option", "value", "says"), [
+    ("--as-of", "2026-03-02T07:00:00", "no time zone"), ("--as-of", "yesterday", "not a time"), ("--known-at", "999999", "is not indexed")])
+def test_show__of_no_time_or_block_that_there_is__says_what_is_wrong(folder: Path, option: str, value: str, says: str) -> None:
+    fault = as_json("show", world.BOX, option, value, home=folder, code=2)["error"]
+    assert says in fault["message"] and fault["pointer"] == "/" + option[2:].replace("-", "_")
+
+
+def test_http__as_of_and_known_at__the_same_answers(client: TestClient, headers: Headers, folder: Path) -> None:
+    when = {"as_of": "2026-03-02T07:05:00+07:00"}
+    answer = client.get(f"/units/{world.BOX}", params=when, headers=headers("customs")).json()
+    assert custodian(answer) == "carrier"
+    listed = client.get("/events", params={**when, "unit": world.BOX}, headers=headers("customs")).json()
+    assert [row["kind"] for row in listed["events"]] == ["ARRIVE", "OFFER"]
+    block = listed["events"][1] and client.get(f"/events/{listed['events'][1]['eventId']}", headers=headers("customs")).json()["block"]["number"]
+    known = client.get("/events", params={"known_at": block, "unit": world.BOX}, headers=headers("customs")).json()
+    assert [row["kind"] for row in known["events"]] == ["ARRIVE", "OFFER"] and known["past"]["knownAt"] == block
+    trace = client.get("/lots/COT-1/trace", params={"known_at": block}, headers=headers("customs"))
+    assert trace.status_code == 404
+    assert client.get(f"/units/{world.BOX}", params={"known_at": -1}, headers=headers("customs")).status_code == 400
+
+
+def test_http__past_of_what_is_not_for_the_caller__not_found(client: TestClient, headers: Headers) -> None:
+    for params in ({"known_at": 10**6}, {"as_of": "2026-03-02T07:05:00"}):
+        assert client.get(f"/units/{world.BOX}", params=params, headers=headers("rival")).status_code == 400
+    good = {"as_of": "2026-03-02T09:00:00+07:00"}
+    unknown = client.get("/units/NOPE", params=good, headers=headers("rival"))
+    forbidden = client.get(f"/units/{world.BOX}", params=good, headers=headers("rival"))
+    assert unknown.status_code == forbidden.status_code == 404
+    assert unknown.json()["detail"].replace("NOPE", world.BOX) == forbidden.json()["detail"]
+    listed = client.get("/events", params=good, headers=headers("rival")).json()["events"]
+    assert {row["participant"]["id"] for row in listed} == {"rival"}
