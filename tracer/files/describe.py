@@ -173,7 +173,7 @@ def _rules(table: Table) -> str:
 def _column(column: Column) -> str:
     words = column.meaning
     listed = [c for c in column.choices if c]
-    if listed and len(listed) <= 10:
+    if listed and len(listed) <= 12:
         words += f" ({', '.join(listed)})"
     return f"| `{column.name}` | {column.form} | {'yes' if column.required else ''} | {words} |\n"
 

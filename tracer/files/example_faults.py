@@ -73,7 +73,7 @@ FAULTS: tuple[ExampleFault, ...] = (
         "N1",
         "FAB-PES",
         "-345.6",
-        companions=frozenset({"N6"}),
+        companions=frozenset({"N6", "B6"}),
     ),
     ExampleFault(
         "short-stock",
@@ -82,6 +82,7 @@ FAULTS: tuple[ExampleFault, ...] = (
         "B2",
         "LIN-PES",
         "-40",
+        companions=frozenset({"B6"}),
     ),
     ExampleFault(
         "phantom-export",
@@ -168,6 +169,7 @@ FAULTS: tuple[ExampleFault, ...] = (
         "B2",
         "JKT-01",
         "-50",
+        companions=frozenset({"B6", "D5"}),
     ),
     ExampleFault(
         "missing-factor",
@@ -177,6 +179,7 @@ FAULTS: tuple[ExampleFault, ...] = (
         "FAB-PES",
         "",
         verdict="not_evaluable",
+        companions=frozenset({"N5"}),
     ),
     ExampleFault(
         "lot-under-hold",
@@ -195,6 +198,7 @@ FAULTS: tuple[ExampleFault, ...] = (
         "C1",
         "BL-001/TGHU5005006",
         "1",
+        companions=frozenset({"T1"}),
     ),
     ExampleFault(
         "never-left",

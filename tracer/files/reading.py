@@ -122,6 +122,8 @@ def _assembled(settings: Settings, reference: Reference, movements: Movements, f
         capacity=reference.capacity,
         groups=reference.groups,
         rates=reference.rates,
+        filed=settings.filed,
+        customs=frozenset({CUSTOMS}),
     )
     return BookFolder(book, folder.faults, tuple(folder.read))
 

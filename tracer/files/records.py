@@ -168,6 +168,7 @@ class Reference:
             cleared=row.get("cleared_at"),
             cleared_by=cleared_id(row) if row.get("cleared_at") else "",
             declared_by=f"{row.file}:{row.number}",
+            certificate=row.text("certificate"),
         )
 
     def _norm(self, row: Row) -> Norm:

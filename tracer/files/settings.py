@@ -27,6 +27,7 @@ KEYS: dict[str, str] = {
     "jurisdiction": "VN (default)",
     "zone": "fixed offset in which days begin and end; default +07:00",
     "as_of": "nothing later is known, a clock still running then is pending; default: the end of the period",
+    "filed": "when the settlement report of the period was filed; the clock of filing is judged by it",
     "allocation": f"policy for import lines: {', '.join(POLICIES)}; default SPECIFIC",
     "period.from": "first day, required",
     "period.to": "last day, required",
@@ -53,6 +54,7 @@ class Settings:
     allocation: str = "SPECIFIC"
     tolerances: Tolerances = Tolerances()  # noqa: RUF009 - a frozen value
     clock_uncertainty_ms: int = 60_000
+    filed: Span | None = None
 
 
 def read_settings(folder: Path, faults: Faults) -> Settings:
@@ -114,6 +116,7 @@ def read_settings(folder: Path, faults: Faults) -> Settings:
         allocation=allocation,
         tolerances=_tolerances(tolerance, floors),
         clock_uncertainty_ms=int(clock * 1_000),
+        filed=_moment(said, "filed", offset),
     )
 
 

@@ -109,8 +109,9 @@ DECLARATIONS = Table(
         Column("partner", "text", "seller or buyer"),
         Column("original_declaration", "name", "declaration that this one changes (A42, B13)"),
         Column("original_line", "name", "its line"),
+        Column("certificate", "name", "number of the certificate of origin that goes with it"),
     ),
-    ("B4", "D5", "N6", "T4", "X4"),
+    ("D5", "N6", "O2", "T1", "T4", "U1", "X4"),
     "Duty, claims, exits and clearance cannot be judged.",
 )
 NORMS = Table(
@@ -132,7 +133,7 @@ NORMS = Table(
         _TO,
         Column("loss_rate", "decimal", "process loss as a share of what is used: 0.03 is 3 %"),
     ),
-    ("N1", "N5", "N6", "X2"),
+    ("B6", "N1", "N5", "N6", "X2"),
     "Form 16, consumption and exemption cannot be worked out.",
 )
 OPENING = Table(
@@ -148,14 +149,14 @@ OPENING = Table(
             choices=("", "imported", "domestic", "own"),
         ),
     ),
-    ("B1", "B3", "X1"),
+    ("B1", "B3", "B6", "X1"),
     "The period begins with empty stores.",
 )
 COUNTS = Table(
     "counts",
     "A stock found by a stock-take.",
     _stock("when it was counted"),
-    ("B2", "B8", "N1"),
+    ("B2", "B6", "N1"),
     "What is in the store is not known: closing stock is taken from the books alone.",
 )
 PREVIOUS = Table(
@@ -212,14 +213,26 @@ PLACES = Table(
             "kind",
             "choice",
             "what it is",
-            choices=("", "factory", "warehouse", "bonded", "cfs", "yard", "port", "subcontractor", "other"),
+            choices=(
+                "",
+                "factory",
+                "warehouse",
+                "bonded",
+                "bonded_tax",
+                "cfs",
+                "yard",
+                "port",
+                "air",
+                "subcontractor",
+                "other",
+            ),
         ),
         Column("custodian", "name", "who keeps the goods there; empty: the enterprise"),
         _FROM,
         _TO,
     ),
-    ("C4",),
-    "Places cannot be judged.",
+    ("T1",),
+    "Clocks of storage cannot be judged where the kind of place decides.",
 )
 CAPACITY = Table(
     "capacity",
@@ -234,7 +247,7 @@ CAPACITY = Table(
         _FROM,
         _TO,
     ),
-    ("X3",),
+    (),
     "Output cannot be compared with what the machines can make.",
 )
 GROUPS = Table(
