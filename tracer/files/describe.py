@@ -25,8 +25,8 @@ anything else is the id of a book in the index.
 
 ## The folder
 
-`book.toml` and movements must be there; every other file is optional, and what lacks it is *not
-evaluable* and says so, which is never a pass.
+`book.toml` and movements (or [events.jsonl](#eventsjsonl)) must be there; every other file is optional,
+and what lacks it is *not evaluable* and says so, which is never a pass.
 
 | File | What a row is | Without it |
 |---|---|---|
@@ -122,6 +122,23 @@ ledger. A draw that an inflow of a later date would cover is not refused: the da
 (B1, T4). Receipts and loads beyond the quantity of their line are recorded as they happened; the ledger
 would refuse them.
 
+## events.jsonl
+
+In place of `movements`: EPCIS 2.0 events of the [customs profile](event-profile.md), one JSON text a
+line. A line is an event, a whole EPCIS document, or an envelope `{{"as": "POSTER", "recordedAt": "TIME",
+"event": {{...}}}}` (or `"document"`) that says who posted it and when it was recorded. Without one the
+poster is the giver of an offer, the taker of an acceptance, customs for what only customs does, else the
+enterprise; the time is when it happened.
+
+DECLARE, CLEAR, COUNT and norms in it count as rows of `declarations`, `counts` and `norms` do, which may
+stand beside it; of a line that both declare, the event counts. Events of other books, lots and declarants
+are left out. OPENING and what else waits for approval on the ledger counts unless a DENY names it. What
+its poster took back by CORRECT is left out where it only stated something; what moved goods counts, and
+B5 says so. An optional `participants.json`, as the authority publishes it, gives parties and places their
+short ids; whoever is not in it is called by the last part of the name. There is no limit on lines; each
+may have as much as a capture document ([event profile](event-profile.md)). A faulty line is told by its
+number and the place in the event.
+
 ## The document
 
 `--json` prints one document: `findings` and `not_evaluable` (records of `tracer/finding.schema.json`),
@@ -153,12 +170,18 @@ def markdown() -> str:
         parts.append("| Column | Form | Needed | Meaning |\n|---|---|---|---|\n")
         parts += [_column(column) for column in table.columns]
         if table is MOVEMENTS:
-            parts.append(_MOVEMENTS.format(stock=", ".join(k.name for k in STOCK_KINDS),
-                                           custody=", ".join(k.name for k in CUSTODY_KINDS)))
+            parts.append(
+                _MOVEMENTS.format(
+                    stock=", ".join(k.name for k in STOCK_KINDS),
+                    custody=", ".join(k.name for k in CUSTODY_KINDS),
+                )
+            )
     parts += [
         f"| `{f.name}` | {f.story} | {f.rule} on {f.subject}"
         f"{' (not evaluable)' if f.verdict != 'found' else ''} | {f.difference or '–'} | "
-        f"{', '.join(sorted(f.companions)) or '–'} |\n" for f in FAULTS]
+        f"{', '.join(sorted(f.companions)) or '–'} |\n"
+        for f in FAULTS
+    ]
     return "".join(parts)
 
 

@@ -24,7 +24,7 @@ from tracer.files.draw import Bins, shortfall
 from tracer.labels import label
 from tracer.moment import Span
 from tracer.quantity import largest_remainder
-from tracer.replay import Machine, drawn_balance
+from tracer.replay import STOCK, Machine, drawn_balance
 from tracer.tolerance import tol
 
 _RANK = {
@@ -184,10 +184,13 @@ class Judge:
         return replace(event, legs=tuple(legs), outcome=outcome)
 
     def _record(self, event: Event) -> None:
+        if event.kind == Kind.MERGE:
+            event = self._parted(event)
+        self._create(event)
+        event = self._coded(event)
         self.taken.append(event)
         machine = self._machine
         before = len(machine.result.deltas)
-        self._create(event)
         if event.kind == Kind.OFFER:
             machine.offers[event.id] = event
             self._offers.update({leg.unit: event for leg in event.legs})
@@ -213,6 +216,16 @@ class Judge:
                 else:
                     self._waiting[key].append(waiting)
 
+    def _coded(self, event: Event) -> Event:
+        """The event with the code of each lot, which not every row repeats."""
+        if all(leg.code or leg.unit not in self.lots for leg in event.legs):
+            return event
+        legs = []
+        for leg in event.legs:
+            lot = self.lots.get(leg.unit)
+            legs.append(leg if leg.code or lot is None else replace(leg, code=lot.code, uom=lot.uom))
+        return replace(event, legs=tuple(legs))
+
     def _create(self, event: Event) -> None:
         """Lots that the event makes."""
         like = next(
@@ -230,6 +243,10 @@ class Judge:
                 lot = replace(lot, origin=Origin.IMPORTED)
             elif event.kind in (Kind.SPLIT, Kind.MERGE) and like is not None:
                 lot = replace(like, id=leg.unit)
+            elif event.kind == Kind.ADJUST:
+                lot = replace(
+                    lot, origin=Origin.IMPORTED if leg.balance in (Balance.RAW, Balance.WIP) else Origin.OWN
+                )
             elif event.kind != Kind.TRANSFORM:
                 continue
             self.lots[leg.unit] = lot
@@ -257,19 +274,21 @@ class Judge:
             if any(self._holds.get(unit) for unit in units):
                 return event, Outcome.HELD, []
             return event, Outcome.RECORDED if self._eligible.issuperset(units) else Outcome.NOT_ELIGIBLE, []
-        if event.kind in (Kind.ACCEPT, Kind.REFUSE, Kind.CANCEL) and not event.reference:
+        if event.kind == Kind.ACCEPT or (event.kind in (Kind.REFUSE, Kind.CANCEL) and not event.reference):
             return self._answer(event)
         if event.kind in (Kind.SPLIT, Kind.MERGE):
-            return self._reshaped(event), Outcome.RECORDED, []
+            return self._reshaped(event)
         if event.kind not in _DRAWS:
             return self._implicit(event), Outcome.RECORDED, []
         return self._drawn(event)
 
     def _answer(self, event: Event) -> tuple[Event, Outcome, list[tuple[str, Balance]]]:
-        """An answer to an offer that its row does not name: the open one of that thing."""
+        """An answer to an offer: the open one of that thing, which its row need not name."""
         offer = next((self._offers[leg.unit] for leg in event.legs if leg.unit in self._offers), None)
         if offer is None:
             return event, Outcome.NO_OPEN_OFFER, []
+        if event.reference not in ("", offer.id):
+            return event, Outcome.OFFER_MISMATCH, []
         if event.kind != Kind.CANCEL and offer.counterparty and offer.counterparty != event.actor:
             return event, Outcome.NOT_OFFEREE, []
         return replace(event, reference=offer.id), Outcome.RECORDED, []
@@ -403,9 +422,9 @@ class Judge:
             legs.append(leg)
         return replace(event, legs=tuple(legs))
 
-    def _reshaped(self, event: Event) -> Event:
-        """SPLIT and MERGE with lots and the balance that is split; they are recorded whatever they take, and
-        B5 looks at both sides.
+    def _reshaped(self, event: Event) -> tuple[Event, Outcome, list[tuple[str, Balance]]]:
+        """SPLIT and MERGE with lots and the balance that is split; they are recorded whatever they take of
+        lots that are there, and B5 looks at both sides.
         """
         legs: list[Leg] = []
         for leg in event.legs:
@@ -417,13 +436,45 @@ class Judge:
                 legs.append(replace(leg, unit=named))
             else:
                 legs.append(leg)
-        parent = next((leg.unit for leg in legs if leg.role == LineRole.INPUT), "")
+        unknown = [leg.unit for leg in legs if leg.role == LineRole.INPUT and leg.unit not in self.lots]
+        if unknown or not any(leg.role == LineRole.INPUT for leg in legs):
+            missing = [(unit, balance) for unit in unknown for balance in STOCK]
+            return event, Outcome.UNKNOWN_UNIT, missing or [(leg.code, Balance.RAW) for leg in legs[:1]]
+        parent = next(leg.unit for leg in legs if leg.role == LineRole.INPUT)
         held = [b for b, q in self._machine.state.get(parent, {}).items() if q > 0 and b != Balance.LOADED]
         if event.kind == Kind.SPLIT and len(held) == 1:
             legs = [
                 leg if leg.role == LineRole.INPUT or leg.balance else replace(leg, balance=held[0])
                 for leg in legs
             ]
+        return replace(event, legs=tuple(legs)), Outcome.RECORDED, []
+
+    def _parted(self, event: Event) -> Event:
+        """A MERGE takes whole lots; of one that keeps a rest, the part is split off first."""
+        legs = []
+        for leg in event.legs:
+            held = {
+                b: q
+                for b, q in self._machine.state.get(leg.unit, {}).items()
+                if q > 0 and b != Balance.LOADED
+            }
+            rest = sum(held.values()) - leg.quantity_micro
+            keeps = leg.role == LineRole.INPUT and leg.quantity_micro and len(held) == 1
+            if keeps and tol(sum(held.values()), leg.uom, self.tolerances).exceeded(rest) and rest > 0:
+                part = replace(
+                    leg, unit=f"{leg.unit} (part, {event.id})", role=LineRole.OUTPUT, balance=next(iter(held))
+                )
+                self._record(
+                    replace(
+                        event,
+                        id=f"{event.id} (part)",
+                        kind=Kind.SPLIT,
+                        legs=(replace(leg, quantity_micro=0), part),
+                    )
+                )
+                legs.append(replace(leg, unit=part.unit))
+            else:
+                legs.append(leg)
         return replace(event, legs=tuple(legs))
 
 

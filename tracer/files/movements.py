@@ -172,7 +172,7 @@ class Movements:
         if (
             quantity is None
             and kind not in _WITHOUT_QUANTITY
-            and not (kind == Kind.SPLIT and row.text("side") == "in")
+            and not (kind == Kind.MERGE or (kind == Kind.SPLIT and row.text("side") == "in"))
         ):
             self._fault(row, "quantity", f"{kind.name} needs a quantity.", "Write how much was moved.")
         elif quantity == 0 and kind not in (Kind.COUNT, Kind.OPENING):

@@ -11,6 +11,7 @@ from ledger.errors import InputError
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
 from tracer.book import BookData, Count, DeclarationLine, Event, Leg
 from tracer.files import tables as t
+from tracer.files.epcis import Signed
 from tracer.files.faults import Faults
 from tracer.files.folder import EVENTS, Folder
 from tracer.files.judge import Judge
@@ -66,19 +67,41 @@ def read_book(path: Path) -> BookFolder:
             lots.codes[stock.row["lot"]].add(stock.record.code)
     movements = Movements(reference, lots, settings.id)
     rows = folder.rows(t.MOVEMENTS)
-    if rows is None:
+    signed = Signed(folder, settings.enterprise, settings.id)
+    if folder.has(EVENTS):
+        if rows is not None:
+            raise InputError(f"there are {EVENTS} and movements.", remedy="Keep the one that counts.")
+        signed.read(path / EVENTS)
+        _joined(signed, reference, movements)
+    elif rows is None:
         raise InputError(
             f"{path} has neither movements.csv nor {EVENTS}.",
             remedy="Export the movements of stock; docs/formats/book.md lists the columns.",
         )
-    movements.read(rows)
-    return _assembled(settings, reference, movements, folder)
+    else:
+        movements.read(rows)
+    return _assembled(settings, reference, movements, signed, folder)
 
 
-def _assembled(settings: Settings, reference: Reference, movements: Movements, folder: Folder) -> BookFolder:
+def _joined(signed: Signed, reference: Reference, movements: Movements) -> None:
+    """What signed events say beside the tables; of a declaration line that both name, the events count."""
+    movements.events += signed.events
+    for event in signed.events:
+        if event.line:
+            movements.cited[event.line].add(event.kind)
+    reference.norms += tuple(signed.norms)
+    for key, line in signed.lines.items():
+        reference.rows.pop(key, None)
+        reference.lines[key] = line
+
+
+def _assembled(
+    settings: Settings, reference: Reference, movements: Movements, signed: Signed, folder: Folder
+) -> BookFolder:
     lines = reference.purposes(movements.cited)
     counts = [_named(stock, movements.lots) for stock in reference.counts] + movements.counts
     counts = _together(counts)
+    stated = [*counts, *signed.counts]
     opening = [
         (s.row.file, s.row.number, _named(s, movements.lots), s.row.text("origin")) for s in reference.opening
     ]
@@ -112,7 +135,7 @@ def _assembled(settings: Settings, reference: Reference, movements: Movements, f
         lots=tuple(sorted(judge.lots.values(), key=lambda lot: lot.id)),
         lines=tuple(_known(line, settings) for line in lines.values()),
         norms=reference.norms,
-        counts=tuple(c for c in counts if c.at.start_ms <= settings.as_of_ms),
+        counts=tuple(c for c in stated if c.at.start_ms <= settings.as_of_ms),
         events=tuple(taken),
         conversions=reference.conversions,
         claims=reference.claims,
@@ -123,7 +146,9 @@ def _assembled(settings: Settings, reference: Reference, movements: Movements, f
         groups=reference.groups,
         rates=reference.rates,
         filed=settings.filed,
-        customs=frozenset({CUSTOMS}),
+        customs=frozenset(signed.customs),
+        hs=dict(sorted(signed.hs.items())),
+        descriptions=dict(sorted({**signed.descriptions, **reference.descriptions}.items())),
     )
     return BookFolder(book, folder.faults, tuple(folder.read))
 
@@ -223,7 +248,8 @@ def _counted(counts: Iterable[Count], settings: Settings) -> Iterator[Event]:
 
 
 def _clearances(reference: Reference, settings: Settings) -> Iterator[Event]:
-    for key, line in reference.lines.items():
+    for key in reference.rows:
+        line = reference.lines[key]
         if line.cleared is not None:
             yield Event(
                 line.cleared_by,

@@ -50,6 +50,7 @@ class Reference:
     folder: Folder
     enterprise: str
     codes: dict[str, str] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     conversions: tuple[Conversion, ...] = ()
     lines: dict[str, DeclarationLine] = field(default_factory=dict)
@@ -73,6 +74,8 @@ class Reference:
         folder = self.folder
         for row in folder.rows(t.CODES) or ():
             self.codes[row["internal"]] = row["declared"]
+            if row.get("description"):
+                self.descriptions[row["declared"]] = row["description"]
         self.conversions = tuple(
             Conversion(
                 self.code(r.text("code")),

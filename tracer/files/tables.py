@@ -184,10 +184,11 @@ CONVERSIONS = Table(
 )
 CODES = Table(
     "codes",
-    "An internal code and the code it is declared under.",
+    "An internal code and the code it is declared under; both may be the same, to give a name.",
     (
         Column("internal", "name", "code in the enterprise's own books", required=True),
         Column("declared", "name", "code on declarations and forms", required=True),
+        Column("description", "text", "name of the goods, for forms; declarations have theirs"),
     ),
     ("B3",),
     "Codes are taken as they are written.",

@@ -1,0 +1,112 @@
+"""The same rules give the same findings, and the same forms, from the ledger's index and from a folder of files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from book_folder import write_events, write_movements
+from enterprise import Plan, clean_book, plans
+from hypothesis import given
+from journey_index import irregularities, journey
+from test_load import load, refused
+
+from tracer.book import BookData
+from tracer.check import examine
+from tracer.files import read_book
+from tracer.settlement import settle
+
+FORMS = ("form15", "form15a", "form16", "exemption", "semi_finished", "wip", "scrap", "materials", "missing")
+STOCK = ("issued-twice", "padded-norm", "never-left", "stock-short")
+"""Irregularities of stock and papers: movements.csv has no place for a seal or a channel."""
+
+
+def found(book: BookData) -> list[str]:
+    """Findings and what was not evaluable, without what names an event by the id of its source."""
+    report = examine(book)
+    rows = [{k: v for k, v in f.to_json().items() if k not in ("evidence", "first_seen")}
+            for f in (*report.findings, *report.not_evaluable)]
+    for row in rows:
+        row["missing"].sort()
+        if row["subject"]["type"] == "event":
+            row["subject"]["id"] = ""
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
+
+
+def forms(book: BookData) -> dict[str, Any]:
+    document = settle(book).to_json()
+    return {form: document[form] for form in FORMS}
+
+
+def from_ledger(*names: str) -> BookData:
+    chosen = [f for f in irregularities() if f["name"] in names]
+    index = journey(*names, outcomes={k: v for f in chosen for k, v in refused(f).items()})
+    try:
+        return load(index)
+    finally:
+        index.engine.dispose()
+
+
+def agree(ledger: BookData, folder: Path) -> BookData:
+    read = read_book(folder)
+    assert [str(f) for f in read.faults.found] == []
+    assert found(read.book) == found(ledger)
+    assert forms(read.book) == forms(ledger)
+    return read.book
+
+
+ALL = tuple(f["name"] for f in irregularities())
+
+
+@pytest.mark.parametrize("names", [(), ALL], ids=["clean", "all-irregularities"])
+def test_events__journey_in_a_file__what_the_ledger_refused_is_refused_and_findings_are_the_same(
+        tmp_path: Path, names: tuple[str, ...]) -> None:
+    ledger = from_ledger(*names)
+    book = agree(ledger, write_events(tmp_path / "book", ledger, *names))
+    assert [e.outcome for e in book.events if e.outcome.refused] == [e.outcome for e in ledger.events if e.outcome.refused]
+    assert {lot.id: (lot.code, lot.origin, lot.source_line) for lot in book.lots} \
+        == {lot.id: (lot.code, lot.origin, lot.source_line) for lot in ledger.lots}
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ALL)
+def test_events__one_irregularity_in_a_file__findings_are_the_ledger_s(tmp_path: Path, name: str) -> None:
+    ledger = from_ledger(name)
+    agree(ledger, write_events(tmp_path / "book", ledger, name))
+
+
+@pytest.mark.parametrize("name", ["", "short-handover", *STOCK])
+def test_movements__the_ledger_s_stock_as_rows__findings_are_the_same(tmp_path: Path, name: str) -> None:
+    ledger = from_ledger(*filter(None, [name]))
+    agree(ledger, write_movements(tmp_path / "book", ledger))
+
+
+@given(plans)
+def test_movements__any_clean_enterprise_as_rows__is_clean_with_the_same_forms(
+        tmp_path_factory: pytest.TempPathFactory, plan: Plan) -> None:
+    book = clean_book(plan)
+    agree(book, write_movements(tmp_path_factory.mktemp("books") / "book", book))
+
+
+@pytest.mark.parametrize(("spoil", "pointer", "words"), [
+    (lambda e: e.update({"cl:kind": "RECIEVE"}), "/cl:kind", ""),
+    (lambda e: e["quantityList"][0].update(quantity=-5), "/quantityList/0/quantity", ""),
+    (lambda e: e.pop("eventTime"), "", "eventTime"),
+], ids=["kind", "quantity", "time"])
+def test_events__malformed_line__is_named_and_the_rest_evaluated(
+        tmp_path: Path, spoil: Callable[[dict[str, Any]], object], pointer: str, words: str) -> None:
+    ledger = from_ledger()
+    folder = write_events(tmp_path / "book", ledger)
+    lines = (folder / "events.jsonl").read_text("utf-8").splitlines()[:6]
+    at = next(i for i, line in enumerate(lines) if "RECEIVE_DOMESTIC" in line)
+    document = json.loads(lines[at])
+    spoil(document["document"]["epcisBody"]["eventList"][0])
+    lines[at] = json.dumps(document)
+    (folder / "events.jsonl").write_text("\n".join(lines) + "\n{]\n", encoding="utf-8")
+    read = read_book(folder)
+    assert [(f.file, f.row) for f in read.faults.found] == [("events.jsonl", at + 1), ("events.jsonl", len(lines) + 1)]
+    assert words in read.faults.found[0].message and pointer in read.faults.found[0].column
+    assert read.book.norms
