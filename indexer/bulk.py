@@ -1,16 +1,19 @@
-"""Rows into a table, new or in place of those with their key: one statement, or COPY on PostgreSQL.
+"""Rows of whole tables, to and from the database without SQLAlchemy's work for every row.
 
-COPY cannot meet a row that is there, so it fills a table of the connection's own (temporary, emptied at the
-end of the transaction), and one INSERT .. SELECT .. ON CONFLICT takes the rows over. What is measured against
-one statement a row: docs/postgresql.md. The caller owns the transaction.
+SQLAlchemy says each statement once for a table; values pass the columns' own types both ways. On PostgreSQL
+many rows are written by COPY, which cannot meet a row that is there: it fills a table of the connection's own
+(temporary, emptied at the end of the transaction), and one INSERT .. SELECT .. ON CONFLICT takes the rows
+over. What is measured against one statement a row: docs/postgresql.md. The caller owns the transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, ColumnDefault, Connection, Table, text
+from sqlalchemy import ColumnDefault, Connection, Table, bindparam, func, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.partitions import PARTITIONED, make_parts
@@ -18,8 +21,77 @@ from indexer.partitions import PARTITIONED, make_parts
 COPY_ROWS_MIN = 50
 """Below, the three statements of a COPY cost more than they save."""
 
+_KEYS_MAX = 400
+"""Keys of one SELECT .. IN; composite keys take several variables each."""
 _INCOMING = "incoming_"
 """What the names of the connection's own tables begin with."""
+_Process = Callable[[Any], Any]
+
+
+class _Form:
+    """How rows of one table go to and come from one kind of database."""
+
+    def __init__(self, connection: Connection, table: Table) -> None:
+        dialect = connection.dialect
+        keys, others = _columns(connection, table)
+        insert = (sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table)
+        statement = insert.on_conflict_do_update(
+            index_elements=keys, set_={name: insert.excluded[name] for name in others}) if others \
+            else insert.on_conflict_do_nothing(index_elements=keys)
+        compiled = statement.compile(dialect=dialect)
+        self.upsert = str(compiled)
+        self.columns = [column.name for column in table.columns]
+        self._by_name = not dialect.positional
+        self._order = list(compiled.positiontup or self.columns)
+        self._defaults = {c.name: c.default.arg for c in table.columns
+                          if isinstance(c.default, ColumnDefault) and c.default.is_scalar}
+        self._take = itemgetter(*self._order)
+        self._write = [(place, process) for place, name in enumerate(self._order) if (
+            process := table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) is not None]
+        self.select = ""
+        self._read: list[tuple[str, _Process]] = []
+        if dialect.name == "sqlite" and len(table.primary_key) == 1:
+            wanted = select(func.json_each(bindparam("keys")).table_valued("value").c.value)
+            self.select = str(select(table).where(next(iter(table.primary_key)).in_(wanted)).compile(
+                dialect=dialect))
+            self._read = [(c.name, process) for c in table.columns if (
+                process := c.type.dialect_impl(dialect).result_processor(dialect, None)) is not None]
+
+    def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        """A row's values for the driver, in the order of the statement; where it takes names, of the columns.
+        """
+        if len(row) != len(self._order):
+            row = {name: row.get(name, self._defaults.get(name)) for name in self._order}
+        found: tuple[Any, ...] = self._take(row)
+        if not self._write:
+            return found
+        processed = list(found)
+        for place, process in self._write:
+            processed[place] = process(processed[place])
+        return tuple(processed)
+
+    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Rows as the upsert takes them."""
+        if self._by_name:
+            return [dict(zip(self._order, self.values(row), strict=True)) for row in rows]
+        return [self.values(row) for row in rows]
+
+    def row(self, values: Sequence[Any]) -> dict[str, Any]:
+        """A row of the driver's values."""
+        row = dict(zip(self.columns, values, strict=True))
+        for name, process in self._read:
+            row[name] = process(row[name])
+        return row
+
+
+_FORMS: dict[tuple[str, str], _Form] = {}
+
+
+def _form(connection: Connection, table: Table) -> _Form:
+    key = connection.dialect.name, table.name
+    if key not in _FORMS:
+        _FORMS[key] = _Form(connection, table)
+    return _FORMS[key]
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -27,15 +99,25 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     time = PARTITIONED.get(table.name)
     if time is not None and connection.dialect.name == "postgresql":
         make_parts(connection, table.name, (row.get(time, 0) for row in rows))
+    form = _form(connection, table)
     if connection.dialect.name == "postgresql" and len(rows) >= COPY_ROWS_MIN:
-        _copy(connection, table, rows)
+        _copy(connection, table, [form.values(row) for row in rows])
+    elif rows:
+        connection.exec_driver_sql(form.upsert, form.parameters(rows))
+
+
+def read(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """The rows of these primary keys that there are, in no order."""
+    form = _form(connection, table)
+    if form.select:
+        for values in connection.exec_driver_sql(form.select, (json.dumps([key[0] for key in keys]),)):
+            yield form.row(values)
         return
-    keys, others = _columns(connection, table)
-    insert = (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
-    new = {name: insert.excluded[name] for name in others}
-    statement = insert.on_conflict_do_update(index_elements=keys, set_=new) if others \
-        else insert.on_conflict_do_nothing(index_elements=keys)
-    connection.execute(statement, list(rows))
+    columns = list(table.primary_key.columns)
+    for start in range(0, len(keys), _KEYS_MAX):
+        part = keys[start:start + _KEYS_MAX]
+        match = columns[0].in_([key[0] for key in part]) if len(columns) == 1 else tuple_(*columns).in_(part)
+        yield from (dict(row) for row in connection.execute(select(table).where(match)).mappings())
 
 
 def _columns(connection: Connection, table: Table) -> tuple[list[str], list[str]]:
@@ -46,7 +128,7 @@ def _columns(connection: Connection, table: Table) -> tuple[list[str], list[str]
     return keys, [column.name for column in table.columns if column.name not in keys]
 
 
-def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def _copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
     """COPY to the connection's own table, then take the rows over."""
     quote = connection.dialect.identifier_preparer.quote
     name, incoming = quote(table.name), quote(f"{_INCOMING}{table.name}")
@@ -54,12 +136,11 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]
     columns = ", ".join(quote(column.name) for column in table.columns)
     connection.execute(text(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {name}) ON COMMIT DELETE ROWS"))
-    read = [_reader(connection, column) for column in table.columns]
     cursor = connection.connection.cursor()
     try:
         with cursor.copy(f"COPY {incoming} ({columns}) FROM STDIN") as copy:
             for row in rows:
-                copy.write_row([one(row) for one in read])
+                copy.write_row(row)
     finally:
         cursor.close()
     new = ", ".join(f"{quote(other)} = excluded.{quote(other)}" for other in others)
@@ -68,14 +149,3 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]
         f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {incoming} "  # noqa: S608 - names of our tables
         f"ON CONFLICT ({target}) DO {f'UPDATE SET {new}' if new else 'NOTHING'}"))
     connection.execute(text(f"TRUNCATE {incoming}"))
-
-
-def _reader(connection: Connection, column: Column[Any]) -> Callable[[Mapping[str, Any]], Any]:
-    """How a row's value of this column is given to the driver."""
-    name = column.name
-    default = column.default.arg if isinstance(column.default, ColumnDefault) and column.default.is_scalar \
-        else None
-    process = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    if process is None:
-        return lambda row: row.get(name, default)
-    return lambda row: process(row.get(name, default))

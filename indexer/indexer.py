@@ -26,7 +26,7 @@ from indexer.journal import HistoryStart
 from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload, Succession
 from indexer.opening import Opener, PayloadSource
 from indexer.payloads import Lens
-from indexer.project import last_seq, project_block
+from indexer.project import last_seq, prefetch, project_block
 from indexer.reconcile import Case, Link, reconcile
 from indexer.rollback import RolledBack, roll_back_to_ancestor
 from indexer.source import CheckedBlock, PinnedLedger, Source
@@ -271,6 +271,7 @@ class Indexer:
                 raise IndexBusyError("another process moved this index meanwhile.",
                                      remedy="Let one process write.")
             seq = last_seq(rows)
+            prefetch(rows, (happening for _, happenings in group for happening in happenings))
             for block, happenings in group:
                 seq = project_block(rows, block, happenings, seq)
             last = group[-1][0].header

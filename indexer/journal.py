@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
+import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, Connection, String, Table, Text, func, insert, select
 from sqlmodel import Field, SQLModel
 
@@ -187,7 +188,7 @@ class Shape:
         for name in self.wide & kept.keys():
             value = int(kept[name])
             kept[name] = value if value <= SQLITE_INTEGER_MAX else f"{value:020d}"
-        return _dumps(kept)
+        return msgspec.json.encode(kept).decode()
 
     def row_of(self, key_text: str, before: str) -> dict[str, Any]:
         """The row that a before-image is of."""

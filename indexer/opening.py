@@ -165,22 +165,29 @@ class Opener:
         """One transaction. Returns how many opened, and which to examine again."""
         events, lines = table_of(Event), table_of(EventLine)
         with engine.connect() as connection:
+            commitments = {row.event_id: row.commitment for row in connection.execute(
+                select(events.c.event_id, events.c.commitment).where(events.c.event_id.in_(chosen)))}
+        # fetched before the transaction: a slow store must not keep the index locked
+        given = {event_id: payload for event_id in chosen
+                 if (payload := self._source.get(bytes.fromhex(commitments[event_id][2:]))) is not None}
+        if not given:
+            return 0, set()  # withheld as before; and a store that lost what it gave once takes nothing back
+        chosen = list(given)
+        with engine.connect() as connection:
             found = {row["event_id"]: Signed(dict(row), []) for row in connection.execute(
                 select(events).where(events.c.event_id.in_(chosen))).mappings()}
             for row in connection.execute(select(lines).where(lines.c.event_id.in_(chosen)).order_by(
                     lines.c.event_id, lines.c.position)).mappings():
                 found[row["event_id"]].lines.append(dict(row))
         signed = [found[event_id] for event_id in chosen]
-        # fetched before the transaction: a slow store must not keep the index locked
-        sealed = [self._source.get(bytes.fromhex(one.event["commitment"][2:])) for one in signed]
         with writing(engine) as connection:
             rows = Rows(connection)
             rows.prefetch(Payload, chosen)
             named = [line["unit"] for one in signed for line in one.lines]
             rows.prefetch_versions(UnitName, named)
             desk = _Desk(rows, self._lens, self._grants, chosen)
-            for one, payload in zip(signed, sealed, strict=True):
-                desk.settle(one, payload)
+            for one in signed:
+                desk.settle(one, given[one.event["event_id"]])
             desk.finish()
             rows.finish()
         return desk.opened, desk.again
@@ -197,13 +204,13 @@ class _Desk:
         self.opened = 0
         self.again: set[str] = set()
 
-    def settle(self, signed: Signed, sealed: SealedPayload | None) -> None:
+    def settle(self, signed: Signed, sealed: SealedPayload) -> None:
         """Examine one payload and write its state, readers and content."""
         event_id = signed.event["event_id"]
         self.again.discard(event_id)  # what those before it in this transaction name is there by now
         before = self._rows.get(Payload, event_id)
-        if before is None or sealed is None:
-            return  # withheld as before; and a store that lost what it gave once takes nothing back
+        if before is None:
+            return  # rolled back since it was chosen
         self._rows.at(signed.event["block_number"], signed.event["seq"])
         commitment = bytes.fromhex(signed.event["commitment"][2:])
         examined = examine(sealed, signed, self._lens, self._grants.keys_for(commitment), self)

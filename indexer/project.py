@@ -7,7 +7,7 @@ not at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from sqlalchemy import func, select
@@ -65,7 +65,6 @@ def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happenin
         "number": header.number, "hash": hexed(header.hash), "parent_hash": hexed(header.parent_hash),
         "timestamp": header.timestamp, "receipts_root": hexed(header.receipts_root),
         "rlp": hexed(header.rlp)})
-    _prefetch(rows, happenings)
     for happening in happenings:
         fact = happening.outcome if isinstance(happening, Taken) else happening.fact
         rows.cause = (header.number, fact.log_index)
@@ -85,8 +84,8 @@ def project_block(rows: Rows, block: CheckedBlock, happenings: Sequence[Happenin
     return seq
 
 
-def _prefetch(rows: Rows, happenings: Sequence[Happening]) -> None:
-    """Read at once what the block's events will need; without this each unit is a query."""
+def prefetch(rows: Rows, happenings: Iterable[Happening]) -> None:
+    """Read at once what the events of some blocks will need; without this each unit is a query."""
     events = [happening for happening in happenings if isinstance(happening, Taken)]
     named = {hexed(line.unit) for taken in events for line in taken.outcome.event.lines}
     named |= {hexed(changed) for taken in events for change in taken.changes if (changed := _subject(change))}

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlmodel import SQLModel
 
-from indexer.bulk import upsert
+from indexer.bulk import read, upsert
 from indexer.journal import (
     DELETE,
     INSERT,
@@ -27,14 +27,15 @@ from indexer.journal import (
     table_of,
     write_feed,
 )
-from indexer.models import TABLES, Succession
+from indexer.models import MODELS, TABLES, Succession
 from ledger.errors import InvariantError
 
 __all__ = ["Key", "Row", "Rows", "hexed", "table_of"]
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
-_KEYS_MAX = 400  # keys of one SELECT ... IN; SQLite takes 32,766 variables, composite keys use several
+_NAMES = {model: table_of(model).name for model in MODELS}
+_KEYS_MAX = 400  # keys of one SELECT ... IN
 
 
 def hexed(data: bytes) -> str:
@@ -58,6 +59,9 @@ class Rows:
         self.connection = connection
         self._seen: dict[str, dict[Key, Row | None]] = {table.name: {} for table in TABLES}
         self._dirty: dict[str, dict[Key, None]] = {table.name: {} for table in TABLES}
+        self._of: dict[type[SQLModel], tuple[Shape, dict[Key, Row | None], dict[Key, None]]] = {
+            model: (SHAPES[name], self._seen[name], self._dirty[name])
+            for model, name in _NAMES.items()}
         self.written = 0
         self.cause = (0, 0)
         """Block number and log index of what is being written; set by who projects."""
@@ -93,22 +97,19 @@ class Rows:
 
     def prefetch(self, model: type[SQLModel], keys: Iterable[Any]) -> None:
         """Read many rows by primary key at once (a tuple for a key of several columns)."""
-        table = table_of(model)
-        seen = self._seen[table.name]
+        shape, seen, _ = self._of[model]
         wanted = [key for key in dict.fromkeys(_key(key) for key in keys) if key not in seen]
-        columns = list(table.primary_key.columns)
-        for start in range(0, len(wanted), _KEYS_MAX):
-            part = wanted[start:start + _KEYS_MAX]
-            seen.update(dict.fromkeys(part))
-            single = len(columns) == 1
-            match = columns[0].in_([key[0] for key in part]) if single else tuple_(*columns).in_(part)
-            for row in self.connection.execute(select(table).where(match)).mappings():
-                seen[tuple(row[column.name] for column in columns)] = dict(row)
+        if not wanted:
+            return
+        seen.update(dict.fromkeys(wanted))
+        names = shape.keys
+        for row in read(self.connection, shape.table, wanted):
+            seen[tuple([row[name] for name in names])] = row
 
     def get(self, model: type[SQLModel], *key: Any) -> Row | None:
         """The row of a primary key as it stands now, this transaction's changes included. Do not change it.
         """
-        seen = self._seen[table_of(model).name]
+        seen = self._of[model][1]
         if key not in seen:
             self.prefetch(model, [key])
         return seen[key]
@@ -129,21 +130,21 @@ class Rows:
         Args:
             told: whether the feed tells of it; not where another row's change stands for it.
         """
-        shape = SHAPES[table_of(model).name]
-        name, key = shape.table.name, tuple(row[column] for column in shape.keys)
-        self._seen[name][key] = dict(row)
-        self._dirty[name][key] = None
+        shape, seen, dirty = self._of[model]
+        key = tuple([row[column] for column in shape.keys])
+        seen[key] = dict(row)
+        dirty[key] = None
         if told:
             self._mark(shape, key, None)
 
     def put(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
         """Write a whole row, new or in place of the one with its key; nothing if it stands there already."""
-        shape = SHAPES[table_of(model).name]
-        key = tuple(row[column] for column in shape.keys)
-        before = self.get(model, *key)
+        shape, seen, dirty = self._of[model]
+        key = tuple([row[column] for column in shape.keys])
+        before = seen[key] if key in seen else self.get(model, *key)
         if before != row:
-            self._seen[shape.table.name][key] = dict(row)
-            self._dirty[shape.table.name][key] = None
+            seen[key] = dict(row)
+            dirty[key] = None
             self._mark(shape, key, before)
 
     def change(self, model: type[SQLModel], *key: Any, **values: Any) -> None:

@@ -8,6 +8,7 @@ no outcome.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from struct import Struct
 
 from ledger.chain.abi_words import member
 from ledger.chain.facts import EventOutcome
@@ -19,9 +20,12 @@ OUTCOME_SIGNATURE = "EventOutcome(bytes32,uint256,bytes32,bytes)"
 OUTCOME_TYPES = ("uint256", "bytes32", "bytes")
 
 _ACT_MASK = (1 << 240) - 1 ^ 0xF << 44  # outcome, kind, step, which fields there are; participant, key
-_AMOUNTS_BYTES = 10
-_FIELDS = (("counterparty", 41, 4), ("facility", 42, 4), ("book", 43, 4), ("reference", 40, 32))
-"""Name, bit of the first word that says it is there, bytes."""
+_TIMES = Struct(">QQQ")  # when it occurred, its deadline, its nonce
+_NUMBERS = (1 << 41, 1 << 42, 1 << 43)
+"""Bits of the first word that say that counterparty, facility and book are there."""
+_REFERENCE = 1 << 40
+_LINE = Struct(">QBB")  # quantity, balance, role
+_NOTHING = (0, 0, 0)
 _AMOUNTS, _MATERIAL = 1, 2
 
 def outcome_and_participant(act: int) -> tuple[int, int]:
@@ -41,15 +45,16 @@ def read_outcome(
     if act & ~_ACT_MASK:
         raise _unreadable(log_index, "has another form")
     rest = _Reader(log_index, content)
-    occurred_at_ms, deadline_s, nonce = (rest.number(8) for _ in range(3))
-    fields = {name: rest.present(size) if act >> bit & 1 else bytes(size) for name, bit, size in _FIELDS}
+    occurred_at_ms, deadline_s, nonce = _TIMES.unpack(rest.take(_TIMES.size))
+    numbers = [int.from_bytes(rest.present(4), "big") if act & bit else 0 for bit in _NUMBERS]
+    reference = rest.present(32) if act & _REFERENCE else ZERO32
     return EventOutcome(
         log_index, event_id, participant, (act >> 80).to_bytes(20, "big"), member(Outcome, code),
         CustodyEvent(
             kind=member(Kind, act >> 16 & 0xFF), step=member(Step, act >> 24 & 0xFFFF),
-            lines=tuple(rest.lines()), counterparty=_n(fields["counterparty"]),
-            facility=_n(fields["facility"]), book=_n(fields["book"]), reference=fields["reference"],
-            occurred_at_ms=occurred_at_ms, deadline_s=deadline_s, nonce=nonce, commitment=commitment))
+            lines=tuple(rest.lines()), counterparty=numbers[0], facility=numbers[1], book=numbers[2],
+            reference=reference, occurred_at_ms=occurred_at_ms, deadline_s=deadline_s, nonce=nonce,
+            commitment=commitment))
 
 
 class _Reader:
@@ -67,9 +72,6 @@ class _Reader:
         self.at += size
         return found
 
-    def number(self, size: int) -> int:
-        return _n(self.take(size))
-
     def present(self, size: int) -> bytes:
         """What stands there only because it is not zero."""
         found = self.take(size)
@@ -79,17 +81,13 @@ class _Reader:
 
     def lines(self) -> Iterator[Line]:
         while self.at < len(self.content):
-            unit, follows = self.take(32), self.number(1)
+            unit, follows = self.take(32), self.take(1)[0]
             if follows & ~(_AMOUNTS | _MATERIAL):
                 raise _unreadable(self.log_index, "has a line of another form")
-            amounts = self.present(_AMOUNTS_BYTES) if follows & _AMOUNTS else bytes(_AMOUNTS_BYTES)
+            quantity_micro, balance, role = _LINE.unpack(self.present(_LINE.size)) if follows & _AMOUNTS \
+                else _NOTHING
             material = self.present(32) if follows & _MATERIAL else ZERO32
-            balance, role = member(Balance, amounts[8]), member(LineRole, amounts[9])
-            yield Line(unit, material, balance, _n(amounts[:8]), role)
-
-
-def _n(data: bytes) -> int:
-    return int.from_bytes(data, "big")
+            yield Line(unit, material, member(Balance, balance), quantity_micro, member(LineRole, role))
 
 
 def _unreadable(log_index: int, why: str) -> TrustError:
