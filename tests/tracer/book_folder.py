@@ -52,6 +52,8 @@ def write_movements(path: Path, book: BookData) -> Path:
                         for c in book.conversions],
         "codes": [{"internal": c, "declared": c, "description": d} for c, d in book.descriptions.items()],
         "opening": [], "movements": []}
+    if book.previous is not None:
+        files["previous"] = [_stock(c, book) for c in book.previous]
     for event in book.events:
         if event.kind == Kind.OPENING:
             files["opening"] += [_opening(event, leg, book) for leg in event.legs]

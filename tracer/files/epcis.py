@@ -52,7 +52,8 @@ class Signed:
 
     Attributes:
         events: what happened. counts, norms, lines: what the events state.
-        units: unit of measure by code, as the events name it.
+        hs, descriptions: tariff code and name of goods, by code.
+        elsewhere: names of what the file tells of and the book leaves out. customs: who is customs.
     """
 
     folder: Folder
@@ -64,6 +65,7 @@ class Signed:
     lines: dict[str, DeclarationLine] = field(default_factory=dict)
     hs: dict[str, str] = field(default_factory=dict)
     descriptions: dict[str, str] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
     customs: set[str] = field(default_factory=lambda: {CUSTOMS})
     _said: list[_Said] = field(default_factory=list)
     _units: dict[bytes, NamedUnit] = field(default_factory=dict)
@@ -199,6 +201,10 @@ class Signed:
             event = replace(said.event, voided_by=void.event.id if void is not None else "")
             self._state(said)
             self.events.append(self._named(event))
+        kept = {event.id for event in self.events}
+        for said in self._said:
+            if said.event.id not in kept:
+                self.elsewhere |= {said.event.id, *(leg.unit for leg in said.event.legs)}
 
     def _voided(self, own: list[_Said]) -> dict[str, _Said]:
         return {s.epcis: s for s in own if s.meaning.is_correction and s.event.kind == Kind.CORRECT}

@@ -147,6 +147,7 @@ def _assembled(
         rates=reference.rates,
         filed=settings.filed,
         customs=frozenset(signed.customs),
+        elsewhere=frozenset(signed.elsewhere),
         hs=dict(sorted(signed.hs.items())),
         descriptions=dict(sorted({**signed.descriptions, **reference.descriptions}.items())),
     )
