@@ -200,6 +200,15 @@ def stock_at(book: BookData, deltas: Iterable[Delta], at_ms: int) -> dict[tuple[
     whether in store or on the line, are `semi`. What is short of a handover still counts; what is loaded
     does not.
     """
+    codes = {lot.id: lot.code for lot in book.lots}
+    result: dict[tuple[str, str], int] = {}
+    for (kind, lot), q in stock_by_lot(book, deltas, at_ms).items():
+        result[kind, codes[lot]] = result.get((kind, codes[lot]), 0) + q
+    return result
+
+
+def stock_by_lot(book: BookData, deltas: Iterable[Delta], at_ms: int) -> dict[tuple[str, str], int]:
+    """`stock_at` by (kind of stock, lot)."""
     lots = {lot.id: lot for lot in book.lots}
     result: dict[tuple[str, str], int] = {}
     for delta in deltas:
@@ -207,9 +216,9 @@ def stock_at(book: BookData, deltas: Iterable[Delta], at_ms: int) -> dict[tuple[
         started = delta.event.kind == Kind.OPENING and delta.event.occurred.start_ms <= book.period.end_ms
         if lot is None or not (started or delta.event.occurred.start_ms <= at_ms):
             continue
-        key = (stock_kind(lot, delta.balance), lot.code)
-        if key[0]:
-            result[key] = result.get(key, 0) + delta.change
+        kind = stock_kind(lot, delta.balance)
+        if kind:
+            result[kind, lot.id] = result.get((kind, lot.id), 0) + delta.change
     return result
 
 

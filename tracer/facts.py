@@ -13,11 +13,12 @@ from functools import cached_property
 
 from ledger.vocabulary import Kind, LineRole, Origin
 from tracer.balance import Accounts, accounts
-from tracer.book import BookData, DeclarationLine, Event, Lot, Norm
+from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
 from tracer.graph import Lineage, Mixture, lineage
 from tracer.norms import NormTable, factor, uom_of
 from tracer.quantity import nearest
 from tracer.replay import Replay, in_order, replay
+from tracer.stocktake import Closing, StockTake, previous_closing, stock_takes
 from tracer.usage import Usage, usage
 
 
@@ -56,6 +57,25 @@ class Facts:
     def accounts(self) -> Accounts:
         """Ledgers by code in the forms' columns."""
         return accounts(self.book, self.replay.deltas)
+
+    @cached_property
+    def counts_by_lot(self) -> dict[str, list[Count]]:
+        """Counts that name a lot, by lot."""
+        result: dict[str, list[Count]] = defaultdict(list)
+        for count in self.book.counts:
+            if count.lot:
+                result[count.lot].append(count)
+        return dict(result)
+
+    @cached_property
+    def stock_takes(self) -> list[StockTake]:
+        """Counts of the period held against the books."""
+        return stock_takes(self.book, self.replay.deltas, self.uoms)
+
+    @cached_property
+    def previous_closing(self) -> Closing | None:
+        """What the period before closed with; None where nobody said."""
+        return previous_closing(self.book, self.uoms)
 
     @cached_property
     def _converted(self) -> tuple[list[Norm], list[Norm]]:

@@ -23,6 +23,7 @@ from indexer import models as m
 from ledger.directory import BookEntry, Directory
 from ledger.errors import InputError
 from tracer.book import BookData, Tolerances
+from tracer.load_elsewhere import elsewhere
 from tracer.load_rows import Reader
 from tracer.moment import Span, parse_span
 from tracer.names import Names
@@ -82,6 +83,9 @@ def load_book(
         counts=counts,
         events=tuple(reader.events),
         descriptions=dict(sorted(reader.descriptions.items())),
+        hs=dict(sorted(reader.hs.items())),
+        customs=_customs(reader),
+        elsewhere=elsewhere(session, reader.names, reader.events, reader.lines.values()),
         ledger_balances=reader.settled_balances(entry.number),
         unit_ids=reader.names.ids(),
     )
@@ -117,6 +121,8 @@ def load_custody(session: Session, directory: Directory, *, period: Span, as_of_
         offset=offset,
         lines=tuple(reader.lines.values()),
         events=tuple(kept),
+        customs=_customs(reader),
+        elsewhere=elsewhere(session, reader.names, kept, reader.lines.values()),
         unit_ids=reader.names.ids(),
     )
 
@@ -132,6 +138,10 @@ def load_all(session: Session, directory: Directory, *, period: Span, as_of_ms: 
         *books,
         load_custody(session, directory, period=period, as_of_ms=as_of_ms, offset=offset, without=books),
     ]
+
+
+def _customs(reader: Reader) -> frozenset[str]:
+    return frozenset(reader.names.participant(number) for number in reader.customs)
 
 
 def period_of(first: str, last: str, offset: str = "+07:00") -> Span:

@@ -19,12 +19,12 @@ from sqlmodel import col
 
 from indexer import models as m
 from ledger.directory import BookEntry
-from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
-from tracer.book import HELD, Count, DeclarationLine, Event, Leg, Loss, Lot, Norm
+from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Origin, Outcome, Step, Thing
+from tracer.book import HELD, Count, DeclarationLine, Event, Leg, Loss, Lot, Norm, Weighing
 from tracer.labels import label, line_label
 from tracer.moment import Span, parse_span, point
 from tracer.names import Names
-from tracer.quantity import micro, number
+from tracer.quantity import micro, nearest, number
 from tracer.voids import Voids
 
 _APPROVED = frozenset({Kind.OPENING.name, Kind.ADJUST.name, Kind.REASSIGN.name, Kind.DESTROY.name})
@@ -42,6 +42,8 @@ class _Content:
     cited: tuple[str, ...] = ()
     reason: str = ""
     product: str = ""
+    customs_seals: tuple[str, ...] = ()
+    weighing: Weighing | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Reader:
     lines: dict[str, DeclarationLine] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     descriptions: dict[str, str] = field(default_factory=dict)
+    hs: dict[str, str] = field(default_factory=dict)
     _things: dict[str, Thing] = field(default_factory=dict)
     _line_units: set[str] = field(default_factory=set)
     _materials: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -89,6 +92,8 @@ class Reader:
                 self._materials[row.material] = (row.code, row.uom)
                 if row.description:
                     self.descriptions.setdefault(row.code, row.description)
+                if row.hs:
+                    self.hs.setdefault(row.code, row.hs)
         return self._materials.get(material, (material, ""))
 
     def read_lines(self, query: Any) -> None:
@@ -263,6 +268,8 @@ class Reader:
             tx_hash=row.tx_hash,
             withdrawn_by=self._voids.own(row) if row.outcome >= Outcome.BAD_SIGNATURE else "",
             voided_by=self._voids.own(row) if row.outcome < Outcome.BAD_SIGNATURE else "",
+            customs_seals=content.customs_seals,
+            weighing=content.weighing if kind != Kind.CORRECT else None,  # it repeats what it takes back
         )
 
     def _own_line(self, lines: list[m.EventLine]) -> str:
@@ -389,9 +396,24 @@ def _content(payload: m.Payload) -> _Content:
     return _Content(
         epcis_id=payload.epcis_event_id or "",
         seals=tuple(str(s["number"]) for s in document.get("cl:seals") or ()),
+        customs_seals=tuple(
+            str(s["number"]) for s in document.get("cl:seals") or () if s.get("source") == "CUS"),
+        weighing=_weighing(document),
         loss=tuple(Loss(x["code"], micro(x["quantity"]), x["uom"]) for x in document.get("cl:loss") or ()),
         cited=tuple(filter(None, (line_label(str(t.get("bizTransaction", ""))) for t in transactions))),
         reason=str(document.get("cl:reason") or ""), product=str(document.get("cl:product") or ""))
+
+
+def _weighing(document: dict[str, Any]) -> Weighing | None:
+    """The first mass in kilograms that a scale reported, with the tare stated beside it."""
+    for element in document.get("sensorElementList") or ():
+        for report in element.get("sensorReport") or ():
+            kind = str(report.get("type", "")).rpartition(":")[2].rpartition("-")[2]
+            if kind == "Mass" and report.get("uom") == "KGM" and report.get("value") is not None:
+                tare = document.get("cl:tareKg")
+                return Weighing(nearest(number(report["value"]) * MICRO),
+                                None if tare is None else nearest(number(tare) * MICRO))
+    return None
 
 
 def _optional(text: str) -> Fraction | None:

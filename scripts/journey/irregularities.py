@@ -88,7 +88,9 @@ def finding(
     Args:
         companion: the same fault rightly sets off this rule as well.
     """
-    difference = f"{Decimal(observed) - Decimal(expected):f}"
+    difference = f"{(Decimal(observed) - Decimal(expected)):f}"
+    if "." in difference:
+        difference = difference.rstrip("0").rstrip(".")
     return {
         "rule": rule,
         "subject": subject,
@@ -221,6 +223,8 @@ def padded_norm(story: Story) -> Irregularity:
         [
             finding("N1", "PAD-PES-100", "8568", "7650", "MTR"),
             finding("N6", "PAD-PES-100", "7470", "8366.4", "MTR"),
+            finding("B6", "PAD-PES-100", "8302.4", "9220.4", "MTR", companion=True),
+            finding("X2", "PAD-PES-100", "8000", "8064", "MTR", companion=True),
         ],
     )
 
@@ -276,7 +280,10 @@ def stock_short(story: Story) -> Irregularity:
         "The book says that 1,800 m of lining are in the store; the count finds 1,560 m. Nothing explains "
         "the other 240 m.",
         ["B2"],
-        [finding("B2", "LIN-PES-110", "1800", "1560", "MTR")],
+        [
+            finding("B2", "LIN-PES-110", "1800", "1560", "MTR"),
+            finding("B6", "LIN-PES-110", "14360", "14120", "MTR", companion=True),
+        ],
     )
     it.replace(
         story,

@@ -30,7 +30,7 @@ class Fault:
     name: str
     rule: str
     subject: str
-    inject: Callable[[BookData], tuple[BookData, str]]
+    inject: Callable[[BookData], tuple[BookData, str | None]]
     companions: frozenset[str] = frozenset()
 
 
@@ -72,8 +72,8 @@ def _lot_before_its_goods(book: BookData) -> tuple[BookData, str]:
 
 def _count_short(book: BookData) -> tuple[BookData, str]:
     return replace(book, counts=tuple(
-        replace(c, quantity_micro=c.quantity_micro - q(7)) if (c.stock, c.code) == ("material", "M0") else c
-        for c in book.counts)), "-7"
+        replace(c, quantity_micro=c.quantity_micro - q(40)) if (c.stock, c.code) == ("material", "M0") else c
+        for c in book.counts)), "-40"
 
 
 def _count_over(book: BookData) -> tuple[BookData, str]:
@@ -300,7 +300,8 @@ def _exported_before_made(book: BookData) -> tuple[BookData, str]:
     book = replace(book, lines=tuple(
         replace(x, registered=point(early.start_ms - HOUR_MS), cleared=point(early.start_ms - HOUR_MS))
         if x.key == line.key else x for x in book.lines))
-    return edit(book, _named(load), lambda e: replace(e, occurred=early)), "-10"
+    return edit(book, _named(load), lambda e: replace(
+        e, occurred=early, recorded_ms=early.end_ms + 60_000)), "-10"
 
 
 def _gate_before_eligible(book: BookData) -> tuple[BookData, str]:
@@ -338,20 +339,114 @@ def _issued_twice_recorded(book: BookData) -> tuple[BookData, str]:
     return edit(book, _named(again), lambda e: replace(e, outcome=Outcome.RECORDED)), "240"
 
 
+def _opened_with_less(book: BookData) -> tuple[BookData, str]:
+    """Last period's report closed with fifty more than this one opens with."""
+    assert book.previous is not None
+    return replace(book, previous=tuple(
+        replace(c, quantity_micro=c.quantity_micro + q(50)) if (c.stock, c.code) == ("material", "M0") else c
+        for c in book.previous)), "-50"
+
+
+def _a_little_more_used(book: BookData) -> tuple[BookData, str]:
+    """Three per cent more than the norm: N1 lets it pass, but nothing explains it."""
+    spoiled, _ = _over_issue(book)
+    used = sum(x.quantity_micro for e in spoiled.events if e.kind == Kind.TRANSFORM for x in e.legs
+               if x.code == "M0" and x.role == LineRole.INPUT)
+    return _scaled(book, "M0", Fraction(97, 100)), micro_text(used * 97 // 100 - used)
+
+
+def _norm_of_nothing(book: BookData) -> tuple[BookData, str | None]:
+    return replace(book, norms=(*book.norms, replace(book.norms[0], product="NEVER"))), None
+
+
+def _norm_doubled(book: BookData) -> tuple[BookData, str]:
+    """The norm says that twice as much goes into a product: what was exported needs more than came in."""
+    came = sum(x.quantity_micro for e in book.events for x in e.legs if x.code == "M0" and e.kind in (
+        Kind.RECEIVE_FACTORY, Kind.OPENING))
+    left = sum(x.quantity_micro for e in book.events if e.kind == Kind.EXPORT_LOAD for x in e.legs)
+    norm = next(n.norm for n in book.norms if n.material == "M0")
+    return _scaled(book, "M0", Fraction(2)), micro_text(int(2 * norm * left) - came)
+
+
+def _second_holder(book: BookData) -> tuple[BookData, str]:
+    """Half an hour after the carrier brought it, and before it was handed on, another carrier has it too."""
+    arrival = first(book, Kind.ARRIVE)
+    again = replace(arrival, id="arrive-again", actor="stranger", seq=arrival.seq + 1,
+                    occurred=point(arrival.occurred.start_ms + 30 * 60_000))
+    return added(book, again), "1.5"
+
+
+def _told_late(book: BookData) -> tuple[BookData, str]:
+    gate = first(book, Kind.GATE_OUT)
+    return edit(book, _named(gate), lambda e: replace(e, recorded_ms=e.occurred.end_ms + 45 * 60_000)), "15"
+
+
+def _found_broken(book: BookData) -> tuple[BookData, str]:
+    accept = first(book, Kind.ACCEPT)
+    return edit(book, _named(accept), lambda e: replace(e, broken_seals=e.seals)), "1"
+
+
+def _lighter(book: BookData) -> tuple[BookData, str]:
+    accept = first(book, Kind.ACCEPT, actor="yard")
+    assert accept.weighing is not None
+    lighter = replace(accept.weighing, gross_micro=accept.weighing.gross_micro - q(200))
+    return edit(book, _named(accept), lambda e: replace(e, weighing=lighter)), "-200"
+
+
+def _long_unclaimed(book: BookData) -> tuple[BookData, str]:
+    arrival = first(book, Kind.ARRIVE)
+    return edit(book, _named(arrival), lambda e: replace(
+        e, occurred=point(e.occurred.start_ms - 100 * DAY_MS))), "10"
+
+
+def _two_books(book: BookData) -> tuple[BookData, str]:
+    step = first(book, Kind.TRANSFORM)
+    return edit(book, _named(step), lambda e: replace(e, book="second")), "1"
+
+
+def _unknown_norm(book: BookData) -> tuple[BookData, str | None]:
+    step = first(book, Kind.TRANSFORM)
+    return edit(book, _named(step), lambda e: replace(e, norm="ghost")), None
+
+
+def _counted_in_grams(book: BookData) -> tuple[BookData, str]:
+    counted = next(c for c in book.counts if (c.stock, c.code) == ("material", "M0"))
+    return replace(book, counts=tuple(
+        replace(c, quantity_micro=c.quantity_micro * 1000) if c is counted else c for c in book.counts)), \
+        micro_text(counted.quantity_micro * 999)
+
+
+def _only_repacked(book: BookData) -> tuple[BookData, str]:
+    left = sum(x.quantity_micro for e in book.events if e.kind == Kind.EXPORT_LOAD for x in e.legs)
+    return edit(book, lambda e: e.kind == Kind.TRANSFORM, lambda e: replace(e, step=Step.REPACK)), \
+        micro_text(left)
+
+
+def _same_tariff_line(book: BookData) -> tuple[BookData, str | None]:
+    return replace(book, lines=tuple(
+        replace(x, hs="54075299") if x.key == "EX/1" else x for x in book.lines)), None
+
+
+def _sold_without_line(book: BookData) -> tuple[BookData, str]:
+    sale = first(book, Kind.SELL_INLAND)
+    return edit(book, _named(sale), lambda e: replace(e, line="")), \
+        micro_text(sum(x.quantity_micro for x in sale.legs))
+
+
 FAULTS = (
     Fault("goods-drawn-before-they-came", "B1", "M0-0", _lot_before_its_goods),
-    Fault("count-short", "B2", "M0", _count_short),
+    Fault("count-short", "B2", "M0", _count_short, frozenset({"B6"})),
     Fault("count-over", "B2", "M0", _count_over),
     Fault("loss-left-out", "B5", "", _loss_left_out),
     Fault("lot-handed-over-short", "C2", "M0-1", _handed_over_short, frozenset({"B5", "B2"})),
     Fault("box-found-short", "C2", "BL/M0", _box_found_short, frozenset({"B5"})),
     Fault("offer-never-answered", "C2", "M0-0", _never_answered),
     Fault("taken-unasked", "C2", "BL/M0", _taken_unasked),
-    Fault("norm-too-low", "N1", "M0", _over_issue),
-    Fault("norm-padded", "N1", "M0", _padded, frozenset({"N6"})),
+    Fault("norm-too-low", "N1", "M0", _over_issue, frozenset({"B6"})),
+    Fault("norm-padded", "N1", "M0", _padded, frozenset({"N6", "B6"})),
     Fault("claim-too-high", "N6", "M0", _claimed),
     Fault("phantom-export-refused", "X1", "P", _phantom_refused, frozenset({"L1"})),
-    Fault("phantom-export-recorded", "X1", "P", _phantom_recorded, frozenset({"L1", "B1", "B2"})),
+    Fault("phantom-export-recorded", "X1", "P", _phantom_recorded, frozenset({"L1", "B1", "B2", "B6"})),
     Fault("cleared-never-left", "X4", "EX/1", _never_left),
     Fault("left-late", "X4", "EX/1", _left_late),
     Fault("gate-out-under-hold", "C1", "BL/M0", _gate_refused),
@@ -361,10 +456,25 @@ FAULTS = (
     Fault("seen-leaving", "C1", "BL/M0", _seen_leaving),
     Fault("seal-changed", "S1", "BL/M0", _seal),
     Fault("issued-before-receipt", "T4", "", _issued_before_receipt, frozenset({"B1"})),
-    Fault("exported-before-made", "T4", "P-0", _exported_before_made, frozenset({"B1", "X1"})),
+    Fault("exported-before-made", "T4", "P-0", _exported_before_made, frozenset({"B1", "X1", "X2"})),
     Fault("gate-out-before-eligible", "T4", "BL/M0", _gate_before_eligible, frozenset({"C1"})),
     Fault("accepted-before-offered", "T4", "BL/M0", _accepted_before_offered),
     Fault("channel-after-clearance", "T4", "", _channel_after_clearance),
     Fault("issued-twice-refused", "L1", "", _issued_twice_refused),
     Fault("issued-twice-recorded", "L1", "", _issued_twice_recorded, frozenset({"B1", "B2", "N1"})),
+    Fault("opened-with-less", "B3", "M0", _opened_with_less),
+    Fault("a-little-more-used", "B6", "M0", _a_little_more_used),
+    Fault("norm-of-nothing", "N5", "NEVER", _norm_of_nothing),
+    Fault("norm-doubled", "X2", "M0", _norm_doubled, frozenset({"N1", "N6", "B6"})),
+    Fault("second-holder", "C3", "BL/M0", _second_holder),
+    Fault("gate-out-told-late", "C5", "BL/M0", _told_late),
+    Fault("seal-found-broken", "S2", "BL/M0", _found_broken),
+    Fault("box-lighter-at-the-next-scale", "W1", "BL/M0", _lighter),
+    Fault("goods-long-unclaimed", "T1", "BL/M0", _long_unclaimed),
+    Fault("used-in-two-books", "L2", "", _two_books),
+    Fault("norm-that-was-never-declared", "L6", "ghost", _unknown_norm),
+    Fault("counted-in-grams", "U3", "M0", _counted_in_grams, frozenset({"B2", "B6"})),
+    Fault("exported-as-it-came", "O1", "EX/1", _only_repacked),
+    Fault("no-change-of-tariff-line", "O2", "EX/1", _same_tariff_line),
+    Fault("sold-inland-without-a-line", "D5", "", _sold_without_line),
 )

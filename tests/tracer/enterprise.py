@@ -24,7 +24,9 @@ from tracer.book import (
     Loss,
     Lot,
     Norm,
+    Place,
     Tolerances,
+    Weighing,
 )
 from tracer.moment import HOUR_MS, Span, parse_span, point
 
@@ -42,7 +44,7 @@ class Pen:
     """Writes a book's events, one hour after the other."""
 
     def __init__(self) -> None:
-        self.now_ms = PERIOD.start_ms + 8 * HOUR_MS
+        self.now_ms = PERIOD.start_ms + (10 * 24 + 8) * HOUR_MS
         self.events: list[Event] = []
         self.lots: dict[str, Lot] = {}
         self.lines: dict[str, DeclarationLine] = {}
@@ -88,7 +90,8 @@ class Pen:
         self.write(Kind.ARRIVE, box, actor="carrier", place="port", seals=(seal,))
         for giver, taker in (("carrier", "terminal"), ("terminal", "yard")):
             offer = self.write(Kind.OFFER, box, actor=giver, counterparty=taker)
-            self.write(Kind.ACCEPT, box, actor=taker, reference=offer.id, place=taker, seals=(seal,))
+            self.write(Kind.ACCEPT, box, actor=taker, reference=offer.id, place=taker, seals=(seal,),
+                       weighing=Weighing(q(24_000), q(3_900)))
         self.write(Kind.ELIGIBLE, box, actor="customs")
         self.write(Kind.GATE_OUT, box, actor="yard", place="yard", seals=(seal,))
 
@@ -156,6 +159,8 @@ def clean_book(plan: Plan = PLAN) -> BookData:
         PERIOD,
         PERIOD.end_ms,
         regime="SXXK",
+        customs=frozenset({"customs"}),
+        places=(Place("port", kind="port"), Place("terminal", kind="port"), Place("yard", kind="yard")),
         lots=tuple(pen.lots.values()),
         lines=tuple(pen.lines.values()),
         events=tuple(pen.events),
@@ -188,7 +193,7 @@ def _supply(pen: Pen, code: str, need: int, *, domestic: bool, opening: bool) ->
         )
         lots.append((name, need // 10 // MICRO * MICRO))
     half = need // 2 // MICRO * MICRO
-    line = pen.declare(f"IM-{code}/1", LineRole.RECEIVE, code, need + spare, "KGM", regime="E31",
+    line = pen.declare(f"IM-{code}/1", LineRole.RECEIVE, code, need + spare, "KGM", regime="E31", hs="54075200",
                        value=Fraction((need + spare) * 3, MICRO), duty_rate=Fraction(12, 100))
     pen.arrive(f"BL/{code}", f"SEAL-{code}")
     for i, amount in enumerate((half, need + spare - half - sum(a for _, a in lots))):
@@ -221,7 +226,7 @@ def _produce(pen: Pen, run: int, units: int, norms: dict[str, Fraction],
 
 
 def _export(pen: Pen, made: list[tuple[str, int]], exported: int) -> None:
-    line = pen.declare("EX/1", LineRole.EXPORT, "P", q(exported), "C62", regime="E62")
+    line = pen.declare("EX/1", LineRole.EXPORT, "P", q(exported), "C62", regime="E62", hs="62019300", origin="VN")
     left = exported
     for lot, units in made:
         part = min(left, units)
@@ -238,23 +243,28 @@ def _export(pen: Pen, made: list[tuple[str, int]], exported: int) -> None:
         lot, units = made[-1]
         sold = min(units, rest) // 2
         if sold:
-            change = pen.declare("A42/1", LineRole.CHANGE_OF_PURPOSE, "P", q(sold), "C62", regime="A42")
+            change = pen.declare("A42/1", LineRole.CHANGE_OF_PURPOSE, "P", q(sold), "C62", regime="A42",
+                                 original="IM-M0/1")
             pen.write(
                 Kind.SELL_INLAND, pen.leg(lot, q(sold), balance=Balance.FINISHED), line=change, book="book"
             )
 
 
 def counted(book: BookData) -> BookData:
-    """The book with a year-end count that finds exactly what it says."""
+    """The book with a year-end count that finds exactly what it says, and the closing it opened with."""
     from tracer.balance import stock_at
     from tracer.replay import replay
 
     at = parse_span("2026-12-31", OFFSET)
     units = {lot.code: lot.uom for lot in book.lots}
-    stock = stock_at(book, replay(book).deltas, at.end_ms)
-    return replace(book, counts=tuple(
-        Count(at, kind if kind != "semi" else "wip", code, amount, units[code], event="count")
-        for (kind, code), amount in sorted(stock.items())))
+    eve = parse_span("2025-12-31", OFFSET)
+
+    def found(at: Span, event: str) -> tuple[Count, ...]:
+        stock = stock_at(book, replay(book).deltas, at.end_ms)
+        return tuple(Count(at, kind if kind != "semi" else "wip", code, amount, units[code], event=event)
+                     for (kind, code), amount in sorted(stock.items()))
+
+    return replace(book, counts=found(at, "count"), previous=found(eve, ""))
 
 
 def edit(book: BookData, match: Callable[[Event], bool], change: Callable[[Event], Event | None]) -> BookData:

@@ -22,9 +22,6 @@ from tracer.moment import Span, iso, iso_day
 from tracer.quantity import micro_text, number
 from tracer.tolerance import Tolerance, tol
 
-RULE_PACK = "vn-2026.1"
-"""Version of this set of rules; any change of a rule, a default or a citation changes it."""
-
 PIECE = "C62"
 """Rec 20 code of a piece: unit of measure of a count of faults."""
 
@@ -56,6 +53,13 @@ class Law:
         return (not self.valid_from or self.valid_from <= day) and (not self.valid_to or day <= self.valid_to)
 
 
+def circular_38(article: str) -> tuple[Law, Law]:
+    """A citation of Circular 38/2015/TT-BTC: as amended by 39/2018, and from 1 Feb 2026 by 121/2025."""
+    text = f"Circular 38/2015/TT-BTC Art. {article}"
+    return (Law(f"{text} (amended by 39/2018)", valid_to="2026-01-31"),
+            Law(f"{text} (amended by 39/2018, 121/2025)", valid_from="2026-02-01"))
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a finding is about. `type` as in the finding's schema."""
@@ -75,6 +79,7 @@ class Rule:
         params: with defaults.
         companions: other rules that a fault of this rule may rightly set off, with the reason.
         evaluate: the rule; its docstring is written for an auditor.
+        needs: what a book must bring, beside its events, for the rule to be evaluable.
     """
 
     id: str
@@ -86,6 +91,12 @@ class Rule:
     params: tuple[Param, ...]
     companions: Mapping[str, str]
     evaluate: Callable[[Facts, Tally], None]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def effective_from(self) -> str:
+        """First day on which any of its citations applies (ISO); empty where one is open."""
+        return min((law.valid_from for law in self.law), default="")
 
     def legal_ref(self, day: str) -> str:
         """Citations that apply on a day."""

@@ -11,8 +11,8 @@ from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import HOUR_MS, iso
 from tracer.quantity import micro_text
-from tracer.rules.balance import handed_over
-from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally
+from tracer.rules.conservation import handed_over
+from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
 
 _NO_RIGHT = (Outcome.HELD, Outcome.NOT_ELIGIBLE)
 
@@ -226,7 +226,7 @@ def _about(leg: Leg) -> Subject:
 
 RULES = (
     Rule("C1", "1", "custody", "Release without right", "custody",
-         (Law("Circular 38/2015/TT-BTC Art. 52, 52d (amended by 39/2018)"),
+         (*circular_38("52, 52d"),
           Law("Decree 169/2026/ND-CP Art. 25.3", valid_from="2026-07-01")), (),
          {}, c1),
     Rule("C2", "1", "custody", "Gap in the chain of handovers", "custody",

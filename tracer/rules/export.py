@@ -9,7 +9,7 @@ from tracer.book import Event
 from tracer.facts import Facts
 from tracer.moment import DAY_MS, iso_day
 from tracer.quantity import micro_text
-from tracer.rules.core import Law, Param, Rule, Subject, Tally
+from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 
 
 def x1(facts: Facts, tally: Tally) -> None:
@@ -140,9 +140,10 @@ RULES = (
           Law("Decree 169/2026/ND-CP Art. 15.1.d, dd", valid_from="2026-07-01")), (),
          {"L1": "the lot it was loaded from is used beyond its quantity",
           "B1": "where the act was recorded, the lot's finished stock goes below zero",
-          "B2": "where the act was recorded, the count finds more than the identity"}, x1),
+          "B2": "where the act was recorded, the count finds more than the identity",
+          "B6": "where the act was recorded, more is accounted for than came in"}, x1),
     Rule("X4", "1", "export", "Cleared but never left", "book",
-         (Law("Circular 38/2015/TT-BTC Art. 53 (amended by 39/2018)"),
+         (*circular_38("53"),
           Law("Decree 169/2026/ND-CP Art. 15.1.d", valid_from="2026-07-01")),
          (Param("days", "15", "days", "from clearance to the confirmed exit"),), {}, x4),
 )

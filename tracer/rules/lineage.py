@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
 
-from ledger.vocabulary import Balance, Kind
-from tracer.book import Event
+from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Outcome, Thing
+from tracer.book import Count, Event
 from tracer.facts import Facts
 from tracer.quantity import micro_text
-from tracer.rules.core import Law, Rule, Subject, Tally
+from tracer.rules.core import PIECE, Law, Rule, Subject, Tally, circular_38
 
 _USES = frozenset(
     {
@@ -78,6 +80,146 @@ def l1(facts: Facts, tally: Tally) -> None:
             tally.clean()
 
 
+_TAKES = frozenset({Kind.ISSUE_PROD, Kind.TRANSFORM, Kind.EXPORT_LOAD, Kind.REEXPORT, Kind.REPURPOSE,
+                    Kind.SELL_INLAND, Kind.SCRAP_OUT, Kind.DESTROY})
+
+
+def l2(facts: Facts, tally: Tally) -> None:
+    """A lot is in one book, one contract and one place at a time, and a whole unit is used up once.
+
+    A unit counted by pieces of which there is one is consumed by at most one transformation. A lot that acts
+    of one book use is not used by acts of another book while the first still uses it, unless it was handed on
+    between them. One stock-take does not find more of a lot, over all places, than the lot ever held.
+    Several transformations drawing parts of one lot are normal.
+    """
+    used: dict[str, list[Event]] = defaultdict(list)
+    acts: dict[str, list[Event]] = defaultdict(list)
+    moved: set[str] = set()
+    for event in facts.events:
+        for leg in event.legs:
+            if leg.thing != Thing.LOT or not event.recorded:
+                continue
+            if event.kind == Kind.TRANSFORM and leg.role == LineRole.INPUT:
+                used[leg.unit].append(event)
+            if event.kind in _TAKES and event.book:
+                acts[leg.unit].append(event)
+            if event.kind == Kind.TRANSFER:
+                moved.add(leg.unit)
+    received: dict[str, int] = defaultdict(int)
+    for delta in facts.replay.deltas:
+        if delta.change > 0 and delta.event.kind in _ARRIVES:
+            received[delta.lot] += delta.change
+    for lot in sorted({x.id for x in facts.book.lots} | set(used) | set(acts)):
+        if not (_whole_twice(tally, facts, lot, used[lot], received[lot])
+                or (lot not in moved and _two_books(tally, facts, lot, acts[lot]))
+                or _counted_twice(tally, facts, lot, received[lot])):
+            tally.clean()
+
+
+_ARRIVES = (Kind.OPENING, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.FG_RETURN, Kind.TRANSFORM,
+            Kind.SPLIT, Kind.MERGE, Kind.TRANSFER, Kind.ADJUST)
+
+
+def _whole_twice(tally: Tally, facts: Facts, lot: str, used: list[Event], received: int) -> bool:
+    uom = facts.lots[lot].uom if lot in facts.lots else ""
+    distinct = {e.id: e for e in used}
+    if uom not in _PIECES or received != MICRO or len(distinct) < 2:
+        return False
+    tally.amount(Subject("lot", lot), "critical", MICRO, len(distinct) * MICRO, PIECE, evidence=used,
+                 explanation="A whole unit was used up by more than one transformation.")
+    return True
+
+
+def _two_books(tally: Tally, facts: Facts, lot: str, acts: list[Event]) -> bool:
+    spans: dict[str, list[Event]] = defaultdict(list)
+    for event in sorted(acts, key=lambda e: (e.occurred.start_ms, e.seq)):
+        spans[event.book].append(event)
+    names = sorted(spans, key=lambda b: spans[b][0].occurred.start_ms)
+    for one, other in pairwise(names):
+        first_end, second_start = spans[one][-1].occurred, spans[other][0].occurred
+        if not first_end.before(second_start, 2 * facts.book.clock_uncertainty_ms):
+            tally.amount(Subject("lot", lot), "critical", MICRO, len(names) * MICRO, PIECE,
+                         evidence=[spans[one][-1], spans[other][0]],
+                         explanation=f"Used in book {one} and in book {other} at overlapping times, and not "
+                                     "transferred between them.")
+            return True
+    return False
+
+
+def _counted_twice(tally: Tally, facts: Facts, lot: str, received: int) -> bool:
+    """One stock-take that finds a lot in several places."""
+    by_day: dict[int, list[Count]] = defaultdict(list)
+    for count in facts.counts_by_lot.get(lot, ()):
+        by_day[count.at.end_ms].append(count)
+    for _, counts in sorted(by_day.items()):
+        places = {c.place for c in counts}
+        total = sum(c.quantity_micro for c in counts)
+        uom = facts.lots[lot].uom if lot in facts.lots else counts[0].uom
+        tolerance = tally.tol(received, uom)
+        if len(places) > 1 and {c.uom for c in counts} == {uom} and tolerance.exceeded(total - received) \
+                and total > received:
+            tally.amount(
+                Subject("lot", lot), "high", received, total, uom, tolerance=tolerance,
+                evidence=[facts.by_id[c.event] for c in counts if c.event in facts.by_id],
+                explanation=f"Counted in {len(places)} places at once, more than the lot ever held: "
+                            f"{', '.join(sorted(p or 'no place' for p in places))}.")
+            return True
+    return False
+
+
+_PIECES = ("C62", "H87", "NMP", "EA", "XPP")
+"""Rec 20 codes of pieces."""
+
+
+def l6(facts: Facts, tally: Tally) -> None:
+    """Whatever an act names exists: the lots it draws from, its declaration line, the act or norm it answers.
+
+    A lot that no event made, a declaration line that nobody declared, an answer to an event that is not
+    there, a norm that was never declared, an original declaration that is not known. What exists outside this
+    book is known by the ledger and counts as there. An act that the ledger refused because what it named did
+    not exist is reported too. One finding for each thing named, with the acts that name it.
+    """
+    named: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    lines = set(facts.lines)
+    norms = {n.declared_by for n in facts.book.norms}
+    there = facts.book.elsewhere
+    checked: set[tuple[str, str]] = set()
+    for event in facts.events:
+        if not event.recorded and event.outcome != Outcome.UNKNOWN_REFERENCE:
+            continue
+        for kind, key, known in _names(facts, event):
+            checked.add((kind, key))
+            if not known and key not in there and key not in lines and key not in norms:
+                named[kind, key].append(event)
+    for line in facts.book.lines:
+        if line.original:
+            checked.add(("line", line.original))
+            if line.original not in lines and line.original not in there:
+                behind = facts.by_id.get(line.declared_by)
+                named["line", line.original] += [behind] if behind else []
+    tally.clean(len(checked - named.keys()))
+    for (kind, key), events in sorted(named.items()):
+        refused = bool(events) and not any(e.recorded for e in events)
+        tally.found(Subject(kind, key), "low" if refused else "medium", "exists", "never created",
+                    evidence=events[:16], explanation=f"{key} is named, but nothing created it"
+                    f"{'; the ledger refused the act' if refused else ''}.")
+
+
+def _names(facts: Facts, event: Event) -> Iterator[tuple[str, str, bool]]:
+    """What an event names: type, name, whether this book knows it."""
+    for leg in event.legs:
+        if leg.thing == Thing.LOT:
+            yield "lot", leg.unit, leg.unit in facts.replay.created_by
+    if event.line:
+        yield "line", event.line, event.line in facts.lines
+    if event.reference:
+        yield "event", event.reference, event.reference in facts.by_id
+    if event.norm:
+        yield "event", event.norm, event.norm in facts.by_id
+    for key in event.cited:
+        yield "line", key, key in facts.lines
+
+
 RULES = (
     Rule("L1", "1", "lineage", "The same goods used twice", "book",
          (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d"),
@@ -85,4 +227,10 @@ RULES = (
          {"B1": "where the act was recorded, the lot goes below zero",
           "B2": "where the act was recorded, count and identity differ",
           "N1": "where the act was recorded and large, more was issued than the norms explain"}, l1),
+    Rule("L2", "1", "lineage", "In two places or books at once", "book",
+         (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d"),
+          Law("Decree 169/2026/ND-CP Art. 10.1.dd, e", valid_from="2026-07-01")), (),
+         {}, l2),
+    Rule("L6", "1", "lineage", "Something named that does not exist", "custody",
+         (Law("Law 54/2014/QH13 Art. 59.1"), *circular_38("60.2.a")), (), {}, l6),
 )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from fractions import Fraction
 
 from ledger.vocabulary import Kind
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.quantity import nearest, ratio_text
-from tracer.rules.core import Law, Param, Rule, Subject, Tally
+from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 from tracer.settlement.exemption import exempt_materials
 from tracer.tolerance import Tolerance
-
-_NORM_LAW = Law("Circular 38/2015/TT-BTC Art. 55 (amended by 39/2018)")
 
 
 def n1(facts: Facts, tally: Tally) -> None:
@@ -28,6 +27,23 @@ def n1(facts: Facts, tally: Tally) -> None:
     sold. Semi-finished goods without a norm of their own carry their materials forward to the product. A
     co-product without a norm counts as part of its main product.
     """
+    sums = consumption(facts)
+    for material in sums.materials:
+        _n1_material(facts, tally, material, sums.theoretical.get(material, Fraction(0)),
+                     sums.real.get(material, Fraction(0)))
+
+
+@dataclass(slots=True)
+class Consumption:
+    """Per material what the norms imply and what production took; `materials` are those to be compared."""
+
+    theoretical: dict[str, Fraction]
+    real: dict[str, Fraction]
+    materials: list[str]
+
+
+def consumption(facts: Facts) -> Consumption:
+    """Theoretical and real consumption of the period, semi-finished goods without a norm carried forward."""
     use = facts.usage
     theoretical: dict[str, Fraction] = defaultdict(Fraction)
     for (product, material), norm in use.declared.items():
@@ -43,33 +59,29 @@ def n1(facts: Facts, tally: Tally) -> None:
             for (semi, base), norm in use.base_ledger.items():
                 if semi == material:
                     real[base] = real.get(base, Fraction(0)) + used * norm
-    for material in sorted((set(real) | set(theoretical)) - skip - carried):
-        _n1_material(
-            facts, tally, material, theoretical.get(material, Fraction(0)), real.get(material, Fraction(0))
-        )
+    return Consumption(theoretical, real, sorted((set(real) | set(theoretical)) - skip - carried))
+
+
+def norms_lacking(facts: Facts, material: str) -> list[str]:
+    """What is missing for the consumption of a material to be compared with norms."""
+    use = facts.usage
+    opened = sorted({semi for (p, semi) in use.used if (p, material) in use.declared
+                     and semi not in use.output and (p, semi) not in use.declared
+                     and not facts.is_material(semi)})
+    orphans = sorted(
+        p for (p, m), used in use.used.items() if m == material and used and p in use.without_norm)
+    unknown = sorted({n.product for n in facts.unconverted if n.material == material})
+    return [*(f"norm of {p} in force when it was made" for p in orphans),
+            *(f"composition of opening stock of {semi}" for semi in opened),
+            *(f"factor for the norm of {p} on {material}" for p in unknown)]
 
 
 def _n1_material(facts: Facts, tally: Tally, material: str, theoretical: Fraction, real: Fraction) -> None:
     use = facts.usage
     subject = Subject("material", material)
-    opened = sorted(
-        {
-            semi
-            for (p, semi) in use.used
-            if (p, material) in use.declared
-            and semi not in use.output
-            and (p, semi) not in use.declared
-            and not facts.is_material(semi)
-        }
-    )
-    orphans = sorted(
-        p for (p, m), used in use.used.items() if m == material and used and p in use.without_norm
-    )
-    unknown = sorted({n.product for n in facts.unconverted if n.material == material})
-    if orphans or unknown or opened:
-        tally.missing(subject, *(f"norm of {p} in force when it was made" for p in orphans),
-                      *(f"composition of opening stock of {semi}" for semi in opened),
-                      *(f"factor for the norm of {p} on {material}" for p in unknown))
+    lacking = norms_lacking(facts, material)
+    if lacking:
+        tally.missing(subject, *lacking)
         return
     if not theoretical:
         if real:
@@ -128,38 +140,15 @@ def n6(facts: Facts, tally: Tally) -> None:
 
 
 RULES = (
-    Rule(
-        "N1",
-        "1",
-        "norm",
-        "Consumption against norms",
-        "book",
-        (_NORM_LAW,),
-        (
-            Param(
-                "warn",
-                "0.05",
-                "share",
-                "residual over theoretical consumption that warns (practitioner's default)",
-            ),
-            Param("severe", "0.20", "share", "residual that is severe (practitioner's default)"),
-        ),
-        {"N6": "a norm above real use claims more exemption than was used"},
-        n1,
-    ),
-    Rule(
-        "N6",
-        "1",
-        "norm",
-        "Exemption claimed beyond what was used",
-        "book",
-        (
-            Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d"),
-            _NORM_LAW,
-            Law("Decree 169/2026/ND-CP Art. 10.1.dd, 10.2", valid_from="2026-07-01"),
-        ),
-        (Param("rel", "0.005", "share", "relative tolerance of the claim"),),
-        {},
-        n6,
-    ),
+    Rule("N1", "1", "norm", "Consumption against norms", "book", circular_38("55"),
+         (Param("warn", "0.05", "share",
+                "residual over theoretical consumption that warns (practitioner's default)"),
+          Param("severe", "0.20", "share", "residual that is severe (practitioner's default)")),
+         {"N6": "a norm above real use claims more exemption than was used",
+          "B6": "what the norms do not explain has no outcome"}, n1, ("norms",)),
+    Rule("N6", "1", "norm", "Exemption claimed beyond what was used", "book",
+         (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d"), *circular_38("55"),
+          Law("Decree 169/2026/ND-CP Art. 10.1.dd, 10.2", valid_from="2026-07-01")),
+         (Param("rel", "0.005", "share", "relative tolerance of the claim"),), {}, n6,
+         ("norms", "claims, where more or less than the declared norm is claimed")),
 )

@@ -9,7 +9,7 @@ from tracer.book import Event
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import Span
-from tracer.rules.core import Law, Rule, Subject, Tally
+from tracer.rules.core import Law, Rule, Subject, Tally, circular_38
 
 _FREE = (Kind.OBSERVE, Kind.DECLARE, Kind.CORRECT, Kind.COUNT, Kind.APPROVE, Kind.DENY)
 """Kinds that may speak of a thing before it is there."""
@@ -189,12 +189,13 @@ RULES = (
         "custody",
         (
             Law("Law 54/2014/QH13 Art. 59.1"),
-            Law("Circular 38/2015/TT-BTC Art. 60.2.a (amended by 39/2018)"),
+            *circular_38("60.2.a"),
         ),
         (),
         {
             "B1": "the stock an early act took was not there at its date",
             "X1": "an export dated before its production is ahead of what had been made",
+            "X2": "and may be ahead of the materials for it",
             "C1": "a gate-out dated before its eligibility had no right at that moment",
         },
         t4,

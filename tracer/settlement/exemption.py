@@ -166,7 +166,7 @@ def _reallocated(
     """The same totals by export line, spread over receipts where the policy is not SPECIFIC."""
     if facts.book.allocation == "SPECIFIC":
         return amounts
-    receipts = _receipts(facts, material)
+    receipts = receipts_of(facts, material)
     by_export: dict[str, int] = defaultdict(int)
     for (_, export), q in amounts.items():
         by_export[export] += q
@@ -181,7 +181,8 @@ def _reallocated(
     return result
 
 
-def _receipts(facts: Facts, material: str) -> list[Receipt]:
+def receipts_of(facts: Facts, material: str) -> list[Receipt]:
+    """Opening stock and receipts of an imported material, by import line, with the duty on one unit."""
     quantity: dict[str, int] = defaultdict(int)
     for (code, source), row in facts.accounts.materials.items():
         if code == material and source == "imported":

@@ -1,0 +1,112 @@
+"""Family W: what a scale shows at one point it shows at the next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from fractions import Fraction
+from math import isqrt
+
+from ledger.vocabulary import MICRO, Kind, Step, Thing
+from tracer.book import Event, Weighing
+from tracer.facts import Facts
+from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
+from tracer.tolerance import Tolerance
+
+_KILOGRAM = "KGM"
+_OTHER_CONTENT = (Kind.STUFF, Kind.STRIP, Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM, Kind.ISSUE_PROD)
+"""After these a unit weighs something else by right."""
+
+
+def w1(facts: Facts, tally: Tally) -> None:
+    """The net weight of a unit is the same at every scale it passes.
+
+    Net is gross less tare. Two weighings with nothing put in or taken out between them may differ by twice
+    the combined standard uncertainty of the four readings behind them; a scale that states none counts with
+    20 kg a reading. What evaporates or dries by a norm is not taken into account: no change is expected. A
+    weighing without a tare is not evaluable. A series of small losses along one lane, each within tolerance,
+    is found by a running sum (CUSUM) of the losses beyond half a standard deviation: skimming.
+    """
+    lanes: dict[tuple[str, str], list[tuple[Event, Fraction, Event]]] = defaultdict(list)
+    by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
+    for event in facts.events:
+        touches = event.weighing is not None or event.kind in _OTHER_CONTENT
+        if event.recorded and touches:
+            for leg in event.legs:
+                if leg.thing != Thing.NONE:
+                    by_unit[leg.unit, leg.thing].append(event)
+    for (unit, thing), events in sorted(by_unit.items()):
+        last: Event | None = None
+        for event in sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)):
+            if event.kind in _OTHER_CONTENT and not (event.kind == Kind.OBSERVE and event.step == Step.WEIGH):
+                last = None
+            if event.weighing is None:
+                continue
+            if last is not None:
+                z = _pair(tally, Subject(thing.name.lower(), unit), last, event)
+                if z is not None:
+                    lanes[last.place or last.actor, event.place or event.actor].append((last, z, event))
+            last = event
+    for lane, pairs in sorted(lanes.items()):
+        _skimming(facts, tally, lane, pairs)
+
+
+def _pair(tally: Tally, subject: Subject, last: Event, event: Event) -> Fraction | None:
+    """Compare two weighings; the loss in standard deviations, None where it cannot be told."""
+    assert last.weighing is not None and event.weighing is not None
+    before, after = _net(last.weighing), _net(event.weighing)
+    if before is None or after is None:
+        tally.missing(subject, *(f"tare of the weighing at {e.place or e.actor}" for e, net in
+                                 ((last, before), (event, after)) if net is None))
+        return None
+    u = [_uncertainty(tally, e.weighing) for e in (last, event) for _ in range(2)]
+    deviation = isqrt(sum(x * x for x in u))
+    tolerance = Tolerance(int(tally.param("k") * deviation), "uncertainty")
+    if tolerance.exceeded(after - before):
+        tally.amount(subject, "high", before, after, _KILOGRAM, tolerance=tolerance, evidence=[last, event],
+                     explanation=f"Weighed {'less' if after < before else 'more'} at "
+                                 f"{event.place or event.actor} than at {last.place or last.actor}.")
+    else:
+        tally.clean()
+    return Fraction(before - after, deviation) if deviation else None
+
+
+def _net(weighing: Weighing) -> int | None:
+    return None if weighing.tare_micro is None else weighing.gross_micro - weighing.tare_micro
+
+
+def _uncertainty(tally: Tally, weighing: Weighing | None) -> int:
+    if weighing is not None and weighing.uncertainty_micro is not None:
+        return weighing.uncertainty_micro
+    return int(tally.param("u") * MICRO)
+
+
+def _skimming(facts: Facts, tally: Tally, lane: tuple[str, str],
+              pairs: list[tuple[Event, Fraction, Event]]) -> None:
+    running, lost, since = Fraction(0), 0, list[Event]()
+    for last, z, event in sorted(pairs, key=lambda p: (p[2].occurred.start_ms, p[2].seq)):
+        if abs(z) > tally.param("k"):
+            continue  # found by itself already
+        running = max(Fraction(0), running + z - Fraction(1, 2))
+        if not running:
+            lost, since = 0, []
+            continue
+        assert last.weighing is not None and event.weighing is not None
+        lost += (_net(last.weighing) or 0) - (_net(event.weighing) or 0)
+        since += [last, event]
+        if running > tally.param("cusum"):
+            tally.amount(Subject("book", facts.book.id or "custody"), "medium", 0, -lost, _KILOGRAM,
+                         evidence=since[-16:], explanation=f"Small losses between {lane[0]} and {lane[1]}, "
+                         f"{len(since) // 2} times in a row, add up to more than scales explain.")
+            return
+    tally.clean()
+
+
+RULES = (
+    Rule("W1", "1", "weight", "Weight changed between two points", "custody",
+         (Law("Law 54/2014/QH13 Art. 64.4"), *circular_38("52b"),
+          Law("Decree 169/2026/ND-CP Art. 13.4", valid_from="2026-07-01")),
+         (Param("u", "20", "kg", "standard uncertainty of one reading, where the scale states none"),
+          Param("k", "2", "factor", "coverage factor of the combined uncertainty"),
+          Param("cusum", "5", "standard deviations", "running sum of small losses that is a finding")),
+         {}, w1, ("gross and tare of weighings",)),
+)
