@@ -16,6 +16,7 @@ from api.cli import (
     network,
     node,
     posting,
+    ruling,
     serving,
     status,
     tokens,
@@ -43,6 +44,7 @@ devices.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
 books.add_to(app)
+ruling.add_to(app)
 serving.add_to(app)
 status.add_to(app)
 node.add_to(app)

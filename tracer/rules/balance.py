@@ -155,7 +155,7 @@ def b3(facts: Facts, tally: Tally) -> None:
                      explanation=f"{code} ({stock}) {how}.")
 
 
-_SHORT = (Law("Decree 128/2020/ND-CP", valid_to="2026-06-30"),
+_SHORT = (Law("Decree 128/2020/ND-CP", valid_from="2020-12-10", valid_to="2026-06-30"),
           Law("Decree 169/2026/ND-CP Art. 10.1.d, 10.2", valid_from="2026-07-01"))
 
 RULES = (

@@ -40,11 +40,12 @@ class Clock:
         return _months_on(start_ms, months, offset) + days * DAY_MS
 
 
-_STORAGE = Law("Law 54/2014/QH13 Art. 61")
+_STORAGE = Law("Law 54/2014/QH13 Art. 61", valid_from="2015-01-01")
 SETTLEMENT = Clock("settlement", "settlement report filed after the period", circular_38("60.2"), days=90)
-UNCLAIMED = Clock("unclaimed", "goods waiting since arrival", (Law("Law 54/2014/QH13 Art. 58"),), days=90)
-TEMPORARY = Clock("temporary-import", "goods imported temporarily for trade", (Law("Decree 69/2018/ND-CP"),),
-                  days=60, more_days=60)
+UNCLAIMED = Clock("unclaimed", "goods waiting since arrival",
+                  (Law("Law 54/2014/QH13 Art. 58", valid_from="2015-01-01"),), days=90)
+TEMPORARY = Clock("temporary-import", "goods imported temporarily for trade",
+                  (Law("Decree 69/2018/ND-CP", valid_from="2018-05-15"),), days=60, more_days=60)
 STORES = {
     "cfs": Clock("cfs", "goods in a CFS", (_STORAGE,), days=90, more_days=90),
     "bonded": Clock("bonded", "goods in a bonded warehouse", (_STORAGE, *circular_38("91.5.c, 91.8")),

@@ -54,9 +54,11 @@ class Law:
 
 
 def circular_38(article: str) -> tuple[Law, Law]:
-    """A citation of Circular 38/2015/TT-BTC: as amended by 39/2018, and from 1 Feb 2026 by 121/2025."""
+    """A citation of Circular 38/2015/TT-BTC: as amended by 39/2018 (applied from 5 Jun 2018), and
+    from 1 Feb 2026 by 121/2025.
+    """
     text = f"Circular 38/2015/TT-BTC Art. {article}"
-    return (Law(f"{text} (amended by 39/2018)", valid_to="2026-01-31"),
+    return (Law(f"{text} (amended by 39/2018)", valid_from="2018-06-05", valid_to="2026-01-31"),
             Law(f"{text} (amended by 39/2018, 121/2025)", valid_from="2026-02-01"))
 
 

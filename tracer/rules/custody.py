@@ -230,7 +230,7 @@ RULES = (
           Law("Decree 169/2026/ND-CP Art. 25.3", valid_from="2026-07-01")), (),
          {}, c1),
     Rule("C2", "1", "custody", "Gap in the chain of handovers", "custody",
-         (Law("Law 54/2014/QH13 Art. 41, 64"),),
+         (Law("Law 54/2014/QH13 Art. 41, 64", valid_from="2015-01-01"),),
          (Param("hours", "4", "hours", "from the offer to its answer"),),
          {"B5": "a handover found short does not conserve quantity",
           "B2": "what is short of a lot's handover is missing at the next count"}, c2),

@@ -1,9 +1,12 @@
-"""The rules in words, for people: docs/rules.md is what this writes (`python -m tracer.rules.describe`)."""
+"""The rules in words: docs/rules.md is what this writes (`python -m tracer.rules.describe`), and the registry
+as JSON values for the command line.
+"""
 
 from __future__ import annotations
 
 import inspect
 import sys
+from typing import Any
 
 from tracer.rules import RULE_PACK, RULES, Law, Rule
 
@@ -33,6 +36,24 @@ in the period it is valid for, and a finding prints those that apply at the end 
 """
 
 
+def registry() -> dict[str, Any]:
+    """All rules as JSON values, with the version of the pack."""
+    return {"rule_pack": RULE_PACK, "rules": [rule_json(each) for each in RULES]}
+
+
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """One rule as JSON values: names, citations with their dates, parameters, needs, companions, words."""
+    return {
+        "rule_pack": RULE_PACK, "id": rule.id, "version": rule.version, "family": rule.family,
+        "title": rule.title, "scope": rule.scope, "effective_from": rule.effective_from,
+        "law": [{"text": x.text, "valid_from": x.valid_from, "valid_to": x.valid_to} for x in rule.law],
+        "params": [{"name": p.name, "default": p.default, "unit": p.unit, "meaning": p.meaning}
+                   for p in rule.params],
+        "needs": list(rule.needs), "companions": dict(rule.companions),
+        "description": inspect.getdoc(rule.evaluate) or "",
+    }
+
+
 def markdown() -> str:
     """The page."""
     parts = [_HEAD.format(pack=RULE_PACK)]
@@ -56,6 +77,8 @@ def _anchor(rule: Rule) -> str:
 def _rule(rule: Rule) -> str:
     lines = [f"\n## {_heading(rule)}\n\n{inspect.getdoc(rule.evaluate)}\n\nVersion {rule.version}. Law:\n\n"]
     lines += [f"- {law.text}{_dates(law)}\n" for law in rule.law]
+    if rule.needs:
+        lines.append(f"\nNeeds: {'; '.join(rule.needs)}.\n")
     if rule.params:
         lines.append("\n| Parameter | Default | Unit | Meaning |\n|---|---|---|---|\n")
         lines += [f"| `{p.name}` | {p.default} | {p.unit} | {p.meaning} |\n" for p in rule.params]

@@ -136,7 +136,7 @@ def x4(facts: Facts, tally: Tally) -> None:
 
 RULES = (
     Rule("X1", "1", "export", "Exports beyond what was made", "book",
-         (Law("Decree 128/2020/ND-CP", valid_to="2026-06-30"),
+         (Law("Decree 128/2020/ND-CP", valid_from="2020-12-10", valid_to="2026-06-30"),
           Law("Decree 169/2026/ND-CP Art. 15.1.d, dd", valid_from="2026-07-01")), (),
          {"L1": "the lot it was loaded from is used beyond its quantity",
           "B1": "where the act was recorded, the lot's finished stock goes below zero",

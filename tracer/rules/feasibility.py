@@ -52,7 +52,7 @@ def x2(facts: Facts, tally: Tally) -> None:
     for material in need:
         stock.setdefault(material, [0] * len(steps))
     found = {s.material: s for s in shortfalls(Programme(need, stock, _substitutes(facts, steps)))}
-    for material in sorted(set(needs)):
+    for material in sorted(set(needs) | unknown):
         subject = Subject("material", material)
         if material in unknown:
             tally.missing(subject, f"factor for a norm on {material}")
@@ -212,7 +212,7 @@ def _substitutes(facts: Facts, steps: list[int]
 
 RULES = (
     Rule("X2", "1", "export", "Exports that the inputs cannot have made", "book",
-         (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d"), *circular_38("60.2.a"),
+         (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d", valid_from="2016-09-01"), *circular_38("60.2.a"),
           Law("Decree 169/2026/ND-CP Art. 15.1.d, dd", valid_from="2026-07-01")), (),
          {"N1": "a norm so high that it needs more than came in lies far above real use",
           "N6": "such a norm claims more exemption than was used",

@@ -147,7 +147,7 @@ def _percentile(ordered: list[int], percent: int) -> str:
 
 RULES = (
     Rule("C3", "1", "custody", "Two holders at once", "custody",
-         (Law("Law 54/2014/QH13 Art. 41, 64"),), (), {}, c3),
+         (Law("Law 54/2014/QH13 Art. 41, 64", valid_from="2015-01-01"),), (), {}, c3),
     Rule("C5", "1", "custody", "Told too late", "custody",
          (*circular_38("52, 52dd.3"), Law("Decree 169/2026/ND-CP Art. 25.2", valid_from="2026-07-01")),
          (Param("minutes", "30", "minutes", "from gate-out or loading to its recording (Art. 52)"),

@@ -222,15 +222,15 @@ def _names(facts: Facts, event: Event) -> Iterator[tuple[str, str, bool]]:
 
 RULES = (
     Rule("L1", "1", "lineage", "The same goods used twice", "book",
-         (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d"),
+         (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d", valid_from="2016-09-01"),
           Law("Decree 169/2026/ND-CP Art. 10.1.dd, e", valid_from="2026-07-01")), (),
          {"B1": "where the act was recorded, the lot goes below zero",
           "B2": "where the act was recorded, count and identity differ",
           "N1": "where the act was recorded and large, more was issued than the norms explain"}, l1),
     Rule("L2", "1", "lineage", "In two places or books at once", "book",
-         (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d"),
+         (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d", valid_from="2016-09-01"),
           Law("Decree 169/2026/ND-CP Art. 10.1.dd, e", valid_from="2026-07-01")), (),
          {}, l2),
     Rule("L6", "1", "lineage", "Something named that does not exist", "custody",
-         (Law("Law 54/2014/QH13 Art. 59.1"), *circular_38("60.2.a")), (), {}, l6),
+         (Law("Law 54/2014/QH13 Art. 59.1", valid_from="2015-01-01"), *circular_38("60.2.a")), (), {}, l6),
 )

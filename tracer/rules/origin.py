@@ -17,7 +17,7 @@ from tracer.usage import MADE, lot_legs
 _KILOGRAM = "KGM"
 _SIMPLE = (Step.REPACK, Step.LABEL, Step.MOVE, Step.STORE)
 """Operations that never confer origin, whatever they are recorded as."""
-_LAWS = (Law("Decision 824/QD-TTg (2019)"),)
+_LAWS = (Law("Decision 824/QD-TTg (2019)", valid_from="2019-07-04"),)
 
 
 def claims(facts: Facts, line: DeclarationLine) -> bool:

@@ -101,7 +101,7 @@ def _originals(facts: Facts, tally: Tally) -> None:
 
 RULES = (
     Rule("D5", "1", "outcome", "Purpose changed without a new declaration", "book",
-         (*circular_38("21"), Law("Decree 134/2016/ND-CP Art. 10.2.e, 12.2.dd"),
+         (*circular_38("21"), Law("Decree 134/2016/ND-CP Art. 10.2.e, 12.2.dd", valid_from="2016-09-01"),
           Law("Decree 169/2026/ND-CP Art. 15.1.g", valid_from="2026-07-01")), (),
          {}, d5, ("declaration lines of changes of purpose, with the original they cite",)),
 )

@@ -132,7 +132,7 @@ RULES = (
         "Seal changed without a record",
         "custody",
         (
-            Law("Law 54/2014/QH13 Art. 64.4, 65"),
+            Law("Law 54/2014/QH13 Art. 64.4, 65", valid_from="2015-01-01"),
             *circular_38("50.2, 52b"),
             Law("Decree 169/2026/ND-CP Art. 13.3, 13.6", valid_from="2026-07-01"),
         ),
@@ -141,7 +141,7 @@ RULES = (
         s1,
     ),
     Rule("S2", "1", "seal", "Seal broken or tampered with", "custody",
-         (Law("Law 54/2014/QH13 Art. 64.4, 65"), *circular_38("50.2"),
+         (Law("Law 54/2014/QH13 Art. 64.4, 65", valid_from="2015-01-01"), *circular_38("50.2"),
           Law("Decree 169/2026/ND-CP Art. 13.3, 13.6", valid_from="2026-07-01")), (),
          {}, s2, ("who is customs, and which seals are theirs",)),
 )

@@ -188,7 +188,7 @@ RULES = (
         "Order of cause and effect",
         "custody",
         (
-            Law("Law 54/2014/QH13 Art. 59.1"),
+            Law("Law 54/2014/QH13 Art. 59.1", valid_from="2015-01-01"),
             *circular_38("60.2.a"),
         ),
         (),

@@ -103,7 +103,7 @@ def _skimming(facts: Facts, tally: Tally, lane: tuple[str, str],
 
 RULES = (
     Rule("W1", "1", "weight", "Weight changed between two points", "custody",
-         (Law("Law 54/2014/QH13 Art. 64.4"), *circular_38("52b"),
+         (Law("Law 54/2014/QH13 Art. 64.4", valid_from="2015-01-01"), *circular_38("52b"),
           Law("Decree 169/2026/ND-CP Art. 13.4", valid_from="2026-07-01")),
          (Param("u", "20", "kg", "standard uncertainty of one reading, where the scale states none"),
           Param("k", "2", "factor", "coverage factor of the combined uncertainty"),
