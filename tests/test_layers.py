@@ -131,6 +131,7 @@ FLOAT_OR_PLAIN_JSON = (
     "ledger/gateway/payloads.py",    # ciphertexts and grants: hex strings
     "ledger/gateway/outbox.py",      # stored signed events: decimal strings
     "tracer/finding.py",             # the JSON Schema of a finding
+    "tracer/feasibility.py",         # a solver's floats, a guide only: both bounds are proven in exact fractions
     "api/proving.py", "api/home.py",  # addresses, hashes, ports
     "api/http/jobs.py",              # lists of event ids
     "api/views/books.py",            # scopes of grants: ids

@@ -52,7 +52,6 @@ def w1(facts: Facts, tally: Tally) -> None:
 
 def _pair(tally: Tally, subject: Subject, last: Event, event: Event) -> Fraction | None:
     """Compare two weighings; the loss in standard deviations, None where it cannot be told."""
-    assert last.weighing is not None and event.weighing is not None
     before, after = _net(last.weighing), _net(event.weighing)
     if before is None or after is None:
         tally.missing(subject, *(f"tare of the weighing at {e.place or e.actor}" for e, net in
@@ -70,8 +69,8 @@ def _pair(tally: Tally, subject: Subject, last: Event, event: Event) -> Fraction
     return Fraction(before - after, deviation) if deviation else None
 
 
-def _net(weighing: Weighing) -> int | None:
-    return None if weighing.tare_micro is None else weighing.gross_micro - weighing.tare_micro
+def _net(weighing: Weighing | None) -> int | None:
+    return None if weighing is None or weighing.tare_micro is None else weighing.gross_micro - weighing.tare_micro
 
 
 def _uncertainty(tally: Tally, weighing: Weighing | None) -> int:
@@ -90,7 +89,6 @@ def _skimming(facts: Facts, tally: Tally, lane: tuple[str, str],
         if not running:
             lost, since = 0, []
             continue
-        assert last.weighing is not None and event.weighing is not None
         lost += (_net(last.weighing) or 0) - (_net(event.weighing) or 0)
         since += [last, event]
         if running > tally.param("cusum"):
