@@ -70,7 +70,9 @@ def _pair(tally: Tally, subject: Subject, last: Event, event: Event) -> Fraction
 
 
 def _net(weighing: Weighing | None) -> int | None:
-    return None if weighing is None or weighing.tare_micro is None else weighing.gross_micro - weighing.tare_micro
+    if weighing is None or weighing.tare_micro is None:
+        return None
+    return weighing.gross_micro - weighing.tare_micro
 
 
 def _uncertainty(tally: Tally, weighing: Weighing | None) -> int:
