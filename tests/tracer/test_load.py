@@ -18,6 +18,7 @@ from ledger.vocabulary import Kind, Outcome
 from tracer.book import BookData
 from tracer.check import check, examine
 from tracer.load import load_all, load_book, load_custody, period_of
+from tracer.rules import rule
 from tracer.settlement import settle
 from tracer.timeline import timeline
 from tracer.trace import ask
@@ -102,6 +103,18 @@ def test_journey__settled__form_15_of_the_fabric_is_the_readme_s(clean: JourneyI
     assert form["missing"] == [] and form["book"] == BOOK and form["enterprise"] == "thanh-lam-garment"
     freed = {(r["material"], r["import_line"]): r["duty_freed"] for r in form["exemption"]}
     assert freed["PAD-PES-100", "106550118230/3"] == str(round(7470 * 223_520_000 // 8000 / 10))
+
+
+def test_journey__scales_seals_customs_and_tariff_codes__are_loaded(clean: JourneyIndex) -> None:
+    book = load(clean)
+    weighed = [e for e in book.events if e.weighing is not None]
+    assert weighed and all(e.kind == Kind.OBSERVE for e in weighed)  # a CORRECT only repeats what it takes back
+    assert all(e.weighing.gross_micro > (e.weighing.tare_micro or 0) > 0 for e in weighed if e.weighing)
+    assert "VNHQ0091745" in {s for e in book.events for s in e.customs_seals}
+    assert not {"RD4503377"} & {s for e in book.events for s in e.customs_seals}
+    assert book.customs == {"customs-hai-phong", "customs-bac-ninh"} and book.hs["FAB-PES-150"]
+    result, = examine(book, [rule("L6")]).results
+    assert result.tested > 50 and result.failed == 0 and book.elsewhere
 
 
 def test_other_enterprise__not_in_the_index__changes_nothing(clean: JourneyIndex) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from enterprise import NO_FLOOR, OWNER, PERIOD, Pen, q
+from enterprise import NO_FLOOR, OFFSET, OWNER, PERIOD, Pen, q
 
 from ledger.errors import InputError
 from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Origin
 from tracer.allocation import Receipt, allocate, vn_export_ratio
 from tracer.balance import accounts
-from tracer.book import BookData, Norm, Tolerances
+from tracer.book import BookData, Count, Norm, Tolerances
 from tracer.check import check
+from tracer.moment import parse_span
 from tracer.norms import Edge, base_needs, explode, legal_norm
 from tracer.quantity import largest_remainder, micro, micro_text
 from tracer.replay import replay
@@ -132,6 +133,24 @@ def test_n6__claim_of_what_was_used__nothing() -> None:
     from dataclasses import replace
     assert check(replace(_n6_book(), claims={"M": q(560)}), [rule("N6")]) == []
     assert check(replace(_n6_book(), claims=None), [rule("N6")]) == []
+
+
+def test_padded_norm__200_kg_sold_behind_it__only_independent_figures_see_it() -> None:
+    """The domain reference's first example: 1,000 kg in, true norm 1.6, declared 2.0, 500 exported, 200 kg sold."""
+    pen = Pen()
+    line = pen.declare("IM/1", LineRole.RECEIVE, "M", q(1000), "KGM")
+    pen.receive("I", line, q(1000))
+    pen.write(Kind.ISSUE_PROD, pen.leg("I", q(800)))
+    pen.lot("P", "P", "C62", Origin.OWN)
+    pen.write(Kind.TRANSFORM, pen.leg("I", q(800), LineRole.INPUT), pen.leg("P", q(500), LineRole.PRODUCT))
+    export = pen.declare("EX/1", LineRole.EXPORT, "P", q(500), "C62")
+    pen.write(Kind.EXPORT_LOAD, pen.leg("P", q(500)), line=export)
+    pen.write(Kind.EXIT_CONFIRM, pen.leg("P", q(500)), line=export)
+    at = parse_span("2026-12-31", OFFSET)
+    book = book_of(pen, norms=(Norm("P", "M", Fraction(2), "C62", "KGM", valid_from=PERIOD),),
+                   counts=(Count(at, "material", "M", 0, "KGM"),))
+    found = {f.rule: f.difference for f in check(book, [rule(r) for r in ("B2", "B6", "N1", "N6", "X2")])}
+    assert found == {"B2": "-200", "N1": "-200", "N6": "200"}  # by the declared norm every kilogram is explained
 
 
 def _x1_book(exported: int) -> BookData:
