@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import random
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.errors import InputError, NotFoundError
 from ledger.vocabulary import Kind, Outcome
 from tracer.book import BookData
 from tracer.files import read_book
+from tracer.files.cells import Style, parser_of
 from tracer.files.document import document_of
 from tracer.files.example import Files, clean, csv_text, write_example
 from tracer.files.example_faults import FAULTS, ExampleFault, fault
+from tracer.files.tables import MOVEMENTS
 from tracer.finding import schema
 from tracer.rules import RULES
 
@@ -425,3 +431,43 @@ def test_clean_rows__as_written__give_back_the_files(tmp_path: Path) -> None:
     path = folder(tmp_path)
     for name, rows in clean().items():
         assert (path / f"{name}.csv").read_text("utf-8") == csv_text(name, rows)
+
+
+@given(st.decimals(-10**9, 10**9, places=6) | st.integers(-10**14, 10**14) | st.text("0123456789.,+-e \u0663", max_size=15))
+def test_quantity__any_text__is_exact_or_refused(value: object) -> None:
+    """The short way for plain digits says what the long way says."""
+    text = str(value).strip()
+    parse = parser_of(MOVEMENTS.column("quantity"), Style("+07:00"))
+    plain = re.fullmatch(r"[+-]?[0-9]+([.][0-9]{1,6})?", text)
+    if plain and abs(Decimal(text)) * 10**6 < 2**64:
+        assert parse(text) == Decimal(text) * 10**6
+        return
+    with pytest.raises(InputError) as caught:
+        parse(text)
+    assert caught.value.remedy
+
+
+@given(st.randoms(use_true_random=False))
+def test_book__cells_replaced_by_anything__is_read_or_refused_never_a_crash(
+        tmp_path_factory: pytest.TempPathFactory, rnd: random.Random) -> None:
+    words = ["", "x", "0", "-1", "1", "2026-13-01", "2026-03-20", "2026-03-20T10:00", "in", "out", "scrap", "semi", "loss",
+             "wip", "container", "FAB-PES", "JKT-01", "FAB-01", "JKT-02", "KGM", "MTK", "C62", "305000000001", "RUN-1",
+             "A42", "E23", "import", *(kind.name for kind in Kind)]
+
+    def spoil(files: Files) -> None:
+        for _ in range(rnd.randint(1, 6)):
+            table = rnd.choice(sorted(files))
+            if not files[table]:
+                continue
+            row = rnd.choice(files[table])
+            what = rnd.random()
+            if what < 0.1:
+                files[table].remove(row)
+            elif what < 0.2:
+                files[table].append(dict(row))
+            else:
+                others = ["role", "side", "op", "lot", "parent", "kind"] if table == "movements" else []
+                row[rnd.choice([*row, *others])] = rnd.choice(words)
+
+    with contextlib.suppress(InputError):  # anything else is a fault of ours
+        said(folder(tmp_path_factory.mktemp("fuzz"), spoil))

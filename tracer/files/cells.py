@@ -19,6 +19,8 @@ from tracer.quantity import micro, number
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 _DIGITS_MAX = 40
 _TEXT_MAX = 4_000
+_DECIMALS = 6  # of a quantity in micro-units
+_FAST = 13  # characters that surely fit 64 bits of micro-units
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ def _decimal(text: str, style: Style) -> Fraction:
 
 
 def _quantity(text: str, style: Style, *, signed: bool) -> int:
+    plain = text.replace(",", ".") if style.decimal_comma else text
+    whole, point, decimals = plain.partition(".")
+    digits = whole.isdecimal() and (decimals.isdecimal() or not point) and plain.isascii()
+    if digits and len(plain) < _FAST and len(decimals) <= _DECIMALS:
+        return int(whole + decimals.ljust(_DECIMALS, "0"))  # nearly every cell; the way below says the same
     amount = micro(_decimal(text, style))
     if amount < 0 and not signed:
         raise InputError(

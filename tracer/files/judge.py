@@ -326,20 +326,19 @@ class Judge:
                     missing.append((part.unit, balance))
                 asked[part.unit, balance] += quantity
                 short = asked[part.unit, balance] - self._left_of(event, part.unit, balance)
-                allowed = tol(self._into[part.unit, balance], lot.uom, self.tolerances).value_micro
-                if short > (allowed if self._into[part.unit, balance] else 0):
+                if short > 0 and short > self._allowed(part.unit, balance):
                     missing += [(part.unit, balance), *([] if leg.unit else [(leg.code, balance)])]
                 stated = leg.balance != Balance.NONE or drawn_balance(event, leg, lot) == balance
-                legs.append(
-                    replace(
+                if not (stated and part.quantity_micro and part.code and part.uom):  # else as it was written
+                    part = replace(  # noqa: PLW2901 - the same part, completed
                         part,
                         quantity_micro=quantity,
                         code=part.code or lot.code,
                         uom=part.uom or lot.uom,
                         balance=part.balance if stated else balance,
                     )
-                )
-        judged = replace(event, legs=tuple(legs))
+                legs.append(part)
+        judged = event if legs == list(event.legs) else replace(event, legs=tuple(legs))
         if missing:
             return judged, Outcome.UNKNOWN_UNIT if unknown else Outcome.NOT_ENOUGH, missing
         held = event.kind not in _HELD_TOO and (
@@ -348,6 +347,11 @@ class Judge:
         if held:
             return judged, Outcome.HELD, []
         return judged, self._sale(judged) if event.kind in _SALES else Outcome.RECORDED, []
+
+    def _allowed(self, unit: str, balance: Balance) -> int:
+        """What may be missing within the tolerance; nothing of a balance that never held anything."""
+        into = self._into[unit, balance]
+        return tol(into, self.lots[unit].uom, self.tolerances).value_micro if into else 0
 
     def _sale(self, event: Event) -> Outcome:
         """Imported material, or products, may change purpose only under a declaration line of their own."""
