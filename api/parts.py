@@ -305,6 +305,7 @@ class Parts:
             enterprise_keys=self.keyring.enterprise_keys(),
             confirmations=self.settings.confirmations,
             instant=self.settings.instant,
+            feed_changes_max=self.settings.feed_changes_max,
         )
 
     def session(self) -> Session:

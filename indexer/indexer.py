@@ -22,12 +22,14 @@ from sqlalchemy import Engine, func, insert, select
 from indexer.database import database_faults, migrate, writer_lock, writing
 from indexer.decode import Happening, Ledgers, Taken, decode_block
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
+from indexer.feed import trim
 from indexer.journal import HistoryStart
 from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload, Succession
 from indexer.opening import Opener, PayloadSource
 from indexer.payloads import Lens
 from indexer.project import last_seq, prefetch, project_block
 from indexer.reconcile import Case, Link, reconcile
+from indexer.rollback import BLOCKS_MAX as ROLL_BACK_BLOCKS_MAX
 from indexer.rollback import RolledBack, roll_back_to_ancestor
 from indexer.source import CheckedBlock, PinnedLedger, Source
 from indexer.store import Rows, hexed, table_of
@@ -76,6 +78,7 @@ class Indexer:
         self, chain: ChainClient, deployment: PinnedLedger, engine: Engine, payloads: PayloadSource,
         *, reading_keys: Sequence[ReadingKey], directory: Directory, network_secret: bytes,
         enterprise_keys: Mapping[str, bytes] | None = None, confirmations: int = 0, instant: bool = True,
+        feed_changes_max: int = 5_000_000,
     ) -> None:
         """Bring the database to the present version.
 
@@ -91,6 +94,8 @@ class Indexer:
             confirmations: blocks on a block before it is indexed; 0 with instant finality.
             instant: whether a block that is there counts for ever. Then a block that contradicts one of
                 ours halts the index; else the index rolls back to the common ancestor and goes on.
+            feed_changes_max: changes that the feed keeps; without instant finality those that the deepest
+                roll-back needs stay as well.
         """
         migrate(engine)
         self.engine = engine
@@ -98,6 +103,7 @@ class Indexer:
         self._deployment = deployment
         self._lens = Lens(tuple(reading_keys), directory, network_secret, dict(enterprise_keys or {}))
         self._payloads, self._instant = payloads, instant
+        self._feed_changes_max = feed_changes_max
         self._opener = self._new_opener()
         self._reading = Ledgers(deployment)
         self._rows: type[Rows] = Rows
@@ -144,6 +150,8 @@ class Indexer:
         with database_faults(), writer_lock(self.engine, wait_s=LOCK_WAIT_S):
             progress = self._blocks(tell, until_block)
             opened, waiting = self._opener.run(self.engine)
+            reach = None if self._instant else progress.block_number - ROLL_BACK_BLOCKS_MAX
+            trim(self.engine, self._feed_changes_max, from_block=reach)
         progress = replace(progress, payloads_open=opened, payloads_waiting=waiting)
         tell(progress)
         return progress

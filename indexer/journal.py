@@ -247,3 +247,9 @@ def write_feed(
 def body_of(changes: Iterable[tuple[str, int, tuple[Any, ...]]]) -> str:
     """Changes (table, place in `KINDS`, key) as the body of a feed entry."""
     return _dumps([(table, kind, *key) for table, kind, key in changes])
+
+
+def changes_in(body: str) -> list[list[Any]]:
+    """The changes of a feed entry: table, place in `KINDS`, key columns."""
+    found: list[list[Any]] = json.loads(body, parse_float=Decimal)
+    return found

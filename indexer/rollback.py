@@ -11,10 +11,8 @@ blocks decides which grants hold: then all that payloads gave is forgotten and o
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, Table, delete, func, insert, or_, select, tuple_, update
@@ -34,6 +32,7 @@ from indexer.journal import (
     RowBefore,
     RowChange,
     Shape,
+    changes_in,
     table_of,
     write_feed,
 )
@@ -164,13 +163,12 @@ class _Undoing:
     def _touched(self) -> dict[str, set[_Key]]:
         """Keys of all rows that changed since the first of the blocks that go."""
         changes, found = table_of(RowChange), defaultdict[str, set[_Key]](set)
-        first = self._sql.execute(select(func.min(changes.c.last)).where(
-            changes.c.block_number == self._to + 1)).scalar()
+        first = self._first_change()
         if first is None:
             raise ForkError(f"the feed does not reach back to block {self._to + 1}.",
                             remedy="Delete the index: it is rebuilt from the chain.")
         for body in self._sql.execute(select(changes.c.body).where(changes.c.last >= first)).scalars():
-            for name, _, *key in json.loads(body, parse_float=Decimal):
+            for name, _, *key in changes_in(body):
                 found[name].add(tuple(key))
         lines, events = table_of(EventLine), table_of(Event)
         named = select(lines.c.unit).where(lines.c.event_id.in_(self._gone))
@@ -178,6 +176,18 @@ class _Undoing:
         for query in (named, drawn):
             found[table_of(Head).name] |= {(key,) for key in self._sql.execute(query).scalars()}
         return found
+
+    def _first_change(self) -> int | None:
+        """Where the feed begins to tell of the first block that goes; None where that was trimmed.
+
+        The block itself is the first thing that is told of it. What is told later of payloads of its events,
+        maybe much later, is about the same block and no beginning.
+        """
+        changes, blocks = table_of(RowChange), table_of(Block)
+        entries = self._sql.execute(select(changes.c.last, changes.c.body).where(
+            changes.c.block_number == self._to + 1).order_by(changes.c.last))
+        return next((int(entry.last) for entry in entries
+                     if changes_in(entry.body)[0] == [blocks.name, INSERT, self._to + 1]), None)
 
     def _restore(self, shape: Shape, keys: set[_Key], bound: int) -> None:
         """Rows as they were before the first change after the place `bound`."""

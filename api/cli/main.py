@@ -10,6 +10,7 @@ from api.cli import (
     asking,
     auditing,
     books,
+    changes,
     devices,
     governing,
     keys,
@@ -45,6 +46,7 @@ posting.add_to(app)
 asking.add_to(app)
 books.add_to(app)
 ruling.add_to(app)
+changes.add_to(app)
 serving.add_to(app)
 status.add_to(app)
 node.add_to(app)

@@ -8,6 +8,7 @@ GET  /looks                       who looked at the caller's content
 GET  /units/{id}                  a unit, its state and history
 GET  /lots/{id}/trace             lineage with quantities
 GET  /books/{id}/settlement       forms, exemption, findings
+GET  /changes                     the change feed
 /, /view/..., /sign-in            pages for people
 """
 
@@ -23,7 +24,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 
 from api import __version__
-from api.http import capture, problems, reading
+from api.http import capture, changes, problems, reading
 from api.http.deps import (
     ExactJSON,
     HomeDep,
@@ -84,6 +85,7 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
     guarded = [Depends(caller_of), Depends(known_parameters_only)]
     app.include_router(capture.router, dependencies=[*guarded, Depends(may_capture)])
     app.include_router(reading.router, dependencies=[*guarded, Depends(may_read)])
+    app.include_router(changes.router, dependencies=[*guarded, Depends(may_read)])
 
     @app.get(
         "/healthz",

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from indexer.feed import FeedLostError, changes_after, trim
+from indexer.lookups import HOLDER, Reader
 from indexer.queries import (
     answers_to,
     corrections_of,
@@ -27,7 +29,7 @@ from indexer.queries import (
 )
 from ledger.errors import ConflictError, InputError, NotFoundError
 from ledger.vocabulary import Kind, Outcome, Thing, UnitStatus
-from tests.indexer.helpers import indexed
+from tests.indexer.helpers import fetch, indexed
 from tests.indexer.story import (
     BOX,
     Story,
@@ -207,3 +209,20 @@ def test_position_and_states__said(session: Session) -> None:
     assert here is not None
     assert here.block_number == 31
     assert payload_states(session) == {"open": 21, "withheld": 1}
+
+
+def test_feed__pages_and_a_trim__the_same_on_every_engine() -> None:
+    engine = indexed(full_story())
+    cursor, found = None, []
+    with Session(engine) as session:
+        while True:
+            page = changes_after(session, Reader(3, everything=False), cursor, limit=40)
+            found += page.changes
+            cursor = page.cursor
+            if not page.more:
+                break
+    assert found
+    assert {c.key[0] for c in found if c.table == "event"} < {row[0] for row in fetch(engine, "SELECT event_id FROM event")}
+    assert trim(engine, 50) > 0
+    with Session(engine) as session, pytest.raises(FeedLostError):
+        changes_after(session, HOLDER, cursor.partition(".")[0] + ".1")
