@@ -134,12 +134,11 @@ def test_x2__registered_substitute__is_used_and_both_are_named_when_they_bind() 
     assert [f.difference for f in x2(replace(book, groups=expired))] == ["100"]
 
 
-def test_x2__refused_export__is_the_evidence_and_a_repeat_counts_once() -> None:
+def test_x2__refused_export__is_the_evidence_and_the_largest_counts_once() -> None:
     book = _book(1000, 500)
     load = first(book, Kind.EXPORT_LOAD)
-    asked = [replace(load.legs[0], quantity_micro=q(60))]
-    tries = [after(load, Kind.EXPORT_LOAD, asked, hours=h, line="EX/1", outcome=Outcome.NOT_ENOUGH)
-             for h in (2, 3)]
+    tries = [after(load, Kind.EXPORT_LOAD, [replace(load.legs[0], quantity_micro=q(asked))], hours=h, line="EX/1",
+                   outcome=Outcome.NOT_ENOUGH) for h, asked in ((2, 60), (3, 60), (4, 20))]
     finding, = x2(added(book, *tries))
     assert finding.difference == "100"
 
