@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from api.home import Home
 from api.http.app import create_app
-from indexer.digest import export
+from indexer.export import export
 from tests.postgres import fresh_database
 
 PAGES = ["/", "/view/find?q=garment", "/view/find?q=COT", "/view/find?q=nothing", f"/view/unit/{world.BOX}",
