@@ -19,6 +19,10 @@ from api.cli.shell import (
 )
 from ledger.errors import InputError, NotFoundError
 
+XlsxOption = Annotated[Path | None, typer.Option(
+    "--xlsx", metavar="FILE", help="Write forms, statement and evidence as a workbook, too.",
+    show_default=False)]
+
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the app."""
@@ -111,20 +115,24 @@ def settle(
     *,
     first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
+    xlsx: XlsxOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Settle a book: forms, exemption statement, findings.
 
-    Forms 15, 15a and 16 of the days given, the exemption by import line, and what does not add up.
+    Forms 15, 15a and 16 of the days given, the exemption by import line, and what does not add up. With
+    --xlsx as a workbook too: the forms as they are filed, and for every figure the events behind it.
 
-    Example: cargoledger settle dmg-sxxk --from 2026-01-01 --to 2026-12-31
+    Example: cargoledger settle dmg-sxxk --from 2026-01-01 --to 2026-12-31 --xlsx 2026.xlsx
     """
+    from api.cli.books import write_workbook
     from api.cli.render import settlement_tables
     from api.views.books import Ask, settlement_view
 
     with opened(home) as opened_home, opened_home.session() as session:
         view = settlement_view(Ask(opened_home, session, book, first, last))
+    write_workbook(xlsx, view, view["report"])
     emit(view, as_json, lambda: settlement_tables(view))
 
 
@@ -142,6 +150,7 @@ def check(
         typer.Option("--from", help="First day [default: the year of the latest event].", show_default=False),
     ] = "",
     last: Annotated[str, typer.Option("--to", help="Last day.", show_default=False)] = "",
+    xlsx: XlsxOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -158,9 +167,12 @@ def check(
     from api.cli.render import findings_table
 
     if (folder := folder_of(book)) is not None:
-        if check_folder(folder, first, last, as_json=as_json)["findings"]:
+        if check_folder(folder, first, last, xlsx=xlsx, as_json=as_json)["findings"]:
             raise typer.Exit(EXIT_BAD_NEWS)
         return
+    if xlsx is not None:
+        raise InputError("--xlsx of check is for folders.",
+                         remedy=f"Use cargoledger settle {book} --from ... --to ... --xlsx {xlsx}.")
     from api.views.books import Ask, check_view
 
     with opened(home) as opened_home, opened_home.session() as session:

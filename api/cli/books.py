@@ -81,7 +81,27 @@ def folder_of(book: str) -> Path | None:
     return None
 
 
-def check_folder(folder: Path, first: str, last: str, *, as_json: bool) -> dict[str, Any]:
+def write_workbook(file: Path | None, settlement: dict[str, Any], report: dict[str, Any]) -> None:
+    """Write a settlement as a workbook, where a file for it is named.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    if file is None:
+        return
+    from tracer.settlement.workbook import workbook
+
+    content = workbook(settlement, report)
+    try:
+        file.write_bytes(content)
+    except OSError as fault:
+        raise InputError(f"{file} cannot be written: {fault.strerror}.",
+                         remedy="Name a file in a folder that is there and that you may write to.") from fault
+
+
+def check_folder(
+    folder: Path, first: str, last: str, *, as_json: bool, xlsx: Path | None = None,
+) -> dict[str, Any]:
     """Check a folder of files and print the report.
 
     Raises:
@@ -97,5 +117,6 @@ def check_folder(folder: Path, first: str, last: str, *, as_json: bool) -> dict[
             remedy="The period of a folder stands in its book.toml.",
         )
     view = document_of(read_book(folder))
+    write_workbook(xlsx, view, view)
     emit(view, as_json, lambda: book_report(view))
     return view

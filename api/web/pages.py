@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from api.http.deps import HomeDep, ReaderDep, SessionDep
 from api.http.gate import COOKIE, is_page
+from api.http.reading import workbook_answer
 from api.views.books import Ask, book_view, books_for, findings_about
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_drawing
@@ -193,6 +194,20 @@ def book(
         session=session,
         b=book_view(Ask(home, session, book_id, from_, to, reader)),
     )
+
+
+@router.get("/view/book/{book_id}/settlement.xlsx")
+def book_workbook(
+    home: HomeDep,
+    reader: ReaderDep,
+    session: SessionDep,
+    book_id: str,
+    *,
+    from_: Annotated[str, Query(alias="from", max_length=10)],
+    to: Annotated[str, Query(max_length=10)],
+) -> Response:
+    """The settlement of a book as a workbook."""
+    return workbook_answer(Ask(home, session, book_id, from_, to, reader))
 
 
 def problem_page(request: Request, body: dict[str, Any]) -> Response | None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from test_cli import as_json, command
 
 from tracer.files.example_faults import FAULTS
@@ -68,6 +69,18 @@ def test_check__folder_that_is_none_or_days_for_one__ends_with_2_and_a_remedy(
     as_json("book", "example", str(tmp_path / "book"))
     error = as_json("check", *(a.format(tmp_path) for a in arguments), code=2)["error"]
     assert error["remedy"]
+
+
+def test_check__workbook_asked_for__has_the_forms_or_says_why_not(tmp_path: Path) -> None:
+    book, file = str(tmp_path / "book"), tmp_path / "forms.xlsx"
+    as_json("book", "example", book)
+    document = as_json("check", book, "--xlsx", str(file))
+    rows = list(load_workbook(file)["15"].iter_rows(min_row=8, values_only=True))
+    assert [row[1] for row in rows if str(row[0] or "").isdigit()] == [row["code"] for row in document["form15"]]
+    error = as_json("check", book, "--xlsx", str(tmp_path / "none" / "forms.xlsx"), code=2)["error"]
+    assert "cannot be written" in error["message"] and error["remedy"]
+    in_index = as_json("check", "dmg-sxxk", "--xlsx", str(file), code=2)["error"]
+    assert "settle dmg-sxxk" in in_index["remedy"]
 
 
 def test_check__a_folder_by_its_bare_name__is_told_from_a_book_by_its_book_toml(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import world
 from fastapi.routing import APIRoute
+from openpyxl import load_workbook
 from starlette.testclient import TestClient
 
 from api.home import Home
@@ -442,3 +444,16 @@ def test_answers__security_headers__on_every_kind(client: TestClient, headers: H
     for answer in (client.get("/healthz"), client.get("/nope"), client.get("/sign-in"), client.get("/static/style.css")):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_workbook__of_a_settlement__says_what_the_settlement_says(client: TestClient, headers: Headers) -> None:
+    days = "from=2026-01-01&to=2026-12-31"
+    answer = client.get(f"/books/garment-book/settlement.xlsx?{days}", headers=headers("garment"))
+    assert answer.headers["content-disposition"] == 'attachment; filename="settlement-2026-01-01-2026-12-31.xlsx"'
+    said = client.get(f"/books/garment-book/settlement?{days}", headers=headers("garment")).json()
+    sheet = load_workbook(io.BytesIO(answer.content))["15"]
+    shown = [row[1] for row in sheet.iter_rows(min_row=8, values_only=True) if str(row[0] or "").isdigit()]
+    assert shown == [row["code"] for row in said["form15"]]
+    assert shown
+    assert client.get(f"/books/garment-book/settlement.xlsx?{days}", headers=headers("carrier")).status_code == 404
+    assert client.get(f"/books/garment-book/settlement.xlsx?{days}").status_code == 401

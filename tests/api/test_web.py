@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
 
@@ -120,6 +121,14 @@ def test_find__one_hit__shown_at_once_and_nothing_of_others(sign_in: Callable[[s
     assert browser.get("/view/find?q=shirt-1").status_code == 303
     assert "SILK" not in browser.get("/view/find?q=rival").text
     assert browser.get(f"/view/find?q={world.BOX}").status_code == 404
+
+
+def test_book_page__workbook__is_a_click_away_and_only_for_those_who_may_settle(sign_in: Callable[[str], TestClient]) -> None:
+    browser = sign_in("garment")
+    page = browser.get("/view/book/garment-book").text
+    link = html.unescape(re.findall(r'href="(/view/book/[^"]*settlement.xlsx[^"]*)"', page)[0])
+    assert browser.get(link).content.startswith(b"PK")
+    assert sign_in("terminal").get(link).status_code == 404
 
 
 def test_book_page__another_period__empty_forms_not_an_error(sign_in: Callable[[str], TestClient]) -> None:

@@ -56,7 +56,10 @@ def document_of(folder: BookFolder, params: Overrides | None = None) -> dict[str
             for row in settlement["exemption"]
             for used in row["export_lines"]
         ],
-        **{key: settlement[key] for key in ("semi_finished", "wip", "scrap", "materials", "missing")},
+        **{
+            key: settlement[key]
+            for key in ("semi_finished", "wip", "scrap", "materials", "missing", "evidence")
+        },
         "rules": report["rules"],
         "refused": [
             {

@@ -7,6 +7,7 @@ same book gives the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -89,7 +90,20 @@ class Settlement:
             "materials": [_material(m) for m in self.materials],
             "exemption": [_exemption(row, i) for i, row in enumerate(self.exemption, 1)],
             "missing": list(self.missing),
+            "evidence": list(self._evidence()),
         }
+
+    def _evidence(self) -> Iterator[dict[str, Any]]:
+        """Every figure of the forms and ledgers that is not zero, with the events behind it."""
+        tables = (("form15", self.form15), ("form15a", self.form15a), ("semi_finished", self.semi_finished),
+                  ("wip", self.wip), ("scrap", self.scrap))
+        for form, rows in tables:
+            for row in rows:
+                for column in row.columns:
+                    if row.events.get(column):
+                        yield {"form": form, "code": row.code, "source": row.source, "column": column,
+                               "quantity": micro_text(row[column]), "uom": row.uom,
+                               "events": list(row.events[column])}
 
     def _rows(self, rows: list[Row], columns: tuple[str, ...]) -> list[dict[str, Any]]:
         return [
