@@ -10,15 +10,13 @@ import typer
 from api.cli.shell import JsonOption, emit
 from ledger.errors import InputError
 
-book_app = typer.Typer(no_args_is_help=True, help="Books in files: examples to start from.")
+
+def add_to(books: typer.Typer) -> None:
+    """Put these commands into the group of those about books."""
+    books.command("example")(book_example)
+    books.command("faults")(book_faults)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into the app."""
-    app.add_typer(book_app, name="book")
-
-
-@book_app.command("example")
 def book_example(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the files.")],
     *,
@@ -46,7 +44,6 @@ def book_example(
     emit(document, as_json, lambda: f"{folder}: {', '.join(files)}{story}\nNow: cargoledger check {folder}")
 
 
-@book_app.command("faults")
 def book_faults(*, as_json: JsonOption = False) -> None:
     """List the faults that an example can have, and what finds each.
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 participant_app = typer.Typer(no_args_is_help=True, help="Admit participants and list them.")
 facility_app = typer.Typer(no_args_is_help=True, help="Register places.")
-book_app = typer.Typer(no_args_is_help=True, help="Open books: the accounts that are settled together.")
+book_app = typer.Typer(
+    no_args_is_help=True, help="Books: the accounts that are settled together, and examples of one in files.")
 
 ROLES = ", ".join(role.name.lower() for role in Role if role.name)
 OPTIONS = ", ".join(option.name.lower() for option in BookOption if option.name)

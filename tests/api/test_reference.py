@@ -7,6 +7,8 @@ import json
 import pytest
 import reference
 
+from api.cli.main import app
+
 
 def test_cli_reference__differs_from_the_real_help__never() -> None:
     text = (reference.REFERENCE / "cli.md").read_text("utf-8")
@@ -31,3 +33,10 @@ def test_help__of_every_command__has_an_example_or_lists_its_commands(path: list
     assert "Example: cargoledger " in text or "Commands:" in text
     if "Commands:" not in text:
         assert "--json" in text and ("--home" in text or path[0] == "book")  # files need no home
+
+
+def test_groups__two_of_one_name__none() -> None:
+    """The later one would silently take the commands of the earlier one away."""
+    names = [group.name for group in app.registered_groups]
+    assert len(names) == len(set(names))
+    assert {group.name for group in app.registered_groups} >= {"book", "key", "participant"}
