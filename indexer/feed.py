@@ -39,8 +39,9 @@ from indexer.models import (
     UnitName,
 )
 from ledger.errors import ConflictError, InputError
+from ledger.limits import DEFAULT_LIMITS
 
-PAGE_MAX = 1_000
+PAGE_MAX = DEFAULT_LIMITS.page_rows_max
 """Positions looked at for one page."""
 
 _SLACK = 100

@@ -1,5 +1,7 @@
 """Follows material through processing into exports and checks it against what was declared.
 
-Pure functions over what the index holds; no chain access, no clock, no randomness. Start with `book`
-(the data of one book), then `graph`, `balance`, `rules` and `settlement`.
+Pure functions over what the index or a folder of files holds; no chain access, no clock, no randomness. Start
+with `book` (the data of one book; `load` reads it from the index, `files` from files, `content` what EPCIS
+says), then `replay` (balances), `graph`, `balance`, `production` and `feasibility` (what could have been
+made), `rules` and `settlement`. `check` evaluates a book whole.
 """

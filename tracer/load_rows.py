@@ -19,31 +19,18 @@ from sqlmodel import col
 
 from indexer import models as m
 from ledger.directory import BookEntry
-from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Origin, Outcome, Step, Thing
-from tracer.book import HELD, Count, DeclarationLine, Event, Leg, Loss, Lot, Norm, Weighing
-from tracer.labels import label, line_label
+from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
+from tracer.book import HELD, Count, DeclarationLine, Event, Leg, Lot, Norm
+from tracer.content import Content, content_of, moved
+from tracer.labels import label
 from tracer.moment import Span, parse_span, point
 from tracer.names import Names
-from tracer.quantity import micro, nearest, number
+from tracer.quantity import number
 from tracer.voids import Voids
 
 _APPROVED = frozenset({Kind.OPENING.name, Kind.ADJUST.name, Kind.REASSIGN.name, Kind.DESTROY.name})
 _ZERO = "0x" + "00" * 32
 _CHUNK = 500  # ids in one query
-
-
-@dataclass(slots=True)
-class _Content:
-    """What an opened payload says beyond the signed lines."""
-
-    epcis_id: str = ""
-    seals: tuple[str, ...] = ()
-    loss: tuple[Loss, ...] = ()
-    cited: tuple[str, ...] = ()
-    reason: str = ""
-    product: str = ""
-    customs_seals: tuple[str, ...] = ()
-    weighing: Weighing | None = None
 
 
 @dataclass(slots=True)
@@ -207,7 +194,7 @@ class Reader:
                     if p.status == "open" and p.document}
         for row in kept:
             self.events.append(
-                self._event(row, legs[row.event_id], contents.get(row.event_id, _Content()), known)
+                self._event(row, legs[row.event_id], contents.get(row.event_id, Content()), known)
             )
 
     def _counts(self, row: m.Event, known: dict[str, m.Event]) -> bool:
@@ -229,7 +216,7 @@ class Reader:
         return row.participant not in self.customs and self._voids.by_customs(row)
 
     def _event(
-        self, row: m.Event, lines: list[m.EventLine], content: _Content, known: dict[str, m.Event]
+        self, row: m.Event, lines: list[m.EventLine], content: Content, known: dict[str, m.Event]
     ) -> Event:
         approval = known.get(row.approved_by or "") if row.outcome == Outcome.PENDING else None
         recorded = approval or row
@@ -239,7 +226,7 @@ class Reader:
         line = self.names.unit(reference) if reference and named else ""
         legs = tuple(self._leg(x) for x in sorted(lines, key=lambda x: x.position))
         if kind == Kind.ACCEPT and any(x.role == LineRole.OUTPUT.name for x in lines):
-            kind, legs, line = Kind.TRANSFER, _moved(legs), self._own_line(lines)
+            kind, legs, line = Kind.TRANSFER, moved(legs), self._own_line(lines)
         elif kind == Kind.TRANSFER:
             legs = tuple(replace(leg, role=LineRole.NONE) for leg in legs)
         return Event(
@@ -379,41 +366,8 @@ class Reader:
                 select(model).where(col(column).in_(keys[start:start + _CHUNK]))).scalars()
 
 
-def _moved(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
-    """Lots of an accepted transfer: the event states what the new one has, the old one loses as much."""
-    moved = sum(leg.quantity_micro for leg in legs if leg.role == LineRole.OUTPUT)
-    return tuple(
-        replace(leg, balance=Balance.RAW, quantity_micro=moved)
-        for leg in legs
-        if leg.role in (LineRole.INPUT, LineRole.OUTPUT)
-    )
-
-
-def _content(payload: m.Payload) -> _Content:
-    """The parts of an EPCIS document that the rules read."""
-    document = json.loads(payload.document or "{}", parse_float=Decimal)
-    transactions = document.get("bizTransactionList") or ()
-    return _Content(
-        epcis_id=payload.epcis_event_id or "",
-        seals=tuple(str(s["number"]) for s in document.get("cl:seals") or ()),
-        customs_seals=tuple(
-            str(s["number"]) for s in document.get("cl:seals") or () if s.get("source") == "CUS"),
-        weighing=_weighing(document),
-        loss=tuple(Loss(x["code"], micro(x["quantity"]), x["uom"]) for x in document.get("cl:loss") or ()),
-        cited=tuple(filter(None, (line_label(str(t.get("bizTransaction", ""))) for t in transactions))),
-        reason=str(document.get("cl:reason") or ""), product=str(document.get("cl:product") or ""))
-
-
-def _weighing(document: dict[str, Any]) -> Weighing | None:
-    """The first mass in kilograms that a scale reported, with the tare stated beside it."""
-    for element in document.get("sensorElementList") or ():
-        for report in element.get("sensorReport") or ():
-            kind = str(report.get("type", "")).rpartition(":")[2].rpartition("-")[2]
-            if kind == "Mass" and report.get("uom") == "KGM" and report.get("value") is not None:
-                tare = document.get("cl:tareKg")
-                return Weighing(nearest(number(report["value"]) * MICRO),
-                                None if tare is None else nearest(number(tare) * MICRO))
-    return None
+def _content(payload: m.Payload) -> Content:
+    return content_of(json.loads(payload.document or "{}", parse_float=Decimal))
 
 
 def _optional(text: str) -> Fraction | None:

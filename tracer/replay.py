@@ -93,11 +93,14 @@ def in_order(events: Iterable[Event]) -> list[Event]:
 
 def replay(book: BookData) -> Replay:
     """Apply every event of the book in the ledger's order."""
-    return _Machine(book).run()
+    return Machine(book).run()
 
 
-class _Machine:
-    """Balances while the events are applied, in the order in which they come."""
+class Machine:
+    """Balances while the events are applied, in the order in which they come.
+
+    Those who decide between two events (`files.judge`) apply one at a time.
+    """
 
     def __init__(self, book: BookData) -> None:
         self.book = book
@@ -108,13 +111,14 @@ class _Machine:
         self.result = Replay()
 
     def run(self) -> Replay:
+        """Apply every event of the book; refused draws are kept as attempts."""
         for event in in_order(self.book.events):
             if event.kind == Kind.OFFER:
                 self.offers[event.id] = event
             if event.recorded:
                 self.apply(event)
             elif event.outcome in _NOT_THERE and event.kind in DRAWS:
-                self.attempt(event)
+                self._attempt(event)
         made = self.result.created_by.keys()
         self.result.attempts = [
             a for a in self.result.attempts
@@ -123,47 +127,48 @@ class _Machine:
         return self.result
 
     def apply(self, event: Event) -> None:
+        """Move what a recorded event moves."""
         legs = [leg for leg in event.legs if leg.thing == Thing.LOT]
         kind = event.kind
         if kind == Kind.OPENING:
             for leg in legs:
-                self.make(event, leg, leg.balance)
+                self._make(event, leg, leg.balance)
         elif kind in _IN:
             for leg in legs:
-                self.make(event, leg, _IN[kind])
+                self._make(event, leg, _IN[kind])
         elif kind in _MOVE:
             source, target = _MOVE[kind]
             for leg in legs:
-                self.change(event, leg.unit, source, -leg.quantity_micro)
-                self.change(event, leg.unit, target, leg.quantity_micro)
+                self._change(event, leg.unit, source, -leg.quantity_micro)
+                self._change(event, leg.unit, target, leg.quantity_micro)
         elif kind in _OUT:
             for leg in legs:
-                self.change(
+                self._change(
                     event, leg.unit, drawn_balance(event, leg, self.lots.get(leg.unit)), -leg.quantity_micro
                 )
         elif kind == Kind.TRANSFORM:
             for leg in legs:
                 if leg.role == LineRole.INPUT:
-                    self.change(event, leg.unit, Balance.WIP, -leg.quantity_micro)
+                    self._change(event, leg.unit, Balance.WIP, -leg.quantity_micro)
                 else:
-                    self.make(event, leg, _MADE.get(leg.role, Balance.FINISHED))
+                    self._make(event, leg, _MADE.get(leg.role, Balance.FINISHED))
         elif kind == Kind.UNLOAD:
-            back = Balance.RAW if self.re_exports(event, legs) else Balance.FINISHED
+            back = Balance.RAW if self._re_exports(event, legs) else Balance.FINISHED
             for leg in legs:
-                self.change(event, leg.unit, Balance.LOADED, -leg.quantity_micro)
-                self.change(event, leg.unit, back, leg.quantity_micro)
+                self._change(event, leg.unit, Balance.LOADED, -leg.quantity_micro)
+                self._change(event, leg.unit, back, leg.quantity_micro)
         elif kind == Kind.SPLIT:
-            self.split(event, legs)
+            self._split(event, legs)
         elif kind == Kind.MERGE:
-            self.merge(event, legs)
+            self._merge(event, legs)
         elif kind == Kind.ACCEPT:
-            self.accept(event, legs)
+            self._accept(event, legs)
         elif kind == Kind.TRANSFER:
-            self.transfer(event, legs)
+            self._transfer(event, legs)
         elif kind == Kind.ADJUST:
-            self.adjust(event, legs)
+            self._adjust(event, legs)
 
-    def transfer(self, event: Event, legs: list[Leg]) -> None:
+    def _transfer(self, event: Event, legs: list[Leg]) -> None:
         """Raw material leaves one book for another; a leg without role only offers it. The other book's lot
         is no business of this one.
         """
@@ -171,38 +176,38 @@ class _Machine:
             if leg.unit not in self.lots:
                 continue
             if leg.role == LineRole.INPUT:
-                self.change(event, leg.unit, Balance.RAW, -leg.quantity_micro)
+                self._change(event, leg.unit, Balance.RAW, -leg.quantity_micro)
             elif leg.role == LineRole.OUTPUT:
-                self.make(event, leg, Balance.RAW)
+                self._make(event, leg, Balance.RAW)
 
-    def adjust(self, event: Event, legs: list[Leg]) -> None:
+    def _adjust(self, event: Event, legs: list[Leg]) -> None:
         """INPUT takes from a balance (from `short`: written off), OUTPUT adds to it, FROM_SHORT finds again
         what was short.
         """
         for leg in legs:
             sign = -1 if leg.role == LineRole.INPUT else 1
             if leg.role == LineRole.FROM_SHORT:
-                self.change(event, leg.unit, Balance.SHORT, -leg.quantity_micro)
-            self.change(event, leg.unit, leg.balance or Balance.RAW, sign * leg.quantity_micro)
+                self._change(event, leg.unit, Balance.SHORT, -leg.quantity_micro)
+            self._change(event, leg.unit, leg.balance or Balance.RAW, sign * leg.quantity_micro)
 
-    def make(self, event: Event, leg: Leg, balance: Balance) -> None:
+    def _make(self, event: Event, leg: Leg, balance: Balance) -> None:
         if leg.role in (LineRole.CONTAINER, LineRole.CARGO):
             return
         self.result.created_by.setdefault(leg.unit, event)
-        self.change(event, leg.unit, balance, leg.quantity_micro)
+        self._change(event, leg.unit, balance, leg.quantity_micro)
 
-    def split(self, event: Event, legs: list[Leg]) -> None:
+    def _split(self, event: Event, legs: list[Leg]) -> None:
         parents = [leg.unit for leg in legs if leg.role == LineRole.INPUT]
         for leg in legs:
             if leg.role == LineRole.INPUT:
                 continue
             balance = leg.balance or Balance.RAW
             for parent in parents[:1]:
-                self.change(event, parent, balance, -leg.quantity_micro)
+                self._change(event, parent, balance, -leg.quantity_micro)
             self.result.created_by.setdefault(leg.unit, event)
-            self.change(event, leg.unit, balance, leg.quantity_micro)
+            self._change(event, leg.unit, balance, leg.quantity_micro)
 
-    def merge(self, event: Event, legs: list[Leg]) -> None:
+    def _merge(self, event: Event, legs: list[Leg]) -> None:
         outputs = [leg.unit for leg in legs if leg.role == LineRole.OUTPUT]
         for output in outputs[:1]:
             self.result.created_by.setdefault(output, event)
@@ -211,19 +216,19 @@ class _Machine:
                     continue
                 for balance, held in list(self.state[leg.unit].items()):
                     if held:
-                        self.change(event, leg.unit, balance, -held)
-                        self.change(event, output, balance, held)
+                        self._change(event, leg.unit, balance, -held)
+                        self._change(event, output, balance, held)
 
-    def accept(self, event: Event, legs: list[Leg]) -> None:
+    def _accept(self, event: Event, legs: list[Leg]) -> None:
         """Less found than offered: what is missing of a lot moves to its short balance."""
         for leg in legs:
-            offered, balance = self.offered(event, leg)
+            offered, balance = self._offered(event, leg)
             missing = offered - leg.quantity_micro if leg.quantity_micro else 0
             if missing > 0 and balance != Balance.NONE:
-                self.change(event, leg.unit, balance, -missing)
-                self.change(event, leg.unit, Balance.SHORT, missing)
+                self._change(event, leg.unit, balance, -missing)
+                self._change(event, leg.unit, Balance.SHORT, missing)
 
-    def offered(self, event: Event, leg: Leg) -> tuple[int, Balance]:
+    def _offered(self, event: Event, leg: Leg) -> tuple[int, Balance]:
         held = {
             b: q for b, q in self.state[leg.unit].items() if q and b not in (Balance.LOADED, Balance.SHORT)
         }
@@ -234,7 +239,7 @@ class _Machine:
                 return other.quantity_micro, leg.balance or other.balance or only
         return held.get(only, 0), only
 
-    def change(self, event: Event, lot: str, balance: Balance, change: int) -> None:
+    def _change(self, event: Event, lot: str, balance: Balance, change: int) -> None:
         if not change:
             return
         self.state[lot][balance] += change
@@ -247,7 +252,7 @@ class _Machine:
         """What of a lot is loaded for a line, micro-units."""
         return self.result.loaded.get((lot, line), 0)
 
-    def attempt(self, event: Event) -> None:
+    def _attempt(self, event: Event) -> None:
         """A refused draw. Of a lot that is named in the book and never came into being nothing was left; one
         that did later was only asked for too early.
         """
@@ -260,17 +265,13 @@ class _Machine:
             balance = drawn_balance(event, leg, self.lots.get(leg.unit))
             self.result.attempts.append(Attempt(event, leg, balance, self.state[leg.unit][balance]))
 
-    def re_exports(self, event: Event, legs: list[Leg]) -> bool:
+    def _re_exports(self, event: Event, legs: list[Leg]) -> bool:
         """Whether the line is one of re-export; where it is not known the origin of the goods tells."""
         purpose = self.purposes.get(event.line)
         if purpose is not None:
             return purpose == LineRole.RE_EXPORT
         return any(self.lots[leg.unit].origin in (Origin.IMPORTED, Origin.DOMESTIC)
                    for leg in legs if leg.unit in self.lots)
-
-
-Machine = _Machine
-"""The replay one event at a time, for those who decide between two events (`files.judge`)."""
 
 
 def drawn_balance(event: Event, leg: Leg, lot: Lot | None) -> Balance:

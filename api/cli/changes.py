@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.shell import HomeOption, JsonOption, emit, opened
+from ledger.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from indexer.feed import Change
 
 _POLL_S = 0.25
-_PAGE_MAX = 1_000  # indexer.feed.PAGE_MAX, which a command that asks for nothing of the index does not load
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,7 +29,9 @@ def changes(
                      show_default=False),
     ] = "",
     *,
-    limit: Annotated[int, typer.Option(min=1, max=_PAGE_MAX, help="Changes of one page.")] = 500,
+    limit: Annotated[
+        int, typer.Option(min=1, max=DEFAULT_LIMITS.page_rows_max, help="Changes of one page.")
+    ] = 500,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until interrupted.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,

@@ -16,9 +16,7 @@ import world
 from starlette.testclient import TestClient
 from test_cli import as_json, command
 
-from api.cli.changes import _PAGE_MAX
 from api.home import Home
-from indexer.feed import PAGE_MAX
 
 Headers = Callable[[str], dict[str, str]]
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +93,3 @@ def test_command__follow__each_page_is_one_line_of_json_from_the_cursor_on(folde
         process.kill()
         process.wait()
     assert [c["position"] for page in pages for c in page["changes"]] == list(range(4, 16))
-
-
-def test_command__most_changes_of_a_page__is_the_feeds() -> None:
-    assert _PAGE_MAX == PAGE_MAX

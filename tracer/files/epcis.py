@@ -21,14 +21,15 @@ from ledger.events.document import read_document
 from ledger.events.ids import NamedUnit, UnitType
 from ledger.events.profile import Interpretation, NamingContext, interpret
 from ledger.events.strict_json import dump_json, parse_json
-from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Role, Step, Thing
-from tracer.book import Count, DeclarationLine, Event, Leg, Loss, Norm, Weighing
+from ledger.vocabulary import Kind, LineRole, Role, Step, Thing
+from tracer.book import Count, DeclarationLine, Event, Leg, Norm
+from tracer.content import content_of, moved
 from tracer.files.folder import EVENTS, PARTICIPANTS, Folder
 from tracer.files.guests import SECRET, Guests, Keys, guests
 from tracer.files.movements import CUSTOMS
-from tracer.labels import label, line_label
+from tracer.labels import label
 from tracer.moment import Span, parse_span, point
-from tracer.quantity import micro, nearest, number
+from tracer.quantity import micro, number
 
 _BY_CUSTOMS = frozenset({"HOLD", "UNHOLD", "ELIGIBLE", "REVOKE", "CLEAR", "EXIT_CONFIRM", "APPROVE", "DENY"})
 _THINGS = {UnitType.CONTAINER: Thing.CONTAINER, UnitType.CARGO: Thing.CARGO, UnitType.LOT: Thing.LOT}
@@ -125,8 +126,7 @@ class Signed:
                 if about.material.description:
                     self.descriptions.setdefault(about.material.code, about.material.description)
         name = meaning.epcis_event_id or f"{EVENTS}:{at}"
-        content = meaning.content
-        transactions = epcis.get("bizTransactionList") or ()
+        content = content_of(epcis)
         line, reference = self._reference(said.reference)
         when = point(said.occurred_at_ms)
         event = Event(
@@ -143,15 +143,15 @@ class Signed:
             book=meaning.book or "",
             line=line,
             reference=reference,
-            cited=tuple(filter(None, (line_label(str(t.get("bizTransaction", ""))) for t in transactions))),
-            product=str(epcis.get("cl:product") or ""),
+            cited=content.cited,
+            product=content.product,
             norm=reference if said.kind == Kind.TRANSFORM else "",
-            loss=tuple(Loss(x.code, micro(x.quantity), x.uom) for x in content.losses),
-            seals=tuple(s.number for s in content.seals),
-            customs_seals=tuple(s.number for s in content.seals if s.source == "CUS"),
-            weighing=_weighing(epcis) if said.kind != Kind.CORRECT else None,  # it repeats what it takes back
+            loss=content.loss,
+            seals=content.seals,
+            customs_seals=content.customs_seals,
+            weighing=content.weighing if said.kind != Kind.CORRECT else None,  # it repeats what it takes back
             reason=content.reason,
-            epcis_id=meaning.epcis_event_id or "",
+            epcis_id=content.epcis_id,
         )
         self._said.append(_Said(event, name, meaning, who in self.customs, at))
 
@@ -238,7 +238,7 @@ class Signed:
             code, uom = self._goods.get(leg.unit, (leg.code, leg.uom))
             legs.append(replace(leg, code=code, uom=uom))
         if event.kind == Kind.ACCEPT and any(leg.role == LineRole.OUTPUT for leg in legs):
-            return replace(event, kind=Kind.TRANSFER, legs=_moved(legs))
+            return replace(event, kind=Kind.TRANSFER, legs=moved(legs))
         return replace(event, legs=tuple(legs))
 
     def _state(self, said: _Said) -> None:
@@ -353,27 +353,3 @@ def _party(event: Mapping[str, Any], side: str) -> str:
         if cbv.bare(str(item.get("type", "")), "sourceDest") in ("possessing_party", "owning_party"):
             return str(item.get(part, ""))
     return ""
-
-
-def _weighing(event: Mapping[str, Any]) -> Weighing | None:
-    """The first mass in kilograms that a scale reported, with the tare stated beside it."""
-    for element in event.get("sensorElementList") or ():
-        for report in element.get("sensorReport") or ():
-            kind = str(report.get("type", "")).rpartition(":")[2].rpartition("-")[2]
-            if kind == "Mass" and report.get("uom") == "KGM" and report.get("value") is not None:
-                tare = event.get("cl:tareKg")
-                return Weighing(
-                    nearest(number(report["value"]) * MICRO),
-                    None if tare is None else nearest(number(tare) * MICRO),
-                )
-    return None
-
-
-def _moved(legs: list[Leg]) -> tuple[Leg, ...]:
-    """Lots of an accepted transfer: the event states what the new one has, the old one loses as much."""
-    moved = sum(leg.quantity_micro for leg in legs if leg.role == LineRole.OUTPUT)
-    return tuple(
-        replace(leg, balance=Balance.RAW, quantity_micro=moved)
-        for leg in legs
-        if leg.role in (LineRole.INPUT, LineRole.OUTPUT)
-    )

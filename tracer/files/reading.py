@@ -17,7 +17,7 @@ from tracer.files.folder import EVENTS, Folder
 from tracer.files.judge import Judge
 from tracer.files.movements import CUSTOMS, Lots, Movements
 from tracer.files.records import Reference, Stock
-from tracer.files.settings import FILE, Settings, read_settings
+from tracer.files.settings import FILE, read_settings
 from tracer.moment import Span
 from tracer.usage import MADE
 
@@ -96,7 +96,7 @@ def _joined(signed: Signed, reference: Reference, movements: Movements) -> None:
 
 
 def _assembled(
-    settings: Settings, reference: Reference, movements: Movements, signed: Signed, folder: Folder
+    settings: BookData, reference: Reference, movements: Movements, signed: Signed, folder: Folder
 ) -> BookFolder:
     lines = reference.purposes(movements.cited)
     counts = [_named(stock, movements.lots) for stock in reference.counts] + movements.counts
@@ -120,18 +120,8 @@ def _assembled(
     kept = [e for e in events if e.occurred.start_ms <= settings.as_of_ms]
     judge = Judge(settings.id, settings.enterprise, lines, settings.tolerances)
     taken = judge.run(kept)
-    book = BookData(
-        settings.id,
-        settings.enterprise,
-        settings.period,
-        settings.as_of_ms,
-        name=settings.name,
-        regime=settings.regime,
-        jurisdiction=settings.jurisdiction,
-        offset=settings.offset,
-        clock_uncertainty_ms=settings.clock_uncertainty_ms,
-        allocation=settings.allocation,
-        tolerances=settings.tolerances,
+    book = replace(
+        settings,
         lots=tuple(sorted(judge.lots.values(), key=lambda lot: lot.id)),
         lines=tuple(_known(line, settings) for line in lines.values()),
         norms=reference.norms,
@@ -145,7 +135,6 @@ def _assembled(
         capacity=reference.capacity,
         groups=reference.groups,
         rates=reference.rates,
-        filed=settings.filed,
         customs=frozenset(signed.customs),
         elsewhere=frozenset(signed.elsewhere),
         hs=dict(sorted(signed.hs.items())),
@@ -170,7 +159,7 @@ def _together(counts: list[Count]) -> list[Count]:
     return list(found.values())
 
 
-def _known(line: DeclarationLine, settings: Settings) -> DeclarationLine:
+def _known(line: DeclarationLine, settings: BookData) -> DeclarationLine:
     """A line as it stood at `as_of`: what was cleared later was not cleared yet."""
     if line.cleared is not None and line.cleared.start_ms > settings.as_of_ms:
         return replace(line, cleared=None, cleared_by="")
@@ -188,7 +177,7 @@ def _domestic(reference: Reference, movements: Movements) -> set[str]:
 
 
 def _opened(
-    settings: Settings, file: str, row: int, stock: Count, said: str, *, made: set[str], domestic: set[str]
+    settings: BookData, file: str, row: int, stock: Count, said: str, *, made: set[str], domestic: set[str]
 ) -> Event:
     """A row of opening stock as the event that puts it there."""
     origin = Origin.DOMESTIC if stock.code in domestic else Origin.IMPORTED
@@ -218,7 +207,7 @@ def _opened(
     )
 
 
-def _counted(counts: Iterable[Count], settings: Settings) -> Iterator[Event]:
+def _counted(counts: Iterable[Count], settings: BookData) -> Iterator[Event]:
     for count in counts:
         legs = (
             (
@@ -248,7 +237,7 @@ def _counted(counts: Iterable[Count], settings: Settings) -> Iterator[Event]:
         )
 
 
-def _clearances(reference: Reference, settings: Settings) -> Iterator[Event]:
+def _clearances(reference: Reference, settings: BookData) -> Iterator[Event]:
     for key in reference.rows:
         line = reference.lines[key]
         if line.cleared is not None:
@@ -264,7 +253,7 @@ def _clearances(reference: Reference, settings: Settings) -> Iterator[Event]:
             )
 
 
-def _exits(reference: Reference, movements: Movements, settings: Settings) -> Iterator[Event]:
+def _exits(reference: Reference, movements: Movements, settings: BookData) -> Iterator[Event]:
     """Exits that only declarations.csv states: of all that was loaded for the line."""
     loaded: dict[str, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
     uoms: dict[str, str] = {}

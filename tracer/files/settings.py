@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +12,7 @@ from typing import Any
 
 from ledger.errors import InputError
 from tracer.allocation import POLICIES
-from tracer.book import Tolerances
+from tracer.book import BookData, Tolerances
 from tracer.files.faults import Faults
 from tracer.moment import Span, parse_span, zone_of
 from tracer.quantity import micro, number
@@ -39,26 +38,8 @@ KEYS: dict[str, str] = {
 """Every key, and what it means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What book.toml says."""
-
-    id: str
-    enterprise: str
-    period: Span
-    as_of_ms: int
-    name: str = ""
-    regime: str = ""
-    jurisdiction: str = "VN"
-    offset: str = "+07:00"
-    allocation: str = "SPECIFIC"
-    tolerances: Tolerances = Tolerances()  # noqa: RUF009 - a frozen value
-    clock_uncertainty_ms: int = 60_000
-    filed: Span | None = None
-
-
-def read_settings(folder: Path, faults: Faults) -> Settings:
-    """Read book.toml. Unknown keys are named and ignored.
+def read_settings(folder: Path, faults: Faults) -> BookData:
+    """Read book.toml: a book with nothing in it yet. Unknown keys are named and ignored.
 
     Raises:
         InputError: it is missing, not TOML, or says too little to evaluate anything.
@@ -104,7 +85,7 @@ def read_settings(folder: Path, faults: Faults) -> Settings:
         )
     as_of = _moment(said, "as_of", offset)
     clock = _number(said, "clock_uncertainty_s", Fraction(60))
-    return Settings(
+    return BookData(
         id=_text(said, "id") or folder.resolve().name,
         enterprise=enterprise,
         period=Span(start.start_ms, end.end_ms),

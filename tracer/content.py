@@ -1,0 +1,69 @@
+"""What an event's EPCIS document says beyond its signed lines: the parts that the rules read.
+
+One reading for the index's opened payloads and for files, so that both give the same records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ledger.vocabulary import MICRO, Balance, LineRole
+from tracer.book import Leg, Loss, Weighing
+from tracer.labels import line_label
+from tracer.quantity import micro, nearest, number
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Parts of a document.
+
+    Attributes:
+        epcis_id: its eventID, empty if it has none.
+        seals, customs_seals: numbers of the seals named, and of those that are of customs.
+        loss: declared process losses. cited: keys of the declaration lines that it names as transactions.
+        weighing: the first mass that a scale reported.
+    """
+
+    epcis_id: str = ""
+    seals: tuple[str, ...] = ()
+    customs_seals: tuple[str, ...] = ()
+    loss: tuple[Loss, ...] = ()
+    cited: tuple[str, ...] = ()
+    reason: str = ""
+    product: str = ""
+    weighing: Weighing | None = None
+
+
+def content_of(document: Mapping[str, Any]) -> Content:
+    """The parts of an EPCIS event of the customs profile; its decimals are no floats."""
+    seals = document.get("cl:seals") or ()
+    transactions = document.get("bizTransactionList") or ()
+    return Content(
+        epcis_id=str(document.get("eventID") or ""),
+        seals=tuple(str(s["number"]) for s in seals),
+        customs_seals=tuple(str(s["number"]) for s in seals if s.get("source") == "CUS"),
+        loss=tuple(Loss(x["code"], micro(x["quantity"]), x["uom"]) for x in document.get("cl:loss") or ()),
+        cited=tuple(filter(None, (line_label(str(t.get("bizTransaction", ""))) for t in transactions))),
+        reason=str(document.get("cl:reason") or ""), product=str(document.get("cl:product") or ""),
+        weighing=_weighing(document))
+
+
+def _weighing(document: Mapping[str, Any]) -> Weighing | None:
+    """The first mass in kilograms that a scale reported, with the tare stated beside it."""
+    for element in document.get("sensorElementList") or ():
+        for report in element.get("sensorReport") or ():
+            kind = str(report.get("type", "")).rpartition(":")[2].rpartition("-")[2]
+            if kind == "Mass" and report.get("uom") == "KGM" and report.get("value") is not None:
+                tare = document.get("cl:tareKg")
+                return Weighing(nearest(number(report["value"]) * MICRO),
+                                None if tare is None else nearest(number(tare) * MICRO))
+    return None
+
+
+def moved(legs: Iterable[Leg]) -> tuple[Leg, ...]:
+    """Lots of an accepted transfer: the event states what the new one has, the old one loses as much."""
+    own = [leg for leg in legs if leg.role in (LineRole.INPUT, LineRole.OUTPUT)]
+    quantity_micro = sum(leg.quantity_micro for leg in own if leg.role == LineRole.OUTPUT)
+    return tuple(replace(leg, balance=Balance.RAW, quantity_micro=quantity_micro) for leg in own)
