@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-FILE_CALLS = ("write", "pwrite64", "fsync", "fdatasync", "ftruncate")
+FILE_CALLS = ("write", "pwrite64", "fsync", "fdatasync", "ftruncate", "openat", "unlink")
 _PR_SET_PTRACER = 0x59616D61
 
 
@@ -85,3 +85,13 @@ def run(work: Callable[[], None], files: Sequence[Path], *, inject: str = "") ->
     calls = tuple(line.split(None, 1)[1].partition("(")[0] for line in trace.read_text().splitlines() if "(" in line)
     trace.unlink()
     return Result(code, said, tuple(call for call in calls if call in FILE_CALLS))
+
+
+def points(result: Result) -> list[tuple[str, int]]:
+    """Every file call of a run: its name and the how manieth of that name it is."""
+    seen: dict[str, int] = {}
+    found = []
+    for call in result.calls:
+        seen[call] = seen.get(call, 0) + 1
+        found.append((call, seen[call]))
+    return found

@@ -12,8 +12,6 @@ import random
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +21,8 @@ from ledger.chain.embedded import EmbeddedChain, store
 from ledger.chain.embedded.check import check_file
 from ledger.chain.embedded.log_index import LogFilter
 from ledger.errors import CargoLedgerError, InvariantError
-from tests.chain_fixtures import CHAIN_ID, NOW_S, ROOT, AccountSigner
+from tests.chain_fixtures import CHAIN_ID, NOW_S, AccountSigner
+from tests.fault import syscalls
 from tests.fault.power_cut import Disk, connect
 from tests.ledger.chain import toy
 
@@ -133,73 +132,40 @@ def test_power_cut__canary__commits_that_are_not_synced_are_lost(
 
 # the process is killed, or a call fails, at every call
 
-CALLS = "pwrite64,fdatasync,fsync,ftruncate,unlink,openat,rename"
+
+def files(folder: Path) -> list[Path]:
+    return [folder / name for name in (NAME, f"{NAME}-wal")]
 
 
-def strace() -> str:
-    found = shutil.which("strace")
-    if found is None or subprocess.run([found, "-o", "/dev/null", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("strace is not installed or may not trace here")
-    return found
+def say(number: int, block_hash: bytes) -> None:
+    os.write(1, f"{number} {block_hash.hex()}\n".encode())
 
 
-WRITER = """
-import os, signal, sys
-sys.path.insert(0, {root!r})
-from pathlib import Path
-from tests.fault.test_chain_store import work
-os.getppid()  # the mark from which calls are counted
-work(Path(sys.argv[1]), lambda n, h: os.write(1, n.to_bytes(4, "big") + h), 4)
-"""
+def told_in(said: str) -> dict[int, bytes]:
+    return {int(number): bytes.fromhex(block_hash) for number, block_hash in map(str.split, said.splitlines())}
 
 
-def traced(folder: Path, script: Path, *options: str) -> tuple[int, dict[int, bytes], str]:
-    """Run the writer under strace: exit status, what it acknowledged, the trace of its calls on the ledger."""
-    folder.mkdir(exist_ok=True)
-    trace = folder.parent / f"{folder.name}.trace"
-    done = subprocess.run(
-        [strace(), "-f", "-y", "-qq", "-o", str(trace), *options, sys.executable, "-B", str(script), str(folder)], check=False,
-        capture_output=True, timeout=120, env=os.environ | {"PYTHONHASHSEED": "0"})
-    said = done.stdout
-    told = {int.from_bytes(said[i:i + 4], "big"): said[i + 4:i + 36] for i in range(0, len(said) - 35, 36)}
-    return done.returncode, told, trace.read_text("utf-8", "replace")
-
-
-def ledger_calls(trace: str) -> list[tuple[str, int]]:
-    """(call, how many of that call the process had made) for each call on a file of the ledger."""
-    counts: dict[tuple[str, str], int] = {}  # strace counts for each thread
-    found = []
-    for line in trace.splitlines():
-        match = re.match(r"(\d+)\s+(\w+)\((.*)", line)
-        if match and match[2] in CALLS.split(","):
-            key = (match[1], match[2])
-            counts[key] = counts.get(key, 0) + 1
-            if NAME in match[3]:
-                found.append((match[2], counts[key]))
-    return found
-
-
-def test_kill_and_disk_error__at_every_file_call__nothing_acknowledged_is_lost(tmp_path: Path, quick_path: Path) -> None:
-    script = tmp_path / "writer.py"
-    script.write_text(WRITER.format(root=str(ROOT)))
-    code, told, trace = traced(quick_path / "whole", script, "-e", f"trace={CALLS}")
-    assert (code, sorted(told)) == (0, [0, 1, 2, 3, 4])
-    points = ledger_calls(trace)
+def test_kill_and_disk_error__at_every_file_call__nothing_acknowledged_is_lost(quick_path: Path) -> None:
+    folder = quick_path / "case"
+    folder.mkdir()
+    whole = syscalls.run(lambda: work(folder, say, 4), files(folder))
+    assert (whole.code, sorted(told_in(whole.said))) == (0, [0, 1, 2, 3, 4])
+    points = syscalls.points(whole)
     assert len(points) > 40
-    cases = [(call, nth, fault) for call, nth in points for fault in ("signal=KILL", "error=EIO", "error=ENOSPC")
-             if fault == "signal=KILL" or call not in ("openat", "unlink")]
-    kills = [case for case in cases if case[2] == "signal=KILL"]
-    errors = [case for case in cases if case[2] != "signal=KILL"]
-    chooser = random.Random(4)  # each run starts Python under strace: seconds
-    cases = chooser.sample(kills, 40 if DEEP else 3) + chooser.sample(errors, 40 if DEEP else 2)
+    kills = [(call, nth, "signal=KILL") for call, nth in points]
+    errors = [(call, nth, fault) for call, nth in points for fault in ("error=EIO", "error=ENOSPC")
+              if call not in ("openat", "unlink")]
+    chooser = random.Random(4)
+    cases = kills + errors if DEEP else chooser.sample(kills, 12) + chooser.sample(errors, 12)
     print(f"seed 4, {len(points)} calls on the ledger, {len(cases)} injections")
     stopped = 0
-    for number, (call, nth, fault) in enumerate(cases):
-        folder = quick_path / str(number)
-        code, told, _ = traced(folder, script, "-e", f"trace={CALLS}", "-e", f"inject={call}:{fault}:when={nth}")
-        assert code != 0 or fault != "signal=KILL", "the kill did not reach the process"
-        stopped += code != 0
-        judge(folder, told, f"{fault} at {call} {nth}")
+    for call, nth, fault in cases:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        result = syscalls.run(lambda: work(folder, say, 4), files(folder), inject=f"{call}:{fault}:when={nth}")
+        assert result.code == -9 or fault != "signal=KILL", "the kill did not reach the process"
+        stopped += result.code != 0
+        judge(folder, told_in(result.said), f"{fault} at {call} {nth}")
     # a failed fold of the log at the end stops nobody: the log has it all
     assert stopped > len(cases) // 2, "the faults did not reach the process"
 

@@ -83,12 +83,7 @@ def points(template: Path, quick_path: Path) -> list[tuple[str, int]]:
     result = syscalls.run(lambda: work(folder), files(folder))
     assert result.code == 0
     settle(open_engine(folder / "index.sqlite"), "undisturbed")
-    seen: dict[str, int] = {}
-    found = []
-    for call in result.calls:
-        seen[call] = seen.get(call, 0) + 1
-        found.append((call, seen[call]))
-    return found
+    return [(call, nth) for call, nth in syscalls.points(result) if call not in ("openat", "unlink")]
 
 
 @pytest.mark.parametrize("fault", ["signal=KILL", "error=EIO", "error=ENOSPC for ever"])
@@ -97,10 +92,10 @@ def test_file_call__fails_or_kills_at_each_place__index_as_if_nothing_had_happen
 ) -> None:
     every = points(template, quick_path)
     assert {"pwrite64", "fdatasync"} <= {call for call, _ in every} and len(every) > 60
-    # deep: killed at each sync and every sixth write (a commit is dozens of pages, each written alike); quick: a few
+    # deep: killed at each sync and every twelfth write (a commit is dozens of pages, each written alike); quick: a few
     chosen = every[5::len(every) // (20 if DEEP else 6)]
     if DEEP and fault == "signal=KILL":
-        chosen = [place for i, place in enumerate(every) if place[0] != "pwrite64" or i % 6 == 0]
+        chosen = [place for i, place in enumerate(every) if place[0] != "pwrite64" or i % 12 == 0]
     failed = 0
     for call, nth in chosen:
         folder = Path(shutil.copytree(template, quick_path / "case"))
