@@ -323,6 +323,10 @@ class BookData:
         offset: fixed zone of the book, `+07:00`.
         clock_uncertainty_ms: of one clock; "before" needs twice as much.
         allocation: policy by which imported material is attributed (see `allocation`).
+        allocation_since: since when that policy holds; None where it is not known.
+        turnover_days: average inventory turn-over period, for LOW_TO_HIGH_TURNOVER.
+        yield_basis: by which arithmetic products account for their materials (see `yields`).
+        waste_values: value of one unit of scrap by code, in the currency of the import lines.
         events: of this book's lots and lines, and custody events of the units its goods came in.
         claims: exempt quantity claimed per material code; None when the declared norm is the claim.
         previous: last period's closing stock; None where nobody supplied it, empty where there was none.
@@ -349,6 +353,10 @@ class BookData:
     offset: str = "+07:00"
     clock_uncertainty_ms: int = 60_000
     allocation: str = "SPECIFIC"
+    allocation_since: Span | None = None
+    turnover_days: int | None = None
+    yield_basis: str = "VN_NORM"
+    waste_values: Mapping[str, Fraction] = field(default_factory=dict)
     tolerances: Tolerances = field(default_factory=Tolerances)
     lots: tuple[Lot, ...] = ()
     lines: tuple[DeclarationLine, ...] = ()

@@ -15,11 +15,12 @@ from ledger.vocabulary import Kind, LineRole, Origin
 from tracer.balance import Accounts, accounts
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
 from tracer.graph import Lineage, Mixture, lineage
-from tracer.norms import NormTable, factor, uom_of
+from tracer.norms import NormTable, Pair, factor, uom_of
 from tracer.quantity import nearest
 from tracer.replay import Replay, in_order, replay
 from tracer.stocktake import Closing, StockTake, previous_closing, stock_takes
 from tracer.usage import Usage, usage
+from tracer.yields import unit_use
 
 
 class Facts:
@@ -109,6 +110,15 @@ class Facts:
         return usage(self.book, self.accounts, self.norms)
 
     @cached_property
+    def unit_use(self) -> dict[Pair, Fraction]:
+        """Material per unit of product by the book's yield basis, in base materials.
+
+        Raises:
+            InputError: the basis lacks what it needs.
+        """
+        return unit_use(self)
+
+    @cached_property
     def lineage(self) -> Lineage:
         """The attribution matrix, legal basis."""
         return lineage(self.book, self.replay, table=self.norms)
@@ -128,6 +138,15 @@ class Facts:
             left = event.kind == Kind.EXIT_CONFIRM and not (line and line.purpose == LineRole.RE_EXPORT)
             if left or event.kind == Kind.FG_RETURN:
                 result[event.line, code] -= delta.change
+        return dict(result)
+
+    @cached_property
+    def exit_events(self) -> dict[str, list[Event]]:
+        """Confirmed exits by line."""
+        result: dict[str, list[Event]] = defaultdict(list)
+        for event in self.events:
+            if event.kind == Kind.EXIT_CONFIRM and event.recorded:
+                result[event.line].append(event)
         return dict(result)
 
     @cached_property

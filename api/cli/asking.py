@@ -115,6 +115,16 @@ def settle(
     *,
     first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
+    allocation: Annotated[str, typer.Option(
+        "--allocation", help="Policy for import lines: SPECIFIC (default), FIFO, LIFO, AVERAGE, LOW_TO_HIGH, "
+        "LOW_TO_HIGH_TURNOVER, LOW_TO_HIGH_BLANKET or VN_EXPORT_RATIO.", show_default=False)] = "",
+    yield_basis: Annotated[str, typer.Option(
+        "--yield-basis", help="How products account for materials: VN_NORM (default), CN_NET_LOSS, "
+        "EU_RATE_OF_YIELD, US_USED_IN, US_LESS_VALUABLE_WASTE, US_RELATIVE_VALUE or US_APPEARING_IN.",
+        show_default=False)] = "",
+    turnover_days: Annotated[int | None, typer.Option(
+        "--turnover-days", help="Average inventory turn-over period, for LOW_TO_HIGH_TURNOVER.", min=1,
+        show_default=False)] = None,
     xlsx: XlsxOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -128,10 +138,11 @@ def settle(
     """
     from api.cli.books import write_workbook
     from api.cli.render import settlement_tables
-    from api.views.books import Ask, settlement_view
+    from api.views.books import Ask, Policy, settlement_view
 
+    policy = Policy(allocation, yield_basis, turnover_days)
     with opened(home) as opened_home, opened_home.session() as session:
-        view = settlement_view(Ask(opened_home, session, book, first, last))
+        view = settlement_view(Ask(opened_home, session, book, first, last, policy=policy))
     write_workbook(xlsx, view, view["report"])
     emit(view, as_json, lambda: settlement_tables(view))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
@@ -15,17 +15,44 @@ from ledger.directory import BookEntry
 from ledger.errors import InputError, NotFoundError
 from ledger.events.strict_json import parse_json
 from ledger.vocabulary import Role
+from tracer.allocation import POLICIES
+from tracer.book import BookData
 from tracer.check import examine
 from tracer.facts import Facts
 from tracer.load import load_book, period_of
 from tracer.moment import iso_day
 from tracer.settlement import settle_facts
+from tracer.yields import BASES
 
 if TYPE_CHECKING:
     from api.home import Home
 
 OFFSET = "+07:00"
 """Zone in which days of a book begin and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a book is settled where the ledger does not say: empty fields leave the book's own."""
+
+    allocation: str = ""
+    yield_basis: str = ""
+    turnover_days: int | None = None
+
+    def on(self, book: BookData) -> BookData:
+        """The book under this policy.
+
+        Raises:
+            InputError: no such policy or basis.
+        """
+        allocation = self.allocation.upper() or book.allocation
+        basis = self.yield_basis.upper() or book.yield_basis
+        for value, known, what in ((allocation, POLICIES, "allocation policy"),
+                                   (basis, tuple(BASES), "yield basis")):
+            if value not in known:
+                raise InputError(f"{value!r} is no {what}.", remedy=f"Choose one of {', '.join(known)}.")
+        return replace(book, allocation=allocation, yield_basis=basis,
+                       turnover_days=self.turnover_days or book.turnover_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +65,7 @@ class Ask:
     first: str = ""
     last: str = ""
     reader: Reader = HOLDER
+    policy: Policy = Policy()
 
     def entry(self) -> BookEntry:
         """The book, where the reader may settle it; see `book_for`."""
@@ -105,8 +133,8 @@ def facts_of(home: Home, session: Session, entry: BookEntry, first: str, last: s
 
 
 def settlement_view(ask: Ask) -> dict[str, Any]:
-    """Forms, exemption and findings of a book's period."""
-    facts = ask.facts(ask.first, ask.last)
+    """Forms, exemption and findings of a book's period, under the policy asked for."""
+    facts = Facts(ask.policy.on(ask.facts(ask.first, ask.last).book))
     return {**settle_facts(facts).to_json(), "report": examine(facts).to_json()}
 
 

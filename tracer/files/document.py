@@ -34,6 +34,8 @@ def document_of(folder: BookFolder, params: Overrides | None = None) -> dict[str
                 "period",
                 "as_of",
                 "allocation",
+                "allocation_method",
+                "yield_basis",
                 "form_version",
             )
         },

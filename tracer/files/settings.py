@@ -16,6 +16,7 @@ from tracer.book import BookData, Tolerances
 from tracer.files.faults import Faults
 from tracer.moment import Span, parse_span, zone_of
 from tracer.quantity import micro, number
+from tracer.yields import BASES
 
 FILE = "book.toml"
 KEYS: dict[str, str] = {
@@ -28,6 +29,10 @@ KEYS: dict[str, str] = {
     "as_of": "nothing later is known, a clock still running then is pending; default: the end of the period",
     "filed": "when the settlement report of the period was filed; the clock of filing is judged by it",
     "allocation": f"policy for import lines: {', '.join(POLICIES)}; default SPECIFIC",
+    "allocation_since": "since when that policy holds; a policy is kept for whole periods",
+    "turnover_days": "average inventory turn-over period in days, for LOW_TO_HIGH_TURNOVER",
+    "yield_basis": f"how products account for their materials: {', '.join(BASES)}; default VN_NORM",
+    "waste_value.CODE": "value of one unit of that scrap, for US_LESS_VALUABLE_WASTE",
     "period.from": "first day, required",
     "period.to": "last day, required",
     "tolerance.rel": "share of an expected quantity that may be missing; default 0.001",
@@ -60,7 +65,8 @@ def read_settings(folder: Path, faults: Faults) -> BookData:
     period = _table(said, "period")
     tolerance = _table(said, "tolerance")
     floors = _table(tolerance, "abs_floor", "tolerance.")
-    given = {k for k in said if k not in ("period", "tolerance")}
+    waste = _table(said, "waste_value")
+    given = {k for k in said if k not in ("period", "tolerance", "waste_value")}
     given |= {f"period.{k}" for k in period} | {f"tolerance.{k}" for k in tolerance if k != "abs_floor"}
     for key in sorted(given - KEYS.keys()):
         faults.note(FILE, 0, key, "is not a key of this file and was ignored.")
@@ -78,11 +84,7 @@ def read_settings(folder: Path, faults: Faults) -> BookData:
     enterprise = _text(said, "enterprise")
     if not enterprise:
         raise InputError(f"{FILE} does not say whose book it is.", remedy='Add: enterprise = "our-company".')
-    allocation = (_text(said, "allocation") or "SPECIFIC").upper()
-    if allocation not in POLICIES:
-        raise InputError(
-            f"{FILE}: {allocation!r} is no allocation policy.", remedy=f"Choose one of {', '.join(POLICIES)}."
-        )
+    turnover = _number(said, "turnover_days", Fraction(0))
     as_of = _moment(said, "as_of", offset)
     clock = _number(said, "clock_uncertainty_s", Fraction(60))
     return BookData(
@@ -94,7 +96,11 @@ def read_settings(folder: Path, faults: Faults) -> BookData:
         regime=_text(said, "regime"),
         jurisdiction=_text(said, "jurisdiction") or "VN",
         offset=offset,
-        allocation=allocation,
+        allocation=_choice(said, "allocation", "SPECIFIC", "allocation policy", POLICIES),
+        allocation_since=_moment(said, "allocation_since", offset),
+        turnover_days=int(turnover) or None,
+        yield_basis=_choice(said, "yield_basis", "VN_NORM", "yield basis", tuple(BASES)),
+        waste_values={code: _number(waste, code, Fraction(0), "waste_value.") for code in waste},
         tolerances=_tolerances(tolerance, floors),
         clock_uncertainty_ms=int(clock * 1_000),
         filed=_moment(said, "filed", offset),
@@ -126,6 +132,13 @@ def _text(said: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"{FILE}: {key} is not a text.", remedy="Put it in quotation marks.")
     return value.strip()
+
+
+def _choice(said: Mapping[str, Any], key: str, usual: str, what: str, choices: tuple[str, ...]) -> str:
+    value = (_text(said, key) or usual).upper()
+    if value not in choices:
+        raise InputError(f"{FILE}: {value!r} is no {what}.", remedy=f"Choose one of {', '.join(choices)}.")
+    return value
 
 
 def _moment(said: Mapping[str, Any], key: str, offset: str, within: str = "") -> Span | None:

@@ -42,6 +42,7 @@ def settle_facts(facts: Facts) -> Settlement:
         iso_day(book.period.end_ms, book.offset),
         iso(book.as_of_ms, book.offset),
         book.allocation,
+        book.yield_basis,
         names={
             **{line.code: line.description for line in book.lines if line.description},
             **book.descriptions,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from tracer.allocation import ACE_METHOD
 from tracer.balance import FORM15, FORM15A, SCRAP, SEMI, WIP, Row
 from tracer.quantity import micro_text, ratio_text
 from tracer.settlement.exemption import ExemptionRow, MaterialExemption
@@ -63,6 +64,7 @@ class Settlement:
     period_to: str
     as_of: str
     allocation: str
+    yield_basis: str = "VN_NORM"
     names: dict[str, str] = field(default_factory=dict)
     form15: list[Row] = field(default_factory=list)
     form15a: list[Row] = field(default_factory=list)
@@ -81,6 +83,7 @@ class Settlement:
             "book": self.book, "enterprise": self.enterprise, "regime": self.regime,
             "jurisdiction": self.jurisdiction, "period": {"from": self.period_from, "to": self.period_to},
             "as_of": self.as_of, "form_version": FORM_VERSION, "allocation": self.allocation,
+            "allocation_method": ACE_METHOD.get(self.allocation, ""), "yield_basis": self.yield_basis,
             "form15": self._rows(self.form15, FORM15),
             "form15a": self._rows(self.form15a, FORM15A),
             "form16": [row.to_json(i) for i, row in enumerate(self.form16, 1)],

@@ -2,9 +2,11 @@
 
 The law exempts what was actually used in products actually exported (Decree 134/2016 Art. 10.2.dd, 12.2.d).
 So per product that passed the border: quantity left, times the smaller of the declared norm and the norm
-that the ledger shows, times the imported share. Which import line it came from follows the book's
-allocation policy: SPECIFIC takes the lots that the ledger saw, the others spread the same total over
-receipts.
+that the ledger shows, times the imported share. Another yield basis of the book (`yields`) gives another
+quantity per unit of product. Under VN_EXPORT_RATIO what was made and left in the period takes its part of
+what production really took of imported material (Circular 38/2015 Art. 60.2.a); what left from opening stock
+keeps its norm. Which import line it came from follows the book's allocation policy: SPECIFIC takes the lots
+that the ledger saw, the others spread the same total over receipts, in the order of time.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ledger.vocabulary import Kind, LineRole, Origin
-from tracer.allocation import Receipt, allocate
+from ledger.vocabulary import Balance, Kind, LineRole, Origin
+from tracer.allocation import Receipt, Withdrawal, attribute, vn_export_ratio
 from tracer.facts import Facts
 from tracer.graph import Mixture
 from tracer.quantity import nearest, rounded
 
+_ELSEWHERE = (Kind.REEXPORT, Kind.REPURPOSE, Kind.SELL_INLAND, Kind.DESTROY)
 OPENING = "opening"
 """Stands for an import line where goods came from opening stock whose line the book does not know."""
 
@@ -67,19 +70,26 @@ class MaterialExemption:
 
 
 def norm_used(facts: Facts, product: str, material: str) -> Fraction:
-    """The smaller of declared and ledger norm, in base materials; the declared one if the ledger shows
-    none.
+    """Material of one unit of product by the yield basis; for VN_NORM the smaller of declared and ledger
+    norm, in base materials, the declared one if the ledger shows none.
     """
-    declared = facts.usage.base_declared.get((product, material), Fraction(0))
-    ledger = facts.usage.base_ledger.get((product, material))
-    if ledger is None and facts.usage.output.get(product):
-        ledger = Fraction(0)
-    return declared if ledger is None else min(declared, ledger)
+    return facts.unit_use.get((product, material), Fraction(0))
+
+
+def properly_used(facts: Facts, product: str, material: str) -> Fraction:
+    """Imported material in what left of a product, by basis and policy, exact micro-units."""
+    left, share = facts.exported.get(product, 0), _share(facts, material)
+    output, used = facts.usage.output.get(product, 0), facts.usage.base_ledger.get((product, material))
+    if facts.book.allocation != "VN_EXPORT_RATIO" or not output or used is None:
+        return norm_used(facts, product, material) * left * share
+    made = min(left, output)
+    proper = vn_export_ratio(used * output * share, Fraction(made), Fraction(output))
+    return proper + norm_used(facts, product, material) * (left - made) * share
 
 
 def exempt_materials(facts: Facts) -> dict[str, MaterialExemption]:
     """Per imported material: claim, legal exemption and the share of each product in it."""
-    pairs = sorted(set(facts.usage.base_declared) | set(facts.usage.base_ledger))
+    pairs = sorted({*facts.usage.base_declared, *facts.usage.base_ledger, *facts.unit_use})
     claimed: dict[str, Fraction] = defaultdict(Fraction)
     exempt: dict[str, dict[str, Fraction]] = defaultdict(dict)
     for product, material in pairs:
@@ -87,8 +97,8 @@ def exempt_materials(facts: Facts) -> dict[str, MaterialExemption]:
         if not left or facts.usage.flags.get((product, material)) == "X":
             continue
         share = _share(facts, material)
-        claimed[material] += facts.usage.base_declared.get((product, material), Fraction(0)) * left * share
-        exempt[material][product] = norm_used(facts, product, material) * left * share
+        claimed[material] += _claimed_norm(facts, product, material) * left * share
+        exempt[material][product] = properly_used(facts, product, material)
     claims = facts.book.claims
     result = {}
     for material in sorted(set(claimed) | set(claims or {})):
@@ -98,6 +108,13 @@ def exempt_materials(facts: Facts) -> dict[str, MaterialExemption]:
             claims.get(material, 0) if claims is not None else nearest(claimed[material]),
             nearest(sum(parts.values(), Fraction(0))), parts)
     return {m: x for m, x in result.items() if x.claimed_micro or x.exempt_micro}
+
+
+def _claimed_norm(facts: Facts, product: str, material: str) -> Fraction:
+    """What a claim by the declared norm takes for one unit; China declares net consumption and loss."""
+    if facts.book.yield_basis == "CN_NET_LOSS":
+        return norm_used(facts, product, material)
+    return facts.usage.base_declared.get((product, material), Fraction(0))
 
 
 def exemption(facts: Facts) -> list[ExemptionRow]:
@@ -166,18 +183,42 @@ def _reallocated(
     """The same totals by export line, spread over receipts where the policy is not SPECIFIC."""
     if facts.book.allocation == "SPECIFIC":
         return amounts
-    receipts = receipts_of(facts, material)
     by_export: dict[str, int] = defaultdict(int)
     for (_, export), q in amounts.items():
         by_export[export] += q
-    result: dict[tuple[str, str], int] = {}
-    for export in sorted(by_export, key=lambda e: (_left_ms(facts, e), e)):
-        parts = allocate(facts.book.allocation, receipts, by_export[export])
-        rest = by_export[export] - sum(parts.values())
-        for line, q in ({**parts, OPENING: parts.get(OPENING, 0) + rest} if rest else parts).items():
-            result[line, export] = result.get((line, export), 0) + q
-        receipts = [Receipt(r.line, r.accepted_ms, r.quantity_micro - parts.get(r.line, 0), r.duty_per_unit)
-                    for r in receipts]
+    withdrawals = [Withdrawal(export, _left_ms(facts, export), q) for export, q in by_export.items()]
+    if facts.book.allocation in ("FIFO", "LIFO", "LOW_TO_HIGH"):
+        withdrawals += _other_withdrawals(facts, material)
+    found = attribute(facts.book.allocation, receipts_of(facts, material), withdrawals,
+                      facts.book.turnover_days)
+    result: dict[tuple[str, str], int] = {
+        (line, export): q for (line, export), q in found.cells.items() if export in by_export}
+    for export, rest in found.uncovered.items():
+        if export in by_export:
+            result[OPENING, export] = result.get((OPENING, export), 0) + rest
+    return result
+
+
+def _other_withdrawals(facts: Facts, material: str) -> list[Withdrawal]:
+    """What went elsewhere than into exports uses receipts up as well: the material itself re-exported, sold,
+    destroyed or repurposed, and products of it sold inland, destroyed or repurposed.
+    """
+    result = []
+    for event in facts.events:
+        if not event.recorded or event.kind not in _ELSEWHERE \
+                or event.occurred.start_ms < facts.book.period.start_ms:
+            continue
+        used = Fraction(0)
+        for leg in event.legs:
+            lot = facts.lots.get(leg.unit)
+            if lot is None or leg.balance in (Balance.SCRAP, Balance.WIP):
+                continue
+            if lot.code == material:
+                used += leg.quantity_micro if lot.origin == Origin.IMPORTED else 0
+            else:
+                used += norm_used(facts, lot.code, material) * leg.quantity_micro * _share(facts, material)
+        if used:
+            result.append(Withdrawal(f"other:{event.id}", event.occurred.end_ms, nearest(used), export=False))
     return result
 
 
@@ -203,8 +244,9 @@ def receipts_of(facts: Facts, material: str) -> list[Receipt]:
 
 
 def _left_ms(facts: Facts, export: str) -> int:
-    return min((e.occurred.start_ms for e in facts.events
-                if e.line == export and e.kind == Kind.EXIT_CONFIRM and e.recorded), default=0)
+    """When goods first left on an export line in the period."""
+    return min((e.occurred.end_ms for e in facts.exit_events.get(export, ())
+                if e.occurred.start_ms >= facts.book.period.start_ms), default=facts.book.period.end_ms)
 
 
 def _value(facts: Facts, row: ExemptionRow) -> None:
