@@ -1,0 +1,92 @@
+"""`scripts/generate`: books of invented enterprises are clean whatever the trade and the seed, the same for the same seed, and not clean by being empty."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracer.files import read_book
+from tracer.files.document import document_of
+
+ROOT = Path(__file__).resolve().parents[2]
+TRADES = ("garments", "electronics", "seafood", "furniture")
+EVALUATED = {"B1", "B2", "B3", "B5", "B6", "N1", "N5", "N6", "X1", "X2", "X4", "O1", "O2", "C1", "C2", "C5", "T1", "T4",
+             "L1", "L2", "L6", "U1", "U3", "D5"}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
+    from book_maker import enterprise
+
+    return enterprise
+
+
+def wrong(document: dict[str, Any]) -> list[Any]:
+    return [*document["findings"], *document["faults"], *document["refused"], *document["notes"], *document["missing"]]
+
+
+@pytest.mark.parametrize("trade", TRADES)
+def test_books_are_clean(made: Any, tmp_path: Path, trade: str) -> None:
+    for seed in range(3):
+        made.write_book(tmp_path / str(seed), trade, seed, 400)
+        document = document_of(read_book(tmp_path / str(seed)))
+        assert wrong(document) == [], seed
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("trade", TRADES)
+def test_two_hundred_books_are_clean(made: Any, tmp_path: Path, trade: str) -> None:
+    for seed in range(1000, 1050):
+        made.write_book(tmp_path / str(seed), trade, seed, 300)
+        document = document_of(read_book(tmp_path / str(seed)))
+        assert wrong(document) == [], seed
+
+
+def test_the_rules_had_something_to_look_at(made: Any, tmp_path: Path) -> None:
+    tested: dict[str, int] = {}
+    for trade in TRADES:
+        made.write_book(tmp_path / trade, trade, 7, 900)
+        document = document_of(read_book(tmp_path / trade))
+        for rule in document["rules"]:
+            tested[rule["rule"]] = tested.get(rule["rule"], 0) + rule["tested"]
+        for form in ("form15", "form15a", "form16", "exemption", "attributions"):
+            assert document[form], form
+    assert {rule for rule in EVALUATED if not tested[rule]} == set()
+
+
+def test_what_the_trades_are_known_for(made: Any, tmp_path: Path) -> None:
+    kinds = {}
+    for trade in TRADES:
+        made.write_book(tmp_path / trade, trade, 3, 900)
+        book = read_book(tmp_path / trade).book
+        kinds[trade] = {e.kind.name for e in book.events} | {leg.role.name for e in book.events for leg in e.legs}
+    assert {"CO_PRODUCT", "RETURN_PROD", "SELL_INLAND", "SCRAP"} <= kinds["garments"]
+    assert {"SEMI_FINISHED", "REEXPORT"} <= kinds["electronics"]
+    assert {"MERGE", "SPLIT", "SCRAP"} <= kinds["seafood"]
+    assert {"SEMI_FINISHED", "OFFER", "ACCEPT"} <= kinds["furniture"]
+
+
+def test_the_same_seed_gives_the_same_bytes(made: Any, tmp_path: Path) -> None:
+    def files(name: str, seed: int) -> dict[str, bytes]:
+        made.write_book(tmp_path / name, "seafood", seed, 300)
+        return {f.name: f.read_bytes() for f in (tmp_path / name).iterdir()}
+
+    assert files("a", 5) == files("b", 5)
+    assert files("c", 6)["movements.csv"] != files("d", 5)["movements.csv"]
+
+
+def test_the_command(made: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import generate_book
+
+    assert generate_book.main([str(tmp_path / "x"), "--events", "100", "--json", "--archetype", "furniture"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    rows = (tmp_path / "x" / "movements.csv").read_text("utf-8").count("\n") - 1
+    assert told["movements"] == rows >= 100
+    assert told["lots"] > 10
+    with pytest.raises(SystemExit, match="not empty"):
+        generate_book.main([str(tmp_path / "x")])
