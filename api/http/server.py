@@ -107,7 +107,9 @@ def bind(host: str, port: int) -> tuple[list[socket.socket], str]:
         UnavailableError: the port is taken, or the address is not ours.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # asyncio sends at once (TCP_NODELAY) only on sockets that say they are TCP; on others the body of each
+    # answer waits some 40 ms for the acknowledgement of its headers
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
