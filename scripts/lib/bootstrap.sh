@@ -22,6 +22,10 @@ find_python() {
 
 bootstrap() {
   local base stamp want fault
+  # Python compiles what it imports: once, into our own environment, whatever is set for others. Else every start of
+  # a command takes seconds, and a test run starts hundreds.
+  unset PYTHONDONTWRITEBYTECODE
+  export PYTHONPYCACHEPREFIX=$venv/pycache
   if ! base=$(find_python); then
     have=$(python3 --version 2>&1 || echo 'no python3 at all')
     die "needs Python 3.11, 3.12 or 3.13, found: $have. Install one, or name it in CARGOLEDGER_PYTHON."
