@@ -95,7 +95,8 @@ def _template() -> Engine:
 def empty_index() -> Engine:
     """A fresh index in memory; copied, since migrating takes longer than a story."""
     engine = open_engine("sqlite://")
-    engine._compiled_cache = _template()._compiled_cache  # type: ignore[misc] - the same statements every time
+    engine.dialect = _template().dialect  # part of the key of the cache: the same statements every time
+    engine._compiled_cache = _template()._compiled_cache  # type: ignore[misc]
     source, target = _template().raw_connection(), engine.raw_connection()
     assert isinstance(source.driver_connection, sqlite3.Connection)
     assert isinstance(target.driver_connection, sqlite3.Connection)
