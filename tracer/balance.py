@@ -77,7 +77,7 @@ _NEUTRAL = frozenset({Kind.SPLIT, Kind.MERGE, Kind.ACCEPT})
 
 @dataclass(slots=True)
 class Row:
-    """One code from one source: a figure per column (micro-units) and the events behind each."""
+    """One code from one source: a figure per column (micro-units) and the ids of the events behind each."""
 
     code: str
     uom: str
@@ -85,7 +85,7 @@ class Row:
     columns: tuple[str, ...]
     adding: frozenset[str]
     cells: dict[str, int] = field(default_factory=dict)
-    events: dict[str, list[str]] = field(default_factory=dict)
+    events: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> int:
         return self.closing if column == "closing" else self.cells.get(column, 0)
@@ -98,9 +98,7 @@ class Row:
     def add(self, column: str, change: int, event: Event) -> None:
         """Book a change of stock into a column, which counts in its own direction."""
         self.cells[column] = self.cells.get(column, 0) + (change if column in self.adding else -change)
-        behind = self.events.setdefault(column, [])
-        if event.id not in behind:
-            behind.append(event.id)
+        self.events.setdefault(column, {})[event.id] = None
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from ledger.vocabulary import Kind, LineRole, Origin
 from tracer.balance import Accounts, accounts
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
 from tracer.graph import Lineage, Mixture, lineage
-from tracer.norms import NormTable, Pair, factor, uom_of
+from tracer.norms import Factors, NormTable, Pair, uom_of
 from tracer.quantity import nearest
 from tracer.replay import Replay, in_order, replay
 from tracer.stocktake import Closing, StockTake, previous_closing, stock_takes
@@ -28,11 +28,19 @@ class Facts:
 
     def __init__(self, book: BookData) -> None:
         self.book = book
+        self._of_kinds: dict[tuple[Kind, ...], list[Event]] = {}
+        self.factors = Factors(book.conversions)
 
     @cached_property
     def events(self) -> list[Event]:
         """All events in the ledger's order."""
         return in_order(self.book.events)
+
+    def of_kinds(self, *kinds: Kind) -> list[Event]:
+        """Recorded events of some kinds, in the ledger's order."""
+        if kinds not in self._of_kinds:
+            self._of_kinds[kinds] = [e for e in self.events if e.kind in kinds and e.recorded]
+        return self._of_kinds[kinds]
 
     @cached_property
     def by_id(self) -> dict[str, Event]:
@@ -48,6 +56,22 @@ class Facts:
     def lines(self) -> dict[str, DeclarationLine]:
         """Declaration lines by key."""
         return {line.key: line for line in self.book.lines}
+
+    @cached_property
+    def lots_of(self) -> dict[str, list[Lot]]:
+        """Lots by code."""
+        result: dict[str, list[Lot]] = defaultdict(list)
+        for lot in self.book.lots:
+            result[lot.code].append(lot)
+        return dict(result)
+
+    @cached_property
+    def lines_of(self) -> dict[str, list[DeclarationLine]]:
+        """Declaration lines by code."""
+        result: dict[str, list[DeclarationLine]] = defaultdict(list)
+        for line in self.book.lines:
+            result[line.code].append(line)
+        return dict(result)
 
     @cached_property
     def replay(self) -> Replay:
@@ -84,9 +108,9 @@ class Facts:
         units, good, bad = uom_of(self.book), [], []
         for norm in self.book.norms:
             at = norm.valid_from or self.book.period
-            materials = factor(self.book.conversions, norm.material, norm.material_uom,
+            materials = self.factors.rate(norm.material, norm.material_uom,
                                units.get(norm.material, norm.material_uom), at)
-            products = factor(self.book.conversions, norm.product, norm.product_uom,
+            products = self.factors.rate(norm.product, norm.product_uom,
                               units.get(norm.product, norm.product_uom), at)
             if materials is None or products is None:
                 bad.append(norm)
@@ -192,6 +216,29 @@ class Facts:
         found = {line.code: line.uom for line in self.book.lines}
         return {**found, **uom_of(self.book)}
 
+    @cached_property
+    def exits_of(self) -> dict[str, dict[str, int]]:
+        """`exits` that are not zero, by product code and line."""
+        result: dict[str, dict[str, int]] = defaultdict(dict)
+        for (line, code), q in self.exits.items():
+            if q:
+                result[code][line] = q
+        return dict(result)
+
+    @cached_property
+    def receipts(self) -> dict[str, list[Event]]:
+        """Receipts on import lines, by the code of the line."""
+        result: dict[str, list[Event]] = defaultdict(list)
+        for event in self.of_kinds(Kind.RECEIVE_FACTORY):
+            if event.line in self.lines:
+                result[self.lines[event.line].code].append(event)
+        return dict(result)
+
+    @cached_property
+    def imported_codes(self) -> frozenset[str]:
+        """Codes of which any lot was imported."""
+        return frozenset(lot.code for lot in self.book.lots if lot.origin == Origin.IMPORTED)
+
     def duty_per_unit(self, code: str) -> Fraction | None:
         """Average duty on one unit of a code, from the import lines that state value and rate; None without
         one.
@@ -199,8 +246,8 @@ class Facts:
         For a product: the duty on the imported base materials of its norm.
         """
         value, quantity = Fraction(0), 0
-        for line in self.book.lines:
-            if line.code == code and line.purpose == LineRole.RECEIVE and line.value is not None \
+        for line in self.lines_of.get(code, ()):
+            if line.purpose == LineRole.RECEIVE and line.value is not None \
                     and line.duty_rate is not None and line.cancelled is None:
                 value += line.value * line.duty_rate
                 quantity += line.quantity_micro
@@ -219,4 +266,8 @@ class Facts:
 
     def is_material(self, code: str) -> bool:
         """Whether a code came in from outside rather than being made."""
-        return any(lot.code == code and lot.origin != Origin.OWN for lot in self.book.lots)
+        return code in self._bought
+
+    @cached_property
+    def _bought(self) -> frozenset[str]:
+        return frozenset(lot.code for lot in self.book.lots if lot.origin != Origin.OWN)

@@ -97,7 +97,17 @@ class Lineage:
     sources: dict[str, Source] = field(default_factory=dict)
     matrix: dict[Position, Mixture] = field(default_factory=dict)
     inflow: dict[str, Mixture] = field(default_factory=dict)
-    graph: nx.MultiDiGraph[str] = field(default_factory=nx.MultiDiGraph)
+    book: BookData | None = None
+    _graph: nx.MultiDiGraph[str] | None = None
+
+    @property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The graph, drawn when it is first asked for: most questions need the matrix alone."""
+        if self._graph is None:
+            self._graph = nx.MultiDiGraph()
+            if self.book is not None:
+                _draw(self.book, {lot.id: lot for lot in self.book.lots}, self._graph)
+        return self._graph
 
     def row(self, name: str, kind: str = "line") -> dict[Position, Fraction]:
         """Where the goods of a declaration line (or another source) are: rows of the matrix, exact micro-
@@ -157,7 +167,7 @@ class _Flow:
             group = list(deltas)
             self.apply(group[0].event, group)
         self.settle_stock()
-        _draw(self.book, self.lots, self.result.graph)
+        self.result.book = self.book
         return self.result
 
     def apply(self, event: Event, deltas: list[Delta]) -> None:

@@ -121,23 +121,43 @@ def declared_bill(table: NormTable, at: Span, products: Sequence[str]) -> dict[s
     }
 
 
+class Factors:
+    """Factors between units of measure, found by code and units.
+
+    A row of the code itself goes before one for any code, an earlier before a later.
+    """
+
+    def __init__(self, conversions: Sequence[Conversion]) -> None:
+        self._by_units: dict[tuple[str, frozenset[str]], list[Conversion]] = defaultdict(list)
+        for row in conversions:
+            self._by_units[row.code, frozenset((row.from_uom, row.to_uom))].append(row)
+        for rows in self._by_units.values():
+            rows.sort(key=lambda c: c.valid_from or Span(0, 0))
+
+    def rate(self, code: str, from_uom: str, to_uom: str, at: Span) -> Fraction | None:
+        """Factor between two units for a code at a date, or None when no source gives one (never 1:1 by
+        default).
+        """
+        if from_uom == to_uom:
+            return Fraction(1)
+        units = frozenset((from_uom, to_uom))
+        for whose in (code, "") if code else ("",):
+            for row in self._by_units.get((whose, units), ()):
+                if (row.valid_from and at.end_ms < row.valid_from.start_ms) or \
+                        (row.valid_to and at.start_ms > row.valid_to.end_ms):
+                    continue
+                if row.from_uom == from_uom:
+                    return row.factor
+                if row.factor:
+                    return 1 / row.factor
+        return None
+
+
 def factor(
     conversions: Sequence[Conversion], code: str, from_uom: str, to_uom: str, at: Span
 ) -> Fraction | None:
-    """Factor between two units for a code at a date, or None when no source gives one (never 1:1 by
-    default).
-    """
-    if from_uom == to_uom:
-        return Fraction(1)
-    for row in sorted(conversions, key=lambda c: (c.code != code, c.valid_from or Span(0, 0))):
-        if row.code not in ("", code) or (row.valid_from and at.end_ms < row.valid_from.start_ms) \
-                or (row.valid_to and at.start_ms > row.valid_to.end_ms):
-            continue
-        if (row.from_uom, row.to_uom) == (from_uom, to_uom):
-            return row.factor
-        if (row.from_uom, row.to_uom) == (to_uom, from_uom) and row.factor:
-            return 1 / row.factor
-    return None
+    """`Factors.rate` for a single question."""
+    return Factors(conversions).rate(code, from_uom, to_uom, at)
 
 
 def uom_of(book: BookData) -> dict[str, str]:

@@ -14,7 +14,7 @@ from ledger.vocabulary import Balance
 from tracer.balance import stock_by_lot, stock_kind
 from tracer.book import BookData, Count
 from tracer.moment import DAY_MS, iso_day
-from tracer.norms import factor
+from tracer.norms import Factors
 from tracer.quantity import nearest
 from tracer.replay import Delta
 
@@ -91,6 +91,7 @@ class _Taker:
 
     def __init__(self, book: BookData, deltas: Sequence[Delta], uoms: Mapping[str, str]) -> None:
         self.book, self.deltas, self.uoms = book, deltas, uoms
+        self.factors = Factors(book.conversions)
         self.codes = {lot.id: lot.code for lot in book.lots}
         self.known: dict[int, dict[Key, dict[str, int]]] = {}
 
@@ -145,7 +146,7 @@ class _Taker:
         uom = self.uoms.get(code, latest[0].uom)
         counted = 0
         for count in latest:
-            rate = factor(self.book.conversions, code, count.uom, uom, count.at)
+            rate = self.factors.rate(code, count.uom, uom, count.at)
             if rate is None:
                 missing = (f"factor for {code} from {count.uom} to {uom}",)
                 return StockTake(*key, uom, lots, at, missing=missing)
@@ -170,12 +171,12 @@ def previous_closing(book: BookData, uoms: Mapping[str, str]) -> Closing | None:
         counts = tuple(last.values()) or None
     if counts is None:
         return None
-    semi, result = semi_codes(book), Closing()
+    semi, result, factors = semi_codes(book), Closing(), Factors(book.conversions)
     for count in counts:
         stock, own = key_of(count, semi)
         key = (stock, book.codes.get(own, own))
         uom = uoms.get(own, uoms.get(key[1], count.uom))
-        rate = factor(book.conversions, own, count.uom, uom, count.at)
+        rate = factors.rate(own, count.uom, uom, count.at)
         result.uoms.setdefault(key[1], uom)
         if rate is None:
             result.unknown.add(key)

@@ -47,10 +47,12 @@ def tol(expected_micro: int, uom: str, terms: Tolerances, uncertainties_micro: S
         The largest of the three terms; ties name the first in the order absolute, relative, uncertainty.
     """
     absolute = terms.abs_floor_micro.get(uom, terms.abs_floor_micro.get("*", 0))
-    relative = int(abs(expected_micro) * (terms.rel if rel is None else rel))
-    k = terms.k
-    squares = sum(u * u for u in uncertainties_micro)
-    combined = isqrt(k.numerator**2 * squares // k.denominator**2)
+    share = terms.rel if rel is None else rel
+    relative = abs(expected_micro) * share.numerator // share.denominator
+    combined, k = 0, terms.k
+    if uncertainties_micro:
+        squares = sum(u * u for u in uncertainties_micro)
+        combined = isqrt(k.numerator**2 * squares // k.denominator**2)
     value, term = absolute, "absolute"
     for candidate, name in ((relative, "relative"), (combined, "uncertainty")):
         if candidate > value:

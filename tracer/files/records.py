@@ -22,7 +22,7 @@ from tracer.files import tables as t
 from tracer.files.folder import Folder, Row
 from tracer.labels import label
 from tracer.moment import Span
-from tracer.norms import factor
+from tracer.norms import Factors
 from tracer.quantity import nearest
 
 _TRANSFERS = {"E23": LineRole.TRANSFER_IN, "E54": LineRole.TRANSFER_OUT}
@@ -53,6 +53,7 @@ class Reference:
     descriptions: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     conversions: tuple[Conversion, ...] = ()
+    factors: Factors = field(default_factory=lambda: Factors(()))
     lines: dict[str, DeclarationLine] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     norms: tuple[Norm, ...] = ()
@@ -90,6 +91,7 @@ class Reference:
             for r in folder.rows(t.CONVERSIONS) or ()
             if self._positive(r, "factor")
         )
+        self.factors = Factors(self.conversions)
         for row in folder.rows(t.DECLARATIONS) or ():
             self._line(row)
         self.norms = _versions([self._norm(r) for r in folder.rows(t.NORMS) or ()])
@@ -109,7 +111,7 @@ class Reference:
         unit = self.units.setdefault(code, uom)
         if uom == unit:
             return quantity
-        rate = factor(self.conversions, code, uom, unit, row["at"])
+        rate = self.factors.rate(code, uom, unit, row["at"])
         if rate is None:
             self.folder.faults.add(
                 row.file,

@@ -8,7 +8,6 @@ from fractions import Fraction
 from ledger.vocabulary import Kind, LineRole, Thing
 from tracer.book import HELD, Event, Leg
 from tracer.facts import Facts
-from tracer.norms import factor
 from tracer.quantity import nearest
 from tracer.rules.core import Param, Rule, Subject, Tally, circular_38
 from tracer.usage import lot_legs
@@ -148,7 +147,7 @@ def _transform(facts: Facts, tally: Tally, event: Event) -> None:
     parts = [(leg.code, leg.uom, leg.quantity_micro, leg.role == LineRole.INPUT) for leg in legs]
     parts += [(x.code, x.uom, x.quantity_micro, False) for x in event.loss]
     for code, uom, q, is_input in parts:
-        rate = MASS.get(uom) or factor(facts.book.conversions, code, uom, _KILOGRAM, event.occurred)
+        rate = MASS.get(uom) or facts.factors.rate(code, uom, _KILOGRAM, event.occurred)
         if rate is None:
             unknown[f"weight in {_KILOGRAM} of one {uom} of {code}"] = None
         elif is_input:

@@ -48,11 +48,14 @@ def l1(facts: Facts, tally: Tally) -> None:
     for attempt in facts.replay.attempts:
         if attempt.event.kind in _USES and attempt.leg.quantity_micro > attempt.left:
             attempts[attempt.leg.unit].append(attempt)
-    for lot in sorted({lot for lot, _ in into} | set(attempts)):
+    balances: dict[str, list[Balance]] = defaultdict(list)
+    for lot, balance in into:
+        balances[lot].append(balance)
+    for lot in sorted(set(balances) | set(attempts)):
         uom = facts.lots[lot].uom if lot in facts.lots else ""
         code = facts.lots[lot].code if lot in facts.lots else ""
         failed = False
-        for key in sorted(k for k in into if k[0] == lot):
+        for key in [(lot, balance) for balance in sorted(balances.get(lot, ()))]:
             tolerance = tally.tol(into[key], uom)
             if out[key] > into[key] and tolerance.exceeded(out[key] - into[key]):
                 failed = True

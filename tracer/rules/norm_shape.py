@@ -9,7 +9,6 @@ from ledger.vocabulary import Kind, LineRole, Origin
 from tracer.book import Event, Norm
 from tracer.facts import Facts
 from tracer.finding import Severity
-from tracer.norms import factor
 from tracer.quantity import ratio_text
 from tracer.rules.core import PIECE, Param, Rule, Subject, Tally, circular_38
 
@@ -76,8 +75,8 @@ def _units(facts: Facts, tally: Tally, norm: Norm) -> None:
     at = norm.valid_from or facts.book.period
     for code, uom, what in ((norm.product, norm.product_uom, "product"),
                             (norm.material, norm.material_uom, "material")):
-        declared = sorted({line.uom for line in facts.book.lines if line.code == code and line.uom})
-        strange = [u for u in declared if factor(facts.book.conversions, code, uom, u, at) is None]
+        declared = sorted({line.uom for line in facts.lines_of.get(code, ()) if line.uom})
+        strange = [u for u in declared if facts.factors.rate(code, uom, u, at) is None]
         if strange:
             _fault(facts, tally, Subject(what, code), ", ".join(strange), uom, norms=[norm],
                    explanation=f"The norm of {norm.product} on {norm.material} counts {code} in {uom}, its "
@@ -87,8 +86,7 @@ def _units(facts: Facts, tally: Tally, norm: Norm) -> None:
 
 
 def _known(facts: Facts, code: str) -> bool:
-    return any(lot.code == code for lot in facts.book.lots) or any(
-        line.code == code for line in facts.book.lines)
+    return code in facts.lots_of or code in facts.lines_of
 
 
 def _versions(facts: Facts, tally: Tally) -> None:

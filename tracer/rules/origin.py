@@ -8,7 +8,6 @@ from fractions import Fraction
 from ledger.vocabulary import Kind, LineRole, Origin, Step
 from tracer.book import DeclarationLine, Event
 from tracer.facts import Facts
-from tracer.norms import factor
 from tracer.quantity import ratio_text
 from tracer.rules.conservation import MASS
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
@@ -93,12 +92,15 @@ def o2(facts: Facts, tally: Tally) -> None:
     """
     digits = int(tally.param("digits"))
     codes = _tariff(facts)
+    base: dict[str, dict[str, Fraction]] = defaultdict(dict)
+    for (product, material), norm in _norms(facts).items():
+        base[product][material] = norm
     for line in sorted(facts.lines.values(), key=lambda x: x.key):
         if not claims(facts, line) or facts.is_material(line.code):
             continue
-        inputs = {m: norm for (p, m), norm in _norms(facts).items() if p == line.code and norm
+        inputs = {m: norm for m, norm in base.get(line.code, {}).items() if norm
                   and facts.imported_share.get(m, Fraction(1)) > 0 and facts.is_material(m)
-                  and facts.usage.flags.get((p, m)) != "X"}
+                  and facts.usage.flags.get((line.code, m)) != "X"}
         subject = Subject("line", line.key)
         own = line.hs or codes.get(line.code, "")
         lacking = [f"tariff code of {c}" for c in (*([] if own else [line.code]),
@@ -145,7 +147,7 @@ def _share(facts: Facts, line: DeclarationLine, same: dict[str, Fraction]) -> tu
 
 
 def _weight(facts: Facts, code: str, uom: str) -> Fraction | None:
-    return MASS.get(uom) or factor(facts.book.conversions, code, uom, _KILOGRAM, facts.book.period)
+    return MASS.get(uom) or facts.factors.rate(code, uom, _KILOGRAM, facts.book.period)
 
 
 def _price(facts: Facts, material: str) -> Fraction | None:

@@ -9,7 +9,6 @@ from fractions import Fraction
 from ledger.vocabulary import Kind, LineRole
 from tracer.facts import Facts
 from tracer.moment import Span
-from tracer.norms import factor
 from tracer.quantity import micro_text, nearest, ratio_text
 from tracer.rules.conservation import MASS
 from tracer.rules.core import PIECE, Param, Rule, Subject, Tally, circular_38
@@ -25,7 +24,7 @@ def u1(facts: Facts, tally: Tally) -> None:
     lacking: set[tuple[str, str, str, str]] = set()
     for code, uom, at, what in _stated(facts):
         own = facts.uoms.get(code, uom)
-        if uom and factor(facts.book.conversions, code, uom, own, at) is None:
+        if uom and facts.factors.rate(code, uom, own, at) is None:
             lacking.add((code, uom, own, what))
         else:
             tally.clean()
@@ -120,7 +119,7 @@ def _pairs(facts: Facts) -> Iterator[_Pair]:
     for key, (q, ids) in sorted(received.items()):
         line = facts.lines.get(key)
         if line is not None and line.purpose == LineRole.RECEIVE:
-            rate = factor(facts.book.conversions, line.code, line.uom, facts.uoms.get(line.code, line.uom),
+            rate = facts.factors.rate(line.code, line.uom, facts.uoms.get(line.code, line.uom),
                           line.registered or facts.book.period)
             if rate is not None and q > line.quantity_micro * rate:  # less may still be on its way
                 yield _Pair(Subject("line", key), line.quantity_micro * rate, Fraction(q),

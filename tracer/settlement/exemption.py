@@ -143,12 +143,12 @@ def _share(facts: Facts, material: str) -> Fraction:
     """Imported share; a material that nobody issued is imported if any of its lots is."""
     if material in facts.imported_share:
         return facts.imported_share[material]
-    return Fraction(any(x.code == material and x.origin == Origin.IMPORTED for x in facts.book.lots))
+    return Fraction(material in facts.imported_codes)
 
 
 def _by_export(facts: Facts, product: str, quantity: Fraction) -> dict[str, Fraction]:
     """A product's part, by the export lines it left on."""
-    left = {line: q for (line, code), q in facts.exits.items() if code == product and q}
+    left = facts.exits_of.get(product, {})
     total = sum(left.values())
     return {line: quantity * q / total for line, q in left.items()} if total else {}
 
@@ -204,9 +204,10 @@ def _other_withdrawals(facts: Facts, material: str) -> list[Withdrawal]:
     destroyed or repurposed, and products of it sold inland, destroyed or repurposed.
     """
     result = []
-    for event in facts.events:
-        if not event.recorded or event.kind not in _ELSEWHERE \
-                or event.occurred.start_ms < facts.book.period.start_ms:
+    base = {product for product, needed in (*facts.usage.base_declared, *facts.usage.base_ledger)
+            if needed == material}
+    for event in facts.of_kinds(*_ELSEWHERE):
+        if event.occurred.start_ms < facts.book.period.start_ms:
             continue
         used = Fraction(0)
         for leg in event.legs:
@@ -215,7 +216,7 @@ def _other_withdrawals(facts: Facts, material: str) -> list[Withdrawal]:
                 continue
             if lot.code == material:
                 used += leg.quantity_micro if lot.origin == Origin.IMPORTED else 0
-            else:
+            elif lot.code in base:
                 used += norm_used(facts, lot.code, material) * leg.quantity_micro * _share(facts, material)
         if used:
             result.append(Withdrawal(f"other:{event.id}", event.occurred.end_ms, nearest(used), export=False))
@@ -228,11 +229,9 @@ def receipts_of(facts: Facts, material: str) -> list[Receipt]:
     for (code, source), row in facts.accounts.materials.items():
         if code == material and source == "imported":
             quantity[OPENING] += row["opening"]
-    for event in facts.events:
-        line = facts.lines.get(event.line)
-        if event.recorded and event.kind == Kind.RECEIVE_FACTORY and line and line.code == material \
-                and event.occurred.start_ms >= facts.book.period.start_ms:
-            quantity[line.key] += sum(leg.quantity_micro for leg in event.legs if leg.code == material)
+    for event in facts.receipts.get(material, ()):
+        if event.occurred.start_ms >= facts.book.period.start_ms:
+            quantity[event.line] += sum(leg.quantity_micro for leg in event.legs if leg.code == material)
     receipts = []
     for name, q in quantity.items():
         line = facts.lines.get(name)
