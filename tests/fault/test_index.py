@@ -27,7 +27,7 @@ from indexer.database import database_faults, migrate, open_engine
 from indexer.faults import IndexAwayError, IndexBusyError
 from ledger.errors import InvariantError
 from tests.fault import syscalls
-from tests.indexer.helpers import dump, indexed, make_indexer
+from tests.indexer.helpers import dump, indexed, make_indexer, warm
 from tests.indexer.story import full_story
 from tests.postgres import Server, binaries, fresh_database
 
@@ -60,7 +60,7 @@ def settle(engine: Engine, what: str) -> None:
 
 
 def work(folder: Path) -> None:
-    make_indexer(STORY, CHAIN, open_engine(folder / "index.sqlite")).run_once()
+    make_indexer(STORY, CHAIN, warm(open_engine(folder / "index.sqlite"))).run_once()
 
 
 def files(folder: Path) -> list[Path]:
@@ -104,7 +104,7 @@ def test_file_call__fails_or_kills_at_each_place__index_as_if_nothing_had_happen
         result = syscalls.run(lambda folder=folder: work(folder), files(folder), inject=inject)  # type: ignore[misc]
         assert kind != "signal=KILL" or result.code == -9, inject
         failed += result.code != 0
-        settle(open_engine(folder / "index.sqlite"), inject)
+        settle(warm(open_engine(folder / "index.sqlite")), inject)
         shutil.rmtree(folder)
     assert failed > len(chosen) // 2  # the faults do reach the program
 

@@ -15,7 +15,7 @@ from indexer.journal import PayloadLean, RowBefore, table_of
 from indexer.models import TABLES, Evidence
 from ledger.vocabulary import Kind
 from tests.indexer.fake_chain import FakeChain
-from tests.indexer.helpers import make_indexer
+from tests.indexer.helpers import make_indexer, warm
 from tests.indexer.story import CHAIN_ID, LEDGER, PARTICIPANTS, START_S, Entry, Story
 
 _GIVES = {keccak(text): what for text, what in (
@@ -94,9 +94,7 @@ def _template() -> Engine:
 
 def empty_index() -> Engine:
     """A fresh index in memory; copied, since migrating takes longer than a story."""
-    engine = open_engine("sqlite://")
-    engine.dialect = _template().dialect  # part of the key of the cache: the same statements every time
-    engine._compiled_cache = _template()._compiled_cache  # type: ignore[misc]
+    engine = warm(open_engine("sqlite://"))
     source, target = _template().raw_connection(), engine.raw_connection()
     assert isinstance(source.driver_connection, sqlite3.Connection)
     assert isinstance(target.driver_connection, sqlite3.Connection)

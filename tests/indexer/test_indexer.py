@@ -31,7 +31,7 @@ from ledger.errors import CannotVerifyError, TrustError, UnavailableError
 from ledger.events.model import ZERO32, fold_head
 from ledger.vocabulary import Outcome, Role
 from tests.indexer.fake_chain import FakeChain, make_block, retold
-from tests.indexer.helpers import dump, fetch, indexed, make_indexer, statuses
+from tests.indexer.helpers import dump, fetch, indexed, make_indexer, statuses, warm
 from tests.indexer.story import (
     LEDGER,
     START_S,
@@ -100,7 +100,7 @@ def run_and_die(path: Path, chain: FakeChain, place: int, places: tuple[str, ...
     pid = os.fork()
     if pid == 0:
         count = 0
-        engine = open_engine(path)
+        engine = warm(open_engine(path))
 
         def before(*_: object) -> None:
             nonlocal count
@@ -132,7 +132,7 @@ def kill_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: tup
         if not run_and_die(path, chain, place, places):
             break
         kills += 1
-        again = open_engine(path)
+        again = warm(open_engine(path))
         make_indexer(STORY, chain, again).run_once()
         assert dump(again) == expected, f"killed at place {place} of {places}"
         again.dispose()
