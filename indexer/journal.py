@@ -7,10 +7,11 @@ about the past and a feed for others can (ADR 21):
   (`rollback`), and what the index said at an earlier block can be told. Rows that are written once and never
   change (events, lines, unit states) need none: their place says since when they are there.
 - `row_change` is the feed: which rows changed, in the order of commits.
-- `payload_lean` names the payloads that could only be read with the help of a later event's.
+- `payload_need` names what payloads refer to by the word of others, and which could only be read with the
+  help of a later event's.
 
 None of it is content of the index: `digest` and `export` leave it out, and a rebuild writes `row_before` and
-`payload_lean` again, while the feed is this index's own.
+`payload_need` again, while the feed is this index's own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,20 @@ from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Connection, String, Table, Text, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    String,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from indexer.columns import U64
@@ -68,6 +82,10 @@ SQLITE_INTEGER_MAX = 2**63 - 1
 CHANGES_MAX = 500  # changes in one entry of the feed: readers take whole entries
 
 
+OF_NAMES = "of_table IN ('material', 'unit_name')"
+"""Condition of the journal's index of names; a query that is to use it says it word by word."""
+
+
 class HistoryStart(IndexTable, table=True):
     """From which block on this index remembers its rows; -1 where it does from the beginning."""
 
@@ -80,7 +98,11 @@ class HistoryStart(IndexTable, table=True):
 class RowBefore(IndexTable, table=True):
     """A row as it was before a change; the present one is in its own table."""
 
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads a plain dict
+    __table_args__ = (
+        # which event gave which names: few rows, asked for when a payload is taken back
+        Index("ix_row_before_names", "place", sqlite_where=text(OF_NAMES), postgresql_where=text(OF_NAMES)),
+        {"sqlite_with_rowid": False},
+    )
 
     of_table: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
@@ -102,15 +124,17 @@ class RowChange(IndexTable, table=True):
     """JSON: a list of [table, place of the kind in `KINDS`, key columns ...]."""
 
 
-class PayloadLean(IndexTable, table=True):
-    """A payload that was read with the help of what a later event's payload names."""
+class PayloadNeed(IndexTable, table=True):
+    """What a payload refers to by the word of others: it is examined again when the answer changes."""
 
     event_id: str = Field(primary_key=True)
+    asked: str = Field(primary_key=True, index=True)
+    """`event:<eventID>` or `container:<number>`, found or not."""
     seq: int = Field(sa_type=BigInteger, index=True)
-    """Place of the later event, the last of several."""
+    """Place of the later event that it was read with the help of, the last of several; 0 if of none."""
 
 
-JOURNAL_MODELS: tuple[type[IndexTable], ...] = (HistoryStart, RowBefore, RowChange, PayloadLean)
+JOURNAL_MODELS: tuple[type[IndexTable], ...] = (HistoryStart, RowBefore, RowChange, PayloadNeed)
 """Every table of the journal; none of them is in `models.MODELS`."""
 
 
@@ -242,6 +266,21 @@ def write_feed(
             entries.append({"last": last, "block_number": block_number, "body": body_of(part)})
     if entries:
         connection.execute(insert(changes), entries)
+
+
+def leaned_from(connection: Connection, place: int) -> int | None:
+    """`seq` of the first payload that was read with the help of one at this place or after it, also by way of
+    another; None if none was.
+    """
+    needs, events = table_of(PayloadNeed), table_of(Event)
+    first, helped_from = None, place
+    while True:
+        found = connection.execute(select(func.min(events.c.seq)).select_from(events).join(
+            needs, needs.c.event_id == events.c.event_id).where(
+            needs.c.seq >= helped_from, needs.c.seq > events.c.seq)).scalar()
+        if found is None or found >= helped_from:
+            return first
+        first = helped_from = int(found)
 
 
 def body_of(changes: Iterable[tuple[str, int, tuple[Any, ...]]]) -> str:

@@ -37,7 +37,7 @@ from ledger.events.ids import NamedMaterial
 from ledger.events.model import ZERO32, CustodyEvent
 from ledger.events.profile import Interpretation, NamingContext, interpret
 from ledger.events.quantity import canonical, to_micro
-from ledger.events.strict_json import dump_json
+from ledger.events.strict_json import dump_json, parse_json
 from ledger.keys.reading import ReadingKey
 from ledger.keys.sealing import Opened, SealedPayload, check_opened, open_sealed, open_with_content_key
 from ledger.proofs.commitment import commit
@@ -65,11 +65,15 @@ class Lens:
     enterprise_keys: Mapping[str, bytes]
 
     def fingerprint(self) -> str:
-        """SHA-256 in hex over all of it: another one means that what was not readable may be so now."""
-        held = [sorted(key.public.hex() for key in self.reading_keys), self.directory.to_json(),
-                hashlib.sha256(self.network_secret).hexdigest(),
-                sorted((name, hashlib.sha256(key).hexdigest()) for name, key in self.enterprise_keys.items())]
-        return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+        """Two SHA-256 in hex, with a dot between: over the keys that open payloads, and over all by which
+        content is read. Where one differs, payloads must be opened or read again: by keys added they may
+        say more, by keys taken away less.
+        """
+        read_by = [self.directory.to_json(), hashlib.sha256(self.network_secret).hexdigest(),
+                   sorted((name, hashlib.sha256(key).hexdigest())
+                          for name, key in self.enterprise_keys.items())]
+        return ".".join(hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+                        for held in (sorted(key.public.hex() for key in self.reading_keys), read_by))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class Examined:
             `container:<number>`; it is examined again when one does.
         needed: what it was read with the help of: ids of events, and numbers of containers whose consignment
             it leaves to their names.
+        asked: all that it refers to by another's word, found or not, in the form of `missing`: when the
+            answer to one changes, it is examined again.
     """
 
     status: str
@@ -108,6 +114,7 @@ class Examined:
     missing: str | None = None
     proven: bool = True
     needed: tuple[bytes | str, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 class Known(Protocol):
@@ -193,34 +200,43 @@ def _open(
 
 def _read(opened: Opened, signed: Signed, lens: Lens, poster: str, known: Known) -> Examined:
     """Interpret the content again and compare it with what was signed."""
-    missing: list[str] = []
-    needed: list[bytes | str] = []
+    asked = _Asked([], [], [])
     context = NamingContext(
         lens.network_secret, lens.directory, lens.enterprise_keys, poster,
-        _event_resolver(signed, known, missing, needed),
-        _consignment_resolver(signed, known, missing, needed))
+        _event_resolver(signed, known, asked), _consignment_resolver(signed, known, asked))
+    meaning: Interpretation | None = None
     try:
         meaning = interpret(opened.event, context)
+        different = differences(signed, meaning)
+        fault_said = fault_text(NOT_SIGNED, "; ".join(different)) if different else None
     except Exception as fault:  # noqa: BLE001 - whoever holds a key writes content; none may stop the index
         said = getattr(fault, "message", None) or f"{type(fault).__name__}: {fault}"
-        return Examined(MISMATCH, fault_text(NOT_READABLE, said), opened, missing=_first(missing),
-                        needed=tuple(needed))
-    different = differences(signed, meaning)
-    if different:
-        said = fault_text(NOT_SIGNED, "; ".join(different))
-        return Examined(MISMATCH, said, opened, missing=_first(missing), needed=tuple(needed))
-    return Examined(OPEN, None, opened, meaning, _first(missing), needed=tuple(needed))
+        fault_said = fault_text(NOT_READABLE, said)
+    return Examined(
+        OPEN if fault_said is None else MISMATCH, fault_said, opened, meaning if fault_said is None else None,
+        asked.missing[0] if asked.missing else None, needed=tuple(asked.needed),
+        asked=tuple(dict.fromkeys(asked.keys)))
 
 
-def read_again(event: dict[str, Any], signed: Signed, lens: Lens, known: Known) -> Examined:
+def read_again(document: str, signed: Signed, lens: Lens, known: Known) -> Examined:
     """Interpret content that was opened and checked before, from its row."""
-    poster = lens.directory.participant(int(signed.event["participant"])).id
-    return _read(Opened(event, b"", poster, b""), signed, lens, poster, known)
+    try:
+        poster = lens.directory.participant(int(signed.event["participant"])).id
+    except NotFoundError as fault:
+        return Examined(MISMATCH, fault_text(NOT_READABLE, fault.message), proven=False)
+    return _read(Opened(parse_json(document.encode()), b"", poster, b""), signed, lens, poster, known)
 
 
-def _event_resolver(
-    signed: Signed, known: Known, missing: list[str], needed: list[bytes | str],
-) -> Callable[[str], bytes | None]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What reading one content asked of others: what nobody answered, who answered, and all of it."""
+
+    missing: list[str]
+    needed: list[bytes | str]
+    keys: list[str]
+
+
+def _event_resolver(signed: Signed, known: Known, asked: _Asked) -> Callable[[str], bytes | None]:
     """The ledger id that an eventID in the content stands for.
 
     Where no payload with that eventID is open here,
@@ -235,43 +251,39 @@ def _event_resolver(
     def resolve(event_id: str) -> bytes | None:
         if unknown_to_poster:
             return None
+        asked.keys.append(f"event:{event_id}")
         found = known.events(event_id)
         if reference in found:
-            needed.append(reference)
+            asked.needed.append(reference)
             return reference
         unread = known.unread(reference)
         if unread:
-            needed.append(reference)
+            asked.needed.append(reference)
         if not found or unread:  # others may use the same eventID
-            missing.append(f"event:{event_id}")
+            asked.missing.append(f"event:{event_id}")
             return reference
-        needed.append(found[0])
+        asked.needed.append(found[0])
         return found[0]
 
     return resolve
 
 
-def _consignment_resolver(
-    signed: Signed, known: Known, missing: list[str], needed: list[bytes | str],
-) -> Callable[[str], str | None]:
+def _consignment_resolver(signed: Signed, known: Known, asked: _Asked) -> Callable[[str], str | None]:
     """The consignment of a container whose event gives none: the one under which it is a unit that was
     signed.
     """
     units = [row["unit"] for row in signed.lines]
 
     def resolve(container: str) -> str | None:
+        asked.keys.append(f"container:{container}")
         found = known.consignments(container, units)
         if not found:
-            missing.append(f"container:{container}")
+            asked.missing.append(f"container:{container}")
         else:
-            needed.append(container)
+            asked.needed.append(container)
         return found[0] if found else None
 
     return resolve
-
-
-def _first(missing: Sequence[str]) -> str | None:
-    return missing[0] if missing else None
 
 
 def differences(signed: Signed, meaning: Interpretation) -> list[str]:

@@ -28,11 +28,12 @@ from indexer.journal import (
     NAMES,
     SHAPES,
     UPDATE,
-    PayloadLean,
+    PayloadNeed,
     RowBefore,
     RowChange,
     Shape,
     changes_in,
+    leaned_from,
     table_of,
     write_feed,
 )
@@ -253,15 +254,9 @@ class _Undoing:
 
     def _leaned_from(self) -> int | None:
         """`seq` of the first payload that was read with the help of one that goes, also by way of another."""
-        leans, events = table_of(PayloadLean), table_of(Event)
-        self._sql.execute(delete(leans).where(leans.c.event_id.in_(self._gone)))
-        first, helped_from = None, self._seq + 1
-        while True:
-            found = self._sql.execute(select(func.min(events.c.seq)).select_from(events).join(
-                leans, leans.c.event_id == events.c.event_id).where(leans.c.seq >= helped_from)).scalar()
-            if found is None or (first is not None and found >= first):
-                return first
-            first = helped_from = int(found)
+        needs = table_of(PayloadNeed)
+        self._sql.execute(delete(needs).where(needs.c.event_id.in_(self._gone)))
+        return leaned_from(self._sql, self._seq + 1)
 
     def _forget_grants(self) -> None:
         for model in (PayloadReader, Grant):
@@ -277,8 +272,8 @@ class _Undoing:
             self._restore(SHAPES[name], {(key,) for key in keys}, first - 1)
         for table in _tables(*_CONTENT):
             self._take(table, table.c.event_id.in_(from_first))
-        leans = table_of(PayloadLean)
-        self._sql.execute(delete(leans).where(leans.c.event_id.in_(from_first)))
+        needs = table_of(PayloadNeed)
+        self._sql.execute(delete(needs).where(needs.c.event_id.in_(from_first)))
         known = payloads.c.event_id.in_(from_first) & or_(
             payloads.c.status != WITHHELD, payloads.c.missing.is_not(None))
         for event_id in self._sql.execute(select(payloads.c.event_id).where(known)).scalars().all():

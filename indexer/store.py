@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Boolean, ColumnElement, Connection, delete, func, insert, literal_column, select
 from sqlmodel import SQLModel
 
 from indexer.bulk import read, upsert
@@ -18,6 +18,7 @@ from indexer.journal import (
     DELETE,
     INSERT,
     NAMES,
+    OF_NAMES,
     RESAID,
     SHAPES,
     UNTOLD,
@@ -35,7 +36,9 @@ __all__ = ["Key", "Row", "Rows", "hexed", "table_of"]
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 _NAMES = {model: table_of(model).name for model in MODELS}
+_MODELS: dict[str, type[SQLModel]] = {name: model for model, name in _NAMES.items()}
 _KEYS_MAX = 400  # keys of one SELECT ... IN
+_OF_NAMES: ColumnElement[bool] = literal_column(OF_NAMES, Boolean)
 
 
 def hexed(data: bytes) -> str:
@@ -207,13 +210,63 @@ class Rows:
         self._renamed.add((name, key))
         self.put(model, chain[-1][1])
 
-    def forget_names(self, model: type[SQLModel]) -> None:
-        """Take back every name of a table, to be worked out again in this transaction."""
-        name, table = table_of(model).name, table_of(RowBefore)
-        self.remove(model)
-        self.connection.execute(delete(table).where(table.c.of_table == name))
-        self._chains = {key: chain for key, chain in self._chains.items() if key[0] != name}
-        self._renamed = {key for key in self._renamed if key[0] != name}
+    def named_by(self, seq: int) -> set[tuple[str, Key]]:
+        """Tables and keys of the names that have a version of the event at this place."""
+        table, found = table_of(RowBefore), set[tuple[str, Key]]()
+        for name, text in self.connection.execute(select(table.c.of_table, table.c.key).where(
+                _OF_NAMES, table.c.place == seq)):
+            found.add((name, (text,)))
+        found -= self._renamed  # these are not written yet: memory knows better
+        return found | {of for of in self._renamed if any(place == seq for place, _ in self._chains[of])}
+
+    def forget_versions(self, name: str, key: Key, since: int, before: int | None = None) -> None:
+        """Take back what a name stood for by the word of events from a place on, to be worked out again.
+
+        Args:
+            name, key: of the name.
+            since: first place that counts no more.
+            before: first place after it that counts still; None for none.
+        """
+        model = _MODELS[name]
+        kept = [(place, row) for place, row in self.versions(model, *key)
+                if place < since or (before is not None and place >= before)]
+        if kept:
+            self.set_versions(model, key, kept)
+            return
+        shape, table = SHAPES[name], table_of(RowBefore)
+        self.remove(model, **dict(zip(shape.keys, key, strict=True)))
+        self.connection.execute(delete(table).where(
+            table.c.of_table == name, table.c.key == shape.key_text(key)))
+        self._chains[name, key] = []
+        self._renamed.discard((name, key))
+
+    def forget_names(self, since: int) -> list[tuple[str, Row]]:
+        """Take back every name that events from a place on gave; with `since` 0 all of them, also those of
+        which an older version of this index kept no versions.
+
+        Returns:
+            Table and present row of each.
+        """
+        self._write_names()
+        table, gone = table_of(RowBefore), list[tuple[str, Row]]()
+        if since <= 0:
+            for name in sorted(NAMES):
+                gone += [(name, row) for row in self.matching(_MODELS[name])]
+                self.remove(_MODELS[name])
+            self.connection.execute(delete(table).where(_OF_NAMES))
+            self._chains.clear()
+            return gone
+        found = self.connection.execute(select(table.c.of_table, table.c.key).where(
+            _OF_NAMES, table.c.place >= since).distinct()).all()
+        for name in sorted(NAMES):
+            keys = [row.key for row in found if row.of_table == name]
+            self.prefetch_versions(_MODELS[name], keys)
+            for key in keys:
+                row = self.get(_MODELS[name], key)
+                gone += [(name, row)] if row is not None else []
+                self.forget_versions(name, (key,), since)
+        self.flush()
+        return gone
 
     # writing
 
@@ -231,6 +284,16 @@ class Rows:
     def finish(self) -> None:
         """Write what changed and the journal of it; the last act of a transaction."""
         self.flush()
+        self._write_names()
+        write_feed(self.connection, (
+            (block, [(name, kind, key) for (name, key), before in told.items()
+                     if (kind := self._kind(name, key, before)) is not None])
+            for block, told in self._sections))
+        self._told, self._sections, self._block = {}, [], -1
+        self._marked.clear()
+
+    def _write_names(self) -> None:
+        """Write before-images, and the versions of names in their order."""
         befores = table_of(RowBefore)
         for name, key in sorted(self._renamed, key=str):
             shape, chain = SHAPES[name], self._chains[name, key]
@@ -241,14 +304,8 @@ class Rows:
                               for (place, _), before in zip(chain, said, strict=True)]
         if self._befores:
             self.connection.execute(insert(befores), self._befores)
-        write_feed(self.connection, (
-            (block, [(name, kind, key) for (name, key), before in told.items()
-                     if (kind := self._kind(name, key, before)) is not None])
-            for block, told in self._sections))
-        self._told, self._sections, self._block = {}, [], -1
         self._befores.clear()
         self._renamed.clear()
-        self._marked.clear()
 
     def _mark(self, shape: Shape, key: Key, before: Row | None) -> None:
         """Note a change for the feed, and how the row was before it, once for an event or block."""

@@ -11,7 +11,7 @@ from eth_hash.auto import keccak
 from sqlalchemy import Engine
 
 from indexer.database import migrate, open_engine
-from indexer.journal import PayloadLean, RowBefore, table_of
+from indexer.journal import PayloadNeed, RowBefore, table_of
 from indexer.models import TABLES, Evidence
 from ledger.vocabulary import Kind
 from tests.indexer.fake_chain import FakeChain
@@ -112,7 +112,7 @@ def from_scratch(story: Story, chain: FakeChain) -> Engine:
 
 def said(engine: Engine, without: Sequence[str] = ()) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table, as it is stored; not the alarms, and not the feed."""
-    tables = [*(t for t in TABLES if t.name != table_of(Evidence).name), table_of(RowBefore), table_of(PayloadLean)]
+    tables = [*(t for t in TABLES if t.name != table_of(Evidence).name), table_of(RowBefore), table_of(PayloadNeed)]
     with engine.connect() as connection:
         return {t.name: [tuple(row) for row in connection.exec_driver_sql(
             f"SELECT * FROM {t.name} ORDER BY {', '.join(c.name for c in t.primary_key.columns)}")]
