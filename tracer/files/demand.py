@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from operator import is_
 
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Thing
 from tracer.book import Event, Leg, Lot, Tolerances
@@ -96,7 +97,8 @@ class Demand:
                         balance=part.balance if stated else balance,
                     )
                 legs.append(part)
-        judged = event if legs == list(event.legs) else replace(event, legs=tuple(legs))
+        same = len(legs) == len(event.legs) and all(map(is_, legs, event.legs))
+        judged = event if same else replace(event, legs=tuple(legs))
         if missing:
             return judged, Outcome.UNKNOWN_UNIT if unknown else Outcome.NOT_ENOUGH, missing
         return judged, Outcome.RECORDED, []

@@ -17,6 +17,7 @@ SETTINGS = "book.toml"
 EVENTS = "events.jsonl"
 PARTICIPANTS = "participants.json"
 _CODES = ("code", "material", "product")
+_KNOWN_MAX = 50_000  # cells of a column whose values are kept: read once, and in memory once
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,8 @@ class Folder:
 
     def _values(self, table: Table, sheet: Sheet, places: dict[str, int], heading: int) -> Iterator[Row]:
         style = Style(self.offset, sheet.decimal_comma)
-        columns: list[tuple[str, int, bool, Parser]] = [
-            (c.name, places[c.name], c.required, parser_of(c, style))
+        columns: list[tuple[str, int, bool, Parser, dict[str, Any]]] = [
+            (c.name, places[c.name], c.required, parser_of(c, style), {})
             for c in table.columns
             if c.name in places
         ]
@@ -135,7 +136,7 @@ class Folder:
                 continue
             values: dict[str, Any] = {}
             sound = True
-            if any(c.strip() for c in cells[heading:]):
+            if len(cells) > heading and any(c.strip() for c in cells[heading:]):
                 self.faults.add(
                     sheet.name,
                     number,
@@ -146,8 +147,12 @@ class Folder:
                 continue
             if len(cells) < width:
                 cells.extend([""] * (width - len(cells)))
-            for name, place, required, parse in columns:
-                text = cells[place].strip()
+            for name, place, required, parse, known in columns:
+                cell = cells[place]
+                if cell in known:  # nearly every cell was there before
+                    values[name] = known[cell]
+                    continue
+                text = cell.strip()
                 if not text:
                     if required:
                         sound = False
@@ -157,6 +162,8 @@ class Folder:
                     continue
                 try:
                     values[name] = parse(text)
+                    if len(known) < _KNOWN_MAX:
+                        known[cell] = values[name]
                 except InputError as fault:
                     sound = False
                     self.faults.add(sheet.name, number, name, fault.message, fault.remedy)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from ledger.vocabulary import Balance, Kind, LineRole, Thing
 from tracer.book import Count, Event, Leg, Loss
@@ -46,7 +47,25 @@ _STOCK = {
 }
 _THINGS = {"container": Thing.CONTAINER, "cargo": Thing.CARGO}
 _BOXES = {Thing.CONTAINER: LineRole.CONTAINER, Thing.CARGO: LineRole.CARGO}
+_PLAIN = {
+    Kind.RECEIVE_FACTORY: (LineRole.OUTPUT, Balance.RAW),
+    Kind.RECEIVE_DOMESTIC: (LineRole.OUTPUT, Balance.RAW),
+    Kind.FG_RETURN: (LineRole.OUTPUT, Balance.FINISHED),
+    Kind.ISSUE_PROD: (LineRole.NONE, Balance.RAW),
+    Kind.RETURN_PROD: (LineRole.NONE, Balance.WIP),
+    Kind.EXPORT_LOAD: (LineRole.NONE, Balance.FINISHED),
+}
+"""Kinds whose one leg is always the same: its role and balance."""
 _WITHOUT_QUANTITY = frozenset({*t.CUSTODY_KINDS, Kind.EXIT_CONFIRM})
+
+
+class _Goods(NamedTuple):
+    """What a row is about; the lot is empty where it names none."""
+
+    unit: str
+    quantity_micro: int
+    code: str
+    uom: str
 
 
 @dataclass(slots=True)
@@ -96,34 +115,41 @@ class Movements:
         """Take in all rows."""
         kept = list(self._once(rows))
         for row in kept:
-            if row.get("lot") and row.get("code"):
-                self.lots.codes[row["lot"]].add(self.reference.code(row["code"]))
+            values = row.values
+            if values.get("lot") and values.get("code"):
+                self.lots.codes[values["lot"]].add(self.reference.code(values["code"]))
         joined: dict[tuple[Kind, str], list[Row]] = defaultdict(list)
         for row in kept:
-            kind = Kind[row["kind"]]
-            if kind in JOINED and row.get("op"):
-                joined[kind, row["op"]].append(row)
-            elif kind == Kind.TRANSFORM or (kind == Kind.MERGE and not row.get("op")):
-                self._fault(row, "op", f"{kind.name} has no op.", "Give the rows of one act the same op.")
+            values = row.values
+            kind = Kind[values["kind"]]
+            if kind not in JOINED:
+                self._act(kind, values["id"], [row])
+            elif values.get("op"):
+                joined[kind, values["op"]].append(row)
+            elif kind == Kind.SPLIT:
+                self._act(kind, values["id"], [row])
             else:
-                self._act(kind, row.text("id"), [row])
+                self._fault(row, "op", f"{kind.name} has no op.", "Give the rows of one act the same op.")
         for (kind, op), group in joined.items():
             self._act(kind, op, group)
 
     def _once(self, rows: Iterable[Row]) -> Iterable[Row]:
         seen: dict[str, Row] = {}
         for row in rows:
-            name = row.text("id")
+            values = row.values
+            name = values.get("id", "")
             other = seen.setdefault(name, row) if name else row
             if other is row:
-                row.values["id"] = name or f"{row.file}:{row.number}"
+                if not name:
+                    values["id"] = f"{row.file}:{row.number}"
                 yield row
-            elif {**other.values, "id": name} == row.values:
+            elif other.values == values:
                 self.reference.folder.faults.note(
                     row.file, row.number, "id", f"is row {other.number} once more.", "It was counted once."
                 )
             else:
-                yield Row(row.file, row.number, {**row.values, "id": f"{name} ({row.file}:{row.number})"})
+                values["id"] = f"{name} ({row.file}:{row.number})"
+                yield row
 
     def _fault(self, row: Row, column: str, message: str, remedy: str) -> None:
         self.reference.folder.faults.add(row.file, row.number, column, message, remedy)
@@ -137,8 +163,9 @@ class Movements:
         for row in rows:
             if not self._sound(kind, row):
                 continue
-            if row.text("role") in _THINGS and kind in t.CUSTODY_KINDS:
-                thing = _THINGS[row.text("role")]
+            role = row.values.get("role", "")
+            if role in _THINGS and kind in t.CUSTODY_KINDS:
+                thing = _THINGS[role]
                 legs.append(Leg(row.text("lot"), thing, _BOXES[thing]))
                 used.append(row)
                 continue
@@ -146,7 +173,7 @@ class Movements:
             if goods is None:
                 continue
             used.append(row)
-            if kind == Kind.TRANSFORM and row.text("role") == "loss":
+            if kind == Kind.TRANSFORM and role == "loss":
                 losses.append(Loss(goods.code, goods.quantity_micro, goods.uom))
             else:
                 legs.extend(self._legs(kind, row, goods))
@@ -168,11 +195,17 @@ class Movements:
 
     def _sound(self, kind: Kind, row: Row) -> bool:
         """Whether a row says what its kind needs; else a fault."""
-        quantity = row.get("quantity")
+        get = row.values.get
+        quantity = get("quantity")
+        if quantity and quantity > 0 and kind in _PLAIN and get("code") and (
+            (get("declaration", "") and get("line")) or (kind != Kind.RECEIVE_FACTORY
+            and not get("declaration") and not get("line"))
+        ) and get("role", "") not in _THINGS:
+            return True  # nearly every row; the checks below say the same
         if (
             quantity is None
             and kind not in _WITHOUT_QUANTITY
-            and not (kind == Kind.MERGE or (kind == Kind.SPLIT and row.text("side") == "in"))
+            and not (kind == Kind.MERGE or (kind == Kind.SPLIT and get("side", "") == "in"))
         ):
             self._fault(row, "quantity", f"{kind.name} needs a quantity.", "Write how much was moved.")
         elif quantity == 0 and kind not in (Kind.COUNT, Kind.OPENING):
@@ -186,12 +219,12 @@ class Movements:
                 "is below zero.",
                 "Use the kind that moves goods the other way (RETURN_PROD, UNLOAD, FG_RETURN), or ADJUST.",
             )
-        elif bool(row.get("declaration")) != bool(row.get("line")):
-            column = "line" if row.get("declaration") else "declaration"
+        elif bool(get("declaration")) != bool(get("line")):
+            column = "line" if get("declaration") else "declaration"
             self._fault(
                 row, column, "is empty.", "A declaration line is named by both: declaration and line."
             )
-        elif kind == Kind.RECEIVE_FACTORY and not row.get("declaration"):
+        elif kind == Kind.RECEIVE_FACTORY and not get("declaration"):
             self._fault(
                 row,
                 "declaration",
@@ -199,7 +232,7 @@ class Movements:
                 "Name the import line, or use RECEIVE_DOMESTIC for goods bought inland.",
             )
         elif kind in (*JOINED, Kind.TRANSFER) and not (
-            row.get("side") or row.get("role") or row.get("parent")
+            get("side") or get("role") or get("parent")
         ):
             self._fault(
                 row,
@@ -207,31 +240,30 @@ class Movements:
                 f"{kind.name} does not say whether this goes in or comes out.",
                 "Write in or out.",
             )
-        elif not row.get("lot") and (not row.get("code") or row.text("role") in _THINGS):
-            if kind in (Kind.HOLD, Kind.UNHOLD) and row.get("declaration"):
+        elif not get("lot") and (not get("code") or get("role", "") in _THINGS):
+            if kind in (Kind.HOLD, Kind.UNHOLD) and get("declaration"):
                 return True
             self._fault(row, "lot", f"{kind.name} names neither a lot nor a code.", "Name what was moved.")
         else:
             return True
         return False
 
-    def _goods(self, kind: Kind, row: Row) -> Leg | None:
-        """Code, lot, quantity and unit of a row as a leg without a role; None (and a fault) where unclear."""
-        reference = self.reference
-        lot = row.text("lot")
+    def _goods(self, kind: Kind, row: Row) -> _Goods | None:
+        """Lot, quantity, code and unit of a row; None (and a fault) where unclear."""
+        reference, get = self.reference, row.values.get
+        lot = get("lot", "")
         code = (
-            reference.code(row.text("code"))
+            reference.code(get("code", ""))
             or self.lots.code(lot)
-            or (self.lots.code(row.text("parent")) if row.get("parent") else "")
+            or (self.lots.code(get("parent", "")) if get("parent") else "")
         )
-        line = self._line(row)
-        if not code and line in reference.lines:
+        if not code and (line := self._line(row)) in reference.lines:
             code = reference.lines[line].code
         if not code and kind not in t.CUSTODY_KINDS:
             self._fault(row, "code", f"the code of lot {lot} cannot be told.", "Write the code.")
             return None
-        quantity = row.get("quantity") or 0
-        uom = row.text("uom") or reference.units.get(code, "")
+        quantity = get("quantity") or 0
+        uom = get("uom") or reference.units.get(code, "")
         if not uom and quantity:
             self._fault(row, "uom", f"the unit of measure of {code} cannot be told.", "Write the unit.")
             return None
@@ -240,36 +272,20 @@ class Movements:
             if changed is None:
                 return None
             quantity = changed
-        return Leg(
-            self.lots.unit(lot, code),
-            Thing.LOT,
-            LineRole.NONE,
-            Balance.NONE,
-            quantity,
-            code,
-            reference.units.get(code, uom),
-        )
+        return _Goods(self.lots.unit(lot, code), quantity, code, reference.units.get(code, uom))
 
-    def _legs(self, kind: Kind, row: Row, goods: Leg) -> list[Leg]:
+    def _legs(self, kind: Kind, row: Row, goods: _Goods) -> list[Leg]:
         """The legs that a row stands for, as the event model writes them."""
 
         def leg(role: LineRole = LineRole.NONE, balance: Balance = Balance.NONE) -> Leg:
             return Leg(goods.unit, Thing.LOT, role, balance, abs(goods.quantity_micro), goods.code, goods.uom)
 
+        if kind in _PLAIN:
+            return [leg(*_PLAIN[kind])]
         role = row.text("role")
         into = row.text("side") == "in" if row.get("side") else False
         if kind in (Kind.HOLD, Kind.UNHOLD) and not goods.unit:
             return []
-        if kind in (Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC):
-            return [leg(LineRole.OUTPUT, Balance.RAW)]
-        if kind == Kind.FG_RETURN:
-            return [leg(LineRole.OUTPUT, Balance.FINISHED)]
-        if kind == Kind.ISSUE_PROD:
-            return [leg(balance=Balance.RAW)]
-        if kind == Kind.RETURN_PROD:
-            return [leg(balance=Balance.WIP)]
-        if kind == Kind.EXPORT_LOAD:
-            return [leg(balance=Balance.FINISHED)]
         if kind == Kind.TRANSFORM:
             return [leg(LineRole.INPUT, Balance.WIP) if into else leg(_MADE.get(role, LineRole.PRODUCT))]
         if kind == Kind.TRANSFER:  # in: into this book
@@ -293,47 +309,64 @@ class Movements:
         return [leg(balance=_BALANCE.get(role, Balance.NONE))]
 
     def _line(self, row: Row) -> str:
-        return label(row["declaration"], row["line"]) if row.get("declaration") else ""
+        declaration = row.values.get("declaration")
+        return label(declaration, row.values["line"]) if declaration else ""
 
     def _event(
         self, kind: Kind, name: str, rows: list[Row], legs: tuple[Leg, ...], loss: tuple[Loss, ...]
     ) -> Event:
+        if len(rows) == 1:
+            return self._event_of_row(kind, name, rows[0], legs, loss)
         first = min(rows, key=lambda r: (r["at"], r.number))
         at = Span(first["at"].start_ms, max(r["at"].end_ms for r in rows))
-        line = next((self._line(r) for r in rows if r.get("declaration")), "")
+        merged: dict[str, Any] = {}
+        for row in rows:
+            for column, value in row.values.items():
+                merged.setdefault(column, value)
+        if any("declaration" in r.values for r in rows):  # a line is named by one row
+            named = next(r.values for r in rows if r.get("declaration"))
+            merged["line"] = named["line"]
+        recorded = [r["recorded_at"] for r in rows if r.get("recorded_at")]
+        if recorded:
+            merged["recorded_at"] = max(recorded, key=lambda span: span.end_ms)
+        merged["at"], merged["id"] = at, first["id"]
+        return self._event_of_row(kind, name, Row(first.file, first.number, merged), legs, loss)
+
+    def _event_of_row(
+        self, kind: Kind, name: str, row: Row, legs: tuple[Leg, ...], loss: tuple[Loss, ...]
+    ) -> Event:
+        get = row.values.get
+        at: Span = row.values["at"]
+        line = self._line(row)
         if line:
             self.cited[line].add(kind)
         known = self.reference.lines
         if line and known and line not in known:
             self.reference.folder.faults.note(
-                first.file,
-                first.number,
+                row.file,
+                row.number,
                 "declaration",
                 f"{line} is not in declarations.",
                 "Add the line, or correct its number.",
             )
-        recorded = max((r["recorded_at"].end_ms for r in rows if r.get("recorded_at")), default=at.end_ms)
-
-        def said(column: str) -> str:
-            return next((r.text(column) for r in rows if r.get(column)), "")
-
-        usual = CUSTOMS if kind in _CUSTOMS_ACTS else self.lots.enterprise
+        recorded: Span = get("recorded_at") or at
+        product = get("product", "")
         return Event(
-            id=name or first["id"],
+            id=name or row.values["id"],
             seq=0,
             kind=kind,
             occurred=at,
-            recorded_ms=recorded,
-            actor=said("actor") or usual,
+            recorded_ms=recorded.end_ms,
+            actor=get("actor") or (CUSTOMS if kind in _CUSTOMS_ACTS else self.lots.enterprise),
             legs=legs,
-            counterparty=said("partner"),
-            place=said("place"),
+            counterparty=get("partner", ""),
+            place=get("place", ""),
             book=self.book,
             line=line if kind != Kind.ELIGIBLE else "",
             cited=(line,) if line and kind == Kind.ELIGIBLE else (),
-            product=self.reference.code(said("product")),
+            product=self.reference.code(product) if product else "",
             loss=loss,
-            reason=said("reason"),
+            reason=get("reason", ""),
         )
 
     def _count(self, rows: list[Row], legs: list[Leg]) -> None:
@@ -354,6 +387,8 @@ class Movements:
 
 def _ordered(legs: list[Leg]) -> list[Leg]:
     """Legs as the ledger has them: what goes in before what comes out, each unit once."""
+    if len(legs) < 2:
+        return legs
     result: list[Leg] = []
     seen: set[tuple[str, LineRole]] = set()
     for leg in sorted(legs, key=lambda x: (x.role != LineRole.INPUT, x.unit, x.role, x.code)):
