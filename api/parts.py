@@ -118,6 +118,23 @@ class Parts:
             self.write_deployment(found)
         return found
 
+    def follow(self) -> None:
+        """Go on with the ledger's successor: what is of one ledger is made anew when next used.
+
+        Nobody may be using this home meanwhile.
+
+        Raises:
+            TrustError: see `followed`; nothing was changed.
+        """
+        with self._lock:
+            self.followed()
+            posting = self.__dict__.get("posting")
+            if posting is not None:
+                posting.close()
+            for name in ("posting", "gateway", "outbox", "authority", "indexer"):
+                self.__dict__.pop(name, None)
+            self._wakers.clear()
+
     def write_deployment(self, deployment: Deployment) -> None:
         """Keep where the contracts are, and what checkers of proofs must know (trust.json).
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from indexer.faults import LogFormatError, WrongLedgerError
+from indexer.faults import LedgerEndedError, LogFormatError, WrongLedgerError
 from indexer.source import CheckedBlock, PinnedLedger
 from ledger.chain.codec import decode_logs
 from ledger.chain.facts import (
@@ -94,11 +94,13 @@ class Ledgers:
         """Read the next ledger from now on.
 
         Raises:
+            LedgerEndedError: the deployment does not know of it.
             WrongLedgerError: the chain names another one than the deployment.
         """
         known = self._pinned.ledgers
         if self._ended + 1 >= len(known) or known[self._ended + 1] != successor:
-            raise WrongLedgerError(
+            fault = LedgerEndedError if self._ended + 1 >= len(known) else WrongLedgerError
+            raise fault(
                 f"the ledger ended in block {number}; this process does not follow to its successor "
                 f"0x{successor.hex()} yet.",
                 remedy="Start again: a home follows to a successor that its version knows when it is opened.")

@@ -40,6 +40,12 @@ class WrongLedgerError(TrustError):
     code = "CL-TRUST-044"
 
 
+class LedgerEndedError(WrongLedgerError):
+    """The ledger named its successor, which this process does not read yet: `ledger.chain.succession` tells
+    whether it may be followed.
+    """
+
+
 class LogFormatError(TrustError):
     """A log of our contracts says what they cannot have said."""
 

@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ import uvicorn
 from api.home import SERVER_FILE
 from api.http.app import create_app
 from api.logs import said_of
+from indexer.faults import LedgerEndedError
 from ledger.errors import CargoLedgerError, TrustError, UnavailableError
 
 if TYPE_CHECKING:
@@ -38,15 +39,17 @@ CONCURRENCY_MAX = 64  # requests at a time; beyond, 503
 class Worker:
     """Carries queued events to the ledger and indexes, until stopped.
 
-    States: idle → working → idle; any → failed (and then never again).
+    States: idle → working → idle; any → failed, or ended with the ledger (and then never again).
     """
 
-    def __init__(self, home: Home, on_failure: object = None) -> None:
+    def __init__(self, home: Home, on_end: Callable[[], None] | None = None) -> None:
+        self.ledger_ended = False
+        """Whether it stopped because the ledger named a successor."""
         self._home = home
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker")
-        self._on_failure = on_failure
+        self._on_end = on_end
         home.on_wake(self._wake.set)
 
     def start(self) -> None:
@@ -70,6 +73,11 @@ class Worker:
                 log.warning("waiting", extra=said_of(fault))
                 self._home.metrics.fault(fault, retried=True)
                 self._home.fault = fault
+            except LedgerEndedError as fault:
+                log.warning("following", extra=said_of(fault))
+                self.ledger_ended = True
+                self._end()
+                return
             except CargoLedgerError as fault:
                 log.critical("stopping", extra=said_of(fault))
                 self._home.metrics.fault(fault)
@@ -96,8 +104,11 @@ class Worker:
 
     def _fail(self, fault: CargoLedgerError) -> None:
         self._home.fault = fault
-        if callable(self._on_failure):
-            self._on_failure()
+        self._end()
+
+    def _end(self) -> None:
+        if self._on_end is not None:
+            self._on_end()
 
 
 def bind(host: str, port: int) -> tuple[list[socket.socket], str]:
@@ -139,16 +150,39 @@ def quiet_signals() -> Iterator[None]:
 def serve(home: Home, sockets: list[socket.socket], url: str, *, docs: bool = False) -> bool:
     """Serve until told to stop (SIGINT, SIGTERM).
 
+    Where the ledger ends, requests under way are answered, and it goes on with the successor; whoever
+    connects meanwhile waits.
+
     Returns:
         False if a fault stopped it.
     """
+    file = home.path / SERVER_FILE
+    file.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
+    try:
+        with quiet_signals():
+            while _serve_one_ledger(home, [listener.dup() for listener in sockets], docs=docs):
+                try:
+                    home.follow()
+                except CargoLedgerError as fault:
+                    log.critical("stopping", extra=said_of(fault))
+                    home.fault = fault
+                    break
+    finally:
+        file.unlink(missing_ok=True)
+        for listener in sockets:
+            listener.close()
+    return home.fault is None or isinstance(home.fault, UnavailableError)
+
+
+def _serve_one_ledger(home: Home, sockets: list[socket.socket], *, docs: bool) -> bool:
+    """Serve until told to stop, or until the ledger ends: whether that was it. The sockets are closed."""
     stopping: list[uvicorn.Server] = []
 
-    def fail() -> None:
+    def stop() -> None:
         for server in stopping:
             server.should_exit = True
 
-    worker = Worker(home, fail)
+    worker = Worker(home, stop)
 
     @contextmanager
     def working() -> Iterator[None]:
@@ -171,13 +205,5 @@ def serve(home: Home, sockets: list[socket.socket], url: str, *, docs: bool = Fa
         )
     )
     stopping.append(server)
-    file = home.path / SERVER_FILE
-    file.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
-    try:
-        with quiet_signals():
-            server.run(sockets=sockets)
-    finally:
-        file.unlink(missing_ok=True)
-        for listener in sockets:
-            listener.close()
-    return home.fault is None or isinstance(home.fault, UnavailableError)
+    server.run(sockets=sockets)
+    return worker.ledger_ended

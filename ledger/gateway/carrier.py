@@ -20,7 +20,7 @@ from ledger.errors import CargoLedgerError, InputError, InvariantError, Unavaila
 from ledger.gateway.batching import GAS_TRANSACTION, Batch, choose_batch, event_gas
 from ledger.gateway.delivery import BLOCK_SHARE, Delivery
 from ledger.gateway.outbox import Outbox, StoredEvent, stored_event
-from ledger.gateway.outcomes import admitted, can_find, find_outcomes, outcomes_of
+from ledger.gateway.outcomes import admitted, can_find, ended, find_outcomes, outcomes_of
 from ledger.gateway.submission import Settled
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class Carrier:
             with self._store.transaction():
                 self._finality.remember(header)
                 self._batches.fail_alone(batch, events[0], receipt=receipt, now_s=self._clock(),
-                                         note="its transaction fails even alone")
+                                         note=self._why_alone())
             return
         if batch.gas_estimated:
             self._gas_factor = max(self._gas_factor, receipt.gas_used / batch.gas_estimated)
@@ -236,6 +236,12 @@ class Carrier:
             self._finality.remember(header)
             self._batches.settle(batch, outcomes, receipt, self._clock())
         self._store.failpoint("after-settled")
+
+    def _why_alone(self) -> str:
+        """Why the transaction of one event fails, for its poster."""
+        if ended(self._chain, self._deployment):
+            return "its ledger ended and another follows it: post it again, to be signed for that one"
+        return "its transaction fails even alone"
 
     def _worth_a_verdict(self, batch: StoredBatch, events: Sequence[StoredEvent]) -> bool:
         """Whether a failed batch was one event; else its halves are tried, until the culprit is alone."""

@@ -160,6 +160,14 @@ def _search(
     return found
 
 
+def ended(chain: ChainClient, deployment: Contracts) -> bool:
+    """Whether the ledger takes no more events, since another follows it."""
+    try:
+        return any(chain.call(deployment.ledger, call_data("successor()")))
+    except InputError:
+        return False  # a ledger without succession
+
+
 def admitted(chain: ChainClient, deployment: Contracts, sender: bytes) -> bool:
     """Whether the ledger takes batches from this account, by its access manager or by an empty batch."""
     record = encode_record([])

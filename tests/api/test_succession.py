@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from api.governing import Governing
 from api.home import Home
+from api.http.server import bind, serve
 from ledger.chain.authority import Authority
 from ledger.chain.codec import encode_record
 from ledger.chain.succession import followed
@@ -61,6 +67,52 @@ def test_succession__home_opened_again__signs_for_the_new_ledger_and_indexes_bot
             assert successor == "0x" + new.hex()
         with pytest.raises(InputError, match="takes no more events"):
             Sender(home.chain, home.keyring.gateway()).send(old, encode_record([]))
+
+
+def test_server__the_ledger_ends_while_it_runs__goes_on_with_the_successor(
+    folder: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody starts it again. An event signed for the ended ledger is given back; posted again it is recorded."""
+    found: list[object] = []
+    monkeypatch.setattr("api.http.server.IDLE_S", 60)  # it looks when something is posted, not before
+
+    def post(client: httpx.Client, home: Home, name: str) -> None:
+        answer = client.post("/capture", content=second(name), headers={"Content-Type": "application/json"})
+        found.append(answer.status_code)
+        for _ in range(400):
+            status = home.outbox.status_by_label(f"urn:uuid:{name}-2f0d-4d55-9f3e-3c1b8f1f6d11", False)
+            if status is not None and status.label not in ("queued", "submitted"):
+                break
+            time.sleep(0.05)
+        found.append(status and status.label)
+        found.append(status and status.history[-1].note)
+
+    def govern_and_post(home: Home, url: str, token: str) -> None:
+        try:
+            with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20) as client:
+                found.append(client.get("/healthz").status_code)
+                governing, before = Governing(home), home.posting
+                governing.succeed(bytes.fromhex(governing.prepare_successor()["ledger"][2:]))
+                post(client, home, "7a1f0c4f")
+                for _ in range(400):
+                    if home.__dict__.get("posting", before) is not before:
+                        break
+                    time.sleep(0.05)
+                post(client, home, "7a1f0c5f")
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with Home.open(folder) as home:
+        old = home.deployment.ledger
+        token, _ = home.issue_token("terminal", label="gate", valid_s=600, scopes=frozenset({"capture", "read"}))
+        sockets, url = bind("127.0.0.1", 0)
+        actor = threading.Thread(target=govern_and_post, args=(home, url, token))
+        actor.start()
+        assert serve(home, sockets, url) is True
+        actor.join()
+        assert home.deployment.earlier == (old,)
+    given_back = "its ledger ended and another follows it: post it again, to be signed for that one"
+    assert found == [200, 202, "not_taken:TX_FAILED", given_back, 202, "recorded", ""]
 
 
 def test_succession__rebuilt_from_the_beginning__the_same_index(folder: Path) -> None:
