@@ -1,0 +1,51 @@
+"""`scripts/bench tracer` in miniature: it runs, its document has the shape that others read. Nothing is judged by time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
+    import bench_tracer
+    from tracer_bench import books
+
+    monkeypatch.setattr(books, "cache_folder", lambda: tmp_path / "cache")
+    return bench_tracer
+
+
+def test_it_runs_and_says_what_it_measured(bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--sizes", "600", "150", "--archetype", "seafood", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["movements"] >= size for row, size in zip(told["curve"], (150, 600), strict=True)] == [True, True]
+    assert told["clean"] is told["targets"]["clean"] is True
+    assert told["growth"] > 0
+    assert {"read", "judge", "settle", "facts.replay", "facts.lineage", "rule.B1", "rule.X2"} <= told["parts"].keys()
+    largest = told["raw"]["runs"][-1]
+    assert largest["population"] > 100  # the rules looked at something
+    assert sum(largest["parts"].values()) <= largest["seconds"]  # no time is counted twice
+    assert len(list((tmp_path / "cache").glob("books-*/*"))) == 2
+    assert len(list((tmp_path / "cache").glob("tracer-*.json"))) == 1
+
+
+def test_figures_and_targets(bench: Any) -> None:
+    run = {"mb": 2_000.0, "findings": 0, "not_evaluable": 0, "parts": {"read": 1.0, "judge": 2.0}}
+    raw = {"runs": [
+        {**run, "asked": 10_000, "movements": 10_000, "seconds": 0.5, "cpu_seconds": 0.5},
+        {**run, "asked": 1_000_000, "movements": 1_000_000, "seconds": 70.0, "cpu_seconds": 75.0}]}
+    document = bench.report.figures(raw)
+    assert document["growth"] == 1.0  # 150 times the time for 150 times n log n
+    assert (document["book_1e6_seconds"], document["book_1e6_mb"]) == (70.0, 2_000)
+    assert list(document["parts"]) == ["judge", "read"]
+    assert bench.report.targets(document) == {
+        "clean": True, "growth": True, "book_1e6_seconds": False, "book_1e6_mb": True}
+    raw["runs"][1]["findings"] = 1
+    assert bench.report.targets(bench.report.figures(raw))["clean"] is False
