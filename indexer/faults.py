@@ -52,6 +52,12 @@ class LogFormatError(TrustError):
     code = "CL-TRUST-045"
 
 
+class BloomMismatchError(TrustError):
+    """The bloom of a receipt or of the header is not that of the logs: whoever searches by it misses some."""
+
+    code = "CL-TRUST-047"
+
+
 class IndexBusyError(UnavailableError):
     """Another process writes this index."""
 

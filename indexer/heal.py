@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Engine, Table, and_, delete, func, insert, select, tuple_, update
 from sqlmodel import SQLModel
 
 from indexer.compare import Difference
@@ -98,6 +98,20 @@ def _make_room(connection: Connection, table: Table, wanted: Sequence[dict[str, 
         for place, row in enumerate(connection.execute(held).mappings().all()):
             parked = min(0, int(lowest or 0)) - 1 - place if number else f"parked {list(row.values())}"
             connection.execute(update(table).where(_is(table, row)).values({column.name: parked}))
+    for index in table.indexes:
+        if index.unique and len(index.columns) > 1 and wanted:
+            _make_room_in(connection, table, list(index.columns), wanted)
+
+
+def _make_room_in(connection: Connection, table: Table, columns: list[Column[Any]],
+                  wanted: Sequence[dict[str, Any]]) -> None:
+    """The same for values that may stand together only once; the last of the columns is a number."""
+    last, values = columns[-1], [tuple(row[column.name] for column in columns) for row in wanted]
+    lowest = connection.execute(select(func.min(last))).scalar()
+    held = select(*table.primary_key.columns).where(tuple_(*columns).in_(values))
+    for place, row in enumerate(connection.execute(held).mappings().all()):
+        connection.execute(update(table).where(_is(table, row)).values(
+            {last.name: min(0, int(lowest or 0)) - 1 - place}))
 
 
 def _record(connection: Connection, group: Sequence[tuple[Difference, str, dict[str, Any]]],

@@ -287,7 +287,7 @@ class Indexer:
                 "id": 1, "chain_id": self._deployment.chain_id,
                 "ledger_address": hexed(self._deployment.ledgers[0]),
                 "block_number": last.number, "block_hash": hexed(last.hash),
-                "context": cursor["context"] if cursor else ""})
+                "context": cursor["context"] if cursor else self.context})
             if cursor is None:
                 connection.execute(insert(table_of(HistoryStart)).values(
                     id=1, block_number=-1, feed=secrets.token_hex(8)))

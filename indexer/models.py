@@ -16,7 +16,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Table, Text
 from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
 
@@ -85,6 +85,9 @@ class Block(IndexTable, table=True):
 class Event(IndexTable, table=True):
     """One signed event and its outcome. `seq` is its place in the ledger's order, from 1."""
 
+    # one row for a log: an index is of one chain, so this is the key (chain, block hash, log index)
+    __table_args__ = (Index("uq_event_log", "block_hash", "log_index", unique=True),)
+
     event_id: str = Field(primary_key=True)
     seq: int = _number(index=True, unique=True)
     block_number: int = _number(index=True)
@@ -140,7 +143,10 @@ class NormExcess(IndexTable, table=True):
 
 
 class NotTaken(IndexTable, table=True):
-    """A submission the ledger did not take: bad signature, unknown signer, used nonce."""
+    """A submission the ledger did not take: bad signature, unknown signer, used nonce.
+
+    One row for a log: a number stands for one block hash (`Block.hash`).
+    """
 
     block_number: int = _number(primary_key=True)
     log_index: int = Field(primary_key=True)

@@ -2,7 +2,8 @@
 
 Promises that a `CheckedBlock` holds exactly the logs that its header vouches for, in their order. The
 header's hash is recomputed from its encoding, the receipts root from the encodings of the receipts, and the
-logs are decoded from those encodings; what the node says beside them is compared and never used. Raises a
+logs are decoded from those encodings; the blooms must be those of the logs; what the node says beside them is
+compared and never used. Raises a
 named TrustError where anything differs, and passes UnavailableError on. Links to the parent are `reconcile`'s
 business.
 
@@ -20,7 +21,14 @@ from typing import Protocol
 
 import rlp
 
-from indexer.faults import HeaderMismatchError, LogMismatchError, ReceiptsMismatchError, WrongLedgerError
+from indexer.bloom import BLOOM_BYTES, bloom_of
+from indexer.faults import (
+    BloomMismatchError,
+    HeaderMismatchError,
+    LogMismatchError,
+    ReceiptsMismatchError,
+    WrongLedgerError,
+)
 from indexer.reconcile import Link
 from indexer.span import Span
 from ledger.chain.client import ChainClient, FetchedBlock, Header, Log, RangeClient, Receipt
@@ -272,6 +280,7 @@ def check_receipts(header: Header, said: list[Receipt]) -> tuple[Receipt, ...]:
     Raises:
         ReceiptsMismatchError: the encodings do not give the header's receipts root.
         LogMismatchError: the logs beside an encoding differ from it; names what was done to which.
+        BloomMismatchError: the bloom of a receipt, or of the header, is not that of its logs.
     """
     encodings = [receipt.encoded for receipt in said]
     found = ordered_trie_root(encodings)
@@ -281,7 +290,7 @@ def check_receipts(header: Header, said: list[Receipt]) -> tuple[Receipt, ...]:
             f"{_show(header.receipts_root)}: {_suspect(header, encodings)}.",
             remedy="The node drops, adds, alters or reorders logs. Use another endpoint.")
     checked: list[Receipt] = []
-    log_index = 0
+    log_index = bloom = 0
     for position, receipt in enumerate(said):
         decoded = decode_receipt(receipt.encoded, log_index)
         log_index += len(decoded.logs)
@@ -293,7 +302,15 @@ def check_receipts(header: Header, said: list[Receipt]) -> tuple[Receipt, ...]:
             if claimed != real:
                 raise LogMismatchError(f"block {header.number}, receipt {position}: the node says {name} "
                                        f"{_show(claimed)}, the block {_show(real)}.")
+        if decoded.bloom != (real_bloom := bloom_of(decoded.logs)).to_bytes(BLOOM_BYTES, "big"):
+            raise BloomMismatchError(
+                f"block {header.number}, receipt {position}: its bloom is not that of its logs.",
+                remedy=_BLOOM_REMEDY)
+        bloom |= real_bloom
         checked.append(replace(receipt, logs=decoded.logs))
+    if _bloom_in(header) != bloom:
+        raise BloomMismatchError(f"block {header.number}: the header's bloom is not that of its logs.",
+                                 remedy=_BLOOM_REMEDY)
     return tuple(checked)
 
 
@@ -319,11 +336,16 @@ def _compare_logs(number: int, position: int, said: tuple[Log, ...], real: tuple
 
 
 _BLOOM_FIELD = 6  # place of logsBloom in a header's RLP list
+_BLOOM_REMEDY = "The receipts are the header's: who made the block made it wrong. Ask other validators."
+
+
+def _bloom_in(header: Header) -> int:
+    return int.from_bytes(rlp.decode(header.rlp)[_BLOOM_FIELD], "big")
 
 
 def _suspect(header: Header, encodings: list[bytes]) -> str:
     """What a wrong root most likely means, judged by the blooms: a hint in the message, never a decision."""
-    expected = int.from_bytes(rlp.decode(header.rlp)[_BLOOM_FIELD], "big")
+    expected = _bloom_in(header)
     found = 0
     try:
         receipts: list[DecodedReceipt] = [decode_receipt(encoded) for encoded in encodings]

@@ -4,5 +4,5 @@ Each file in `versions/` goes from one version to the next; the last one equals 
 compares).
 """
 
-VERSION = "0011"
+VERSION = "0012"
 """The last version, so that a database already there needs no migration tool to be started."""

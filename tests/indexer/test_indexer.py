@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from eth_hash.auto import keccak
-from sqlalchemy import event
+from sqlalchemy import event, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 import indexer.indexer as indexer_module
 import indexer.opening as opening_module
@@ -26,6 +27,8 @@ from indexer.faults import (
     ReceiptsMismatchError,
     WrongLedgerError,
 )
+from indexer.models import Event
+from indexer.store import table_of
 from ledger.chain.client import Header, Log
 from ledger.errors import CannotVerifyError, TrustError, UnavailableError
 from ledger.events.model import ZERO32, fold_head
@@ -156,7 +159,7 @@ def test_run__killed_again_and_again__gets_there(tmp_path: Path, monkeypatch: py
     path = tmp_path / "index.sqlite"
     migrate(path)
     rounds = 0
-    while run_and_die(path, STORY.chain(), 90):
+    while run_and_die(path, STORY.chain(), 120):
         rounds += 1
         assert rounds < 40
     assert rounds >= 2
@@ -569,3 +572,16 @@ def test_statuses__of_the_story__all_open_but_the_lost_one() -> None:
     assert {k: v for k, v in found.items() if v != "open"} == {"22 OBSERVE": "withheld"}
 
 
+
+
+def test_log__a_second_row_of_it__refused_by_the_database() -> None:
+    """Whatever a program does: chain (an index has one), block hash and log index stand for one event."""
+    engine = indexed(full_story())
+    with engine.connect() as connection:
+        row = dict(connection.execute(select(table_of(Event)).limit(1)).mappings().one())
+        top = connection.execute(select(func.max(table_of(Event).c.seq))).scalar_one()
+    again = {**row, "event_id": "0x" + "ab" * 32, "seq": top + 1}
+    with pytest.raises(IntegrityError, match=r"log_index|uq_event_log|block_hash"), engine.begin() as connection:
+        connection.execute(insert(table_of(Event)), [again])
+    with engine.begin() as connection:  # the log beside it is another
+        connection.execute(insert(table_of(Event)), [{**again, "log_index": 9_999}])

@@ -140,5 +140,9 @@ def test_upgrade__index_of_the_version_before__every_row_there_with_its_time(kin
             if known.name in there:  # what came later begins empty
                 whole = select(known).order_by(*known.primary_key)
                 with filled.connect() as source, engine.connect() as target:
-                    assert target.execute(whole).all() == source.execute(whole).all(), known.name
+                    before, after = source.execute(whole).all(), target.execute(whole).all()
+                    if known.name == "cursor":  # its last column; of the version before nobody knows what payloads ask
+                        assert [row[-1] for row in after] == [""]
+                        before, after = ([row[:-1] for row in rows] for rows in (before, after))
+                    assert after == before, known.name
         engine.dispose()

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 import rlp
+from eth_bloom import BloomFilter
 from eth_hash.auto import keccak
 
-from indexer.faults import HeaderMismatchError, LogMismatchError, ReceiptsMismatchError
+from indexer.bloom import bloom_of as indexer_bloom_of
+from indexer.faults import BloomMismatchError, HeaderMismatchError, LogMismatchError, ReceiptsMismatchError
 from indexer.source import check_header, check_receipts
 from ledger.chain.client import Log
-from tests.indexer.fake_chain import FakeChain, make_block, retold
+from tests.indexer.fake_chain import FakeChain, bloom_of, make_block, retold
 
 ADDRESS = bytes.fromhex("11" * 20)
 
@@ -128,6 +130,31 @@ def test_receipts__failed_transaction_shown_as_success__refused() -> None:
     assert failed.encoded != RECEIPTS[1].encoded
     with pytest.raises(ReceiptsMismatchError):
         check_receipts(HEADER, [RECEIPTS[0], failed, RECEIPTS[2]])
+
+
+@pytest.mark.parametrize("where", ["header", "receipt", "both"])
+@pytest.mark.parametrize("bit", ["set", "cleared"])
+def test_bloom__not_that_of_the_logs__named_although_the_root_fits(where: str, bit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only whoever makes a block can do this: the root covers the receipts' blooms, the hash the header's."""
+    def changed(logs: list[Log]) -> bytes:
+        bloom = int.from_bytes(bloom_of(logs), "big")
+        if (where == "header" and len(logs) < 5) or (where == "receipt" and len(logs) != 2):
+            return bloom.to_bytes(256, "big")
+        return (bloom | ~bloom & -~bloom if bit == "set" else bloom & bloom - 1).to_bytes(256, "big")
+
+    monkeypatch.setattr("tests.indexer.fake_chain.bloom_of", changed)
+    header, receipts = make_block(5, keccak(b"parent"), 1_000, [[entry(1), entry(2)], [], [entry(3), entry(4), entry(4)]])
+    with pytest.raises(BloomMismatchError, match="the header's bloom" if where == "header" else "receipt 0"):
+        check_receipts(check_header(header, 5), receipts)
+
+
+def test_bloom__of_logs__as_eth_bloom_makes_it() -> None:
+    logs = [log for receipt in RECEIPTS for log in receipt.logs]
+    peer = BloomFilter()
+    for log in logs:
+        peer.add(log.address)
+        peer.extend(log.topics)
+    assert indexer_bloom_of(logs) == int(peer)
 
 
 def test_fake_chain__its_own_blocks__link_and_pass() -> None:
