@@ -235,6 +235,7 @@ class Place:
         kind: factory, warehouse, bonded, bonded_tax, cfs, yard, port, subcontractor or other.
         custodian: who keeps the goods there; empty: the enterprise.
         valid_from, valid_to: when the notice holds; None is open.
+        latitude, longitude: in degrees; None where they are not known.
     """
 
     id: str
@@ -243,6 +244,8 @@ class Place:
     custodian: str = ""
     valid_from: Span | None = None
     valid_to: Span | None = None
+    latitude: Fraction | None = None
+    longitude: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +279,17 @@ class Substitute:
     ratio: Fraction = Fraction(1)
     valid_from: Span | None = None
     valid_to: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerNorm:
+    """Another firm's norm, without its name: tariff codes, units of measure, material per unit of product."""
+
+    product_hs: str
+    material_hs: str
+    product_uom: str
+    material_uom: str
+    norm: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +347,7 @@ class BookData:
         codes: internal code to declared code, where they differ.
         places, capacity, groups, rates: notified places, machines, groups of substitutes and exchange rates;
             None where nobody supplied them.
+        peers: norms of other firms; None where nobody supplied them.
         hs: tariff code of materials and products, beside those that declaration lines state.
         outages: declared outages of systems; None where nobody supplied them.
         filed: when the settlement report of the period was filed; None where it is not known.
@@ -371,6 +386,7 @@ class BookData:
     capacity: tuple[Capacity, ...] | None = None
     groups: tuple[Substitute, ...] | None = None
     rates: tuple[ExchangeRate, ...] | None = None
+    peers: tuple[PeerNorm, ...] | None = None
     hs: Mapping[str, str] = field(default_factory=dict)
     outages: tuple[Outage, ...] | None = None
     filed: Span | None = None

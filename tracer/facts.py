@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
-from ledger.vocabulary import Kind, LineRole, Origin
+from ledger.vocabulary import Kind, LineRole, Origin, Thing
 from tracer.balance import Accounts, accounts
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
 from tracer.graph import Lineage, Mixture, lineage
@@ -20,7 +20,7 @@ from tracer.quantity import nearest
 from tracer.replay import Replay, in_order, replay
 from tracer.stocktake import Closing, StockTake, previous_closing, stock_takes
 from tracer.usage import Usage, usage
-from tracer.yields import unit_use
+from tracer.yields import Run, runs, unit_use
 
 
 class Facts:
@@ -46,6 +46,22 @@ class Facts:
     def by_id(self) -> dict[str, Event]:
         """Events by id."""
         return {event.id: event for event in self.book.events}
+
+    @cached_property
+    def boxed(self) -> list[Event]:
+        """Recorded events about containers or cargo, in the ledger's order."""
+        return [event for event in self.events if event.recorded
+                and any(leg.thing in (Thing.CONTAINER, Thing.CARGO) for leg in event.legs)]
+
+    @cached_property
+    def weighed(self) -> list[Event]:
+        """Recorded events with a scale's reading, in the ledger's order."""
+        return [event for event in self.events if event.recorded and event.weighing is not None]
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Production runs of the period."""
+        return runs(self)
 
     @cached_property
     def lots(self) -> dict[str, Lot]:

@@ -86,6 +86,22 @@ def stock_takes(book: BookData, deltas: Sequence[Delta], uoms: Mapping[str, str]
     return _Taker(book, deltas, uoms).all(counts)
 
 
+def earlier_takes(book: BookData, deltas: Sequence[Delta], uoms: Mapping[str, str]) -> list[StockTake]:
+    """Counts of the period before the last day on which each code was counted, each at its own date."""
+    semi = semi_codes(book)
+    days: dict[Key, dict[str, list[Count]]] = defaultdict(lambda: defaultdict(list))
+    for count in book.counts:
+        if book.period.start_ms <= count.at.start_ms <= min(book.period.end_ms, book.as_of_ms):
+            days[key_of(count, semi)][iso_day(count.at.end_ms, book.offset)].append(count)
+    taker, result = _Taker(book, deltas, uoms), []
+    for key in sorted(days):
+        for day in sorted(days[key])[:-1]:
+            counts = stock_take(days[key][day], book.offset)
+            lots = tuple(sorted({c.lot for c in counts})) if all(c.lot for c in counts) else ()
+            result.append(taker.compared(key, counts, lots))
+    return result
+
+
 class _Taker:
     """Stock by lot at the dates that counts are for, worked out once per date."""
 

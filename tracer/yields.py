@@ -93,9 +93,8 @@ class Run:
 def runs(facts: Facts) -> list[Run]:
     """The TRANSFORMs of the period."""
     book, result = facts.book, []
-    for event in facts.events:
-        if event.kind != Kind.TRANSFORM or not event.recorded \
-                or not book.period.start_ms <= event.occurred.start_ms <= book.period.end_ms:
+    for event in facts.of_kinds(Kind.TRANSFORM):
+        if not book.period.start_ms <= event.occurred.start_ms <= book.period.end_ms:
             continue
         run, uoms = Run(event), dict[str, str]()
         for leg in lot_legs(event, LineRole.INPUT):
@@ -130,7 +129,7 @@ def unit_use(facts: Facts) -> dict[Pair, Fraction]:
     if basis == "CN_NET_LOSS":
         return _rolled_up(_declared(facts, gross=True))
     used: dict[Pair, Fraction] = defaultdict(Fraction)
-    for run in runs(facts):
+    for run in facts.runs:
         for code, quantity in run.inputs.items():
             counted = _counted(facts, basis, run, code, quantity)
             for product, share in _shared(facts, basis, run, code).items():

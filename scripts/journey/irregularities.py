@@ -223,6 +223,7 @@ def padded_norm(story: Story) -> Irregularity:
         [
             finding("N1", "PAD-PES-100", "8568", "7650", "MTR"),
             finding("N6", "PAD-PES-100", "7470", "8366.4", "MTR"),
+            finding("N2", "JKT-M-01", "8568", "7650", "MTR", companion=True),
             finding("B6", "PAD-PES-100", "8302.4", "9220.4", "MTR", companion=True),
             finding("X2", "PAD-PES-100", "8000", "8064", "MTR", companion=True),
         ],

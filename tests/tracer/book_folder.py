@@ -52,6 +52,9 @@ def write_movements(path: Path, book: BookData) -> Path:
                         for c in book.conversions],
         "codes": [{"internal": c, "declared": c, "description": d} for c, d in book.descriptions.items()],
         "opening": [], "movements": []}
+    if book.places is not None:
+        files["places"] = [{"place": p.id, "name": p.name, "kind": p.kind, "custodian": p.custodian,
+                            "valid_from": _at(p.valid_from, book), "valid_to": _at(p.valid_to, book)} for p in book.places]
     if book.previous is not None:
         files["previous"] = [_stock(c, book) for c in book.previous]
     for event in book.events:

@@ -88,10 +88,11 @@ class Pen:
     def arrive(self, container: str, seal: str) -> None:
         box = Leg(container, Thing.CONTAINER, LineRole.CONTAINER)
         self.write(Kind.ARRIVE, box, actor="carrier", place="port", seals=(seal,))
+        gross = q(24_000 + 13 * len(self.events))  # no two boxes weigh the same
         for giver, taker in (("carrier", "terminal"), ("terminal", "yard")):
             offer = self.write(Kind.OFFER, box, actor=giver, counterparty=taker)
             self.write(Kind.ACCEPT, box, actor=taker, reference=offer.id, place=taker, seals=(seal,),
-                       weighing=Weighing(q(24_000), q(3_900)))
+                       weighing=Weighing(gross, q(3_900)))
         self.write(Kind.ELIGIBLE, box, actor="customs")
         self.write(Kind.GATE_OUT, box, actor="yard", place="yard", seals=(seal,))
 
@@ -193,10 +194,11 @@ def _supply(pen: Pen, code: str, need: int, *, domestic: bool, opening: bool) ->
         )
         lots.append((name, need // 10 // MICRO * MICRO))
     half = need // 2 // MICRO * MICRO
-    line = pen.declare(f"IM-{code}/1", LineRole.RECEIVE, code, need + spare, "KGM", regime="E31", hs="54075200",
-                       value=Fraction((need + spare) * 3, MICRO), duty_rate=Fraction(12, 100))
+    come = need + spare - sum(a for _, a in lots)
+    line = pen.declare(f"IM-{code}/1", LineRole.RECEIVE, code, come, "KGM", regime="E31", hs="54075200",
+                       value=Fraction(come * 3, MICRO), duty_rate=Fraction(12, 100))
     pen.arrive(f"BL/{code}", f"SEAL-{code}")
-    for i, amount in enumerate((half, need + spare - half - sum(a for _, a in lots))):
+    for i, amount in enumerate((half, come - half)):
         name = f"{code}-{i}"
         pen.receive(name, line, amount, f"BL/{code}" if i == 0 else "")
         lots.append((name, amount))

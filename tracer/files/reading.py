@@ -135,6 +135,7 @@ def _assembled(
         capacity=reference.capacity,
         groups=reference.groups,
         rates=reference.rates,
+        peers=reference.peers,
         customs=frozenset(signed.customs),
         elsewhere=frozenset(signed.elsewhere),
         hs=dict(sorted(signed.hs.items())),

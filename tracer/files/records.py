@@ -15,6 +15,7 @@ from tracer.book import (
     DeclarationLine,
     ExchangeRate,
     Norm,
+    PeerNorm,
     Place,
     Substitute,
 )
@@ -65,6 +66,7 @@ class Reference:
     capacity: tuple[Capacity, ...] | None = None
     groups: tuple[Substitute, ...] | None = None
     rates: tuple[ExchangeRate, ...] | None = None
+    peers: tuple[PeerNorm, ...] | None = None
 
     def read(self) -> None:
         """Read every table but the movements.
@@ -237,6 +239,8 @@ class Reference:
                     r.text("custodian"),
                     r.get("valid_from"),
                     r.get("valid_to"),
+                    r.get("latitude"),
+                    r.get("longitude"),
                 )
                 for r in rows
             )
@@ -270,6 +274,13 @@ class Reference:
                 ExchangeRate(r["currency"].upper(), r["rate"], r.get("valid_from"), r.get("valid_to"))
                 for r in rows
                 if self._positive(r, "rate")
+            )
+
+        if (rows := folder.rows(t.PEERS)) is not None:
+            self.peers = tuple(
+                PeerNorm(r["product_hs"], r["material_hs"], r["product_uom"], r["material_uom"], r["norm"])
+                for r in rows
+                if self._positive(r, "norm")
             )
 
     def _positive(self, row: Row, column: str) -> bool:

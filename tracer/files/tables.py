@@ -231,8 +231,10 @@ PLACES = Table(
         Column("custodian", "name", "who keeps the goods there; empty: the enterprise"),
         _FROM,
         _TO,
+        Column("latitude", "decimal", "in degrees, north above zero"),
+        Column("longitude", "decimal", "in degrees, east above zero"),
     ),
-    ("T1",),
+    ("C4", "T1", "T3"),
     "Clocks of storage cannot be judged where the kind of place decides.",
 )
 CAPACITY = Table(
@@ -248,7 +250,7 @@ CAPACITY = Table(
         _FROM,
         _TO,
     ),
-    (),
+    ("X3",),
     "Output cannot be compared with what the machines can make.",
 )
 GROUPS = Table(
@@ -261,7 +263,7 @@ GROUPS = Table(
         _FROM,
         _TO,
     ),
-    ("X2",),
+    ("P6", "X2"),
     "No material can stand in for another.",
 )
 RATES = Table(
@@ -273,8 +275,21 @@ RATES = Table(
         _FROM,
         _TO,
     ),
-    (),
+    ("O4",),
     "Values in other currencies are shown in their own.",
+)
+PEERS = Table(
+    "peers",
+    "A norm of another firm, as customs gives it out: without a name.",
+    (
+        Column("product_hs", "name", "tariff code of the product, six digits or more", required=True),
+        Column("material_hs", "name", "tariff code of the material, six digits or more", required=True),
+        Column("product_uom", "uom", "unit of measure of the product", required=True),
+        Column("material_uom", "uom", "unit of measure of the material", required=True),
+        Column("norm", "decimal", "material for one unit of product", required=True),
+    ),
+    ("N4",),
+    "Norms cannot be compared with those of other firms.",
 )
 ROLES = ("", "product", "co-product", "scrap", "semi", "loss", "material", "wip", "container", "cargo")
 STOCK_KINDS = (
@@ -364,5 +379,6 @@ TABLES = (
     CAPACITY,
     GROUPS,
     RATES,
+    PEERS,
     MOVEMENTS,
 )

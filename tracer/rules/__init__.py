@@ -8,20 +8,31 @@ from collections.abc import Sequence
 
 from ledger.errors import NotFoundError
 from tracer.rules import (
+    agreement,
     balance,
+    capacity,
     clock,
     conservation,
     custody,
     disposition,
     export,
+    factors,
     feasibility,
     holding,
     lineage,
+    lot_graph,
     norm,
+    norm_check,
     norm_shape,
+    norm_source,
     origin,
     outcome,
+    passing,
+    place,
+    scale,
+    scrap,
     seal,
+    surge,
     time,
     unit,
     weight,
@@ -33,11 +44,45 @@ __all__ = ["RULES", "RULE_PACK", "Law", "Param", "Rule", "RuleResult", "Tally", 
 _FAMILIES = "BNXOCSWTLUPD"
 """Order of the domain reference's families."""
 
-RULES: tuple[Rule, ...] = tuple(sorted(
-    (each for module in (balance, clock, conservation, custody, disposition, export, feasibility, holding,
-                         lineage, norm, norm_shape, origin, outcome, seal, time, unit, weight)
-     for each in module.RULES),
-    key=lambda r: (_FAMILIES.index(r.id[0]), int(r.id[1:]))))
+RULES: tuple[Rule, ...] = tuple(
+    sorted(
+        (
+            each
+            for module in (
+                agreement,
+                balance,
+                capacity,
+                clock,
+                conservation,
+                custody,
+                disposition,
+                export,
+                factors,
+                feasibility,
+                holding,
+                lineage,
+                lot_graph,
+                norm,
+                norm_check,
+                norm_shape,
+            norm_source,
+                origin,
+                outcome,
+                passing,
+                place,
+                scale,
+                scrap,
+                seal,
+            surge,
+                time,
+                unit,
+                weight,
+            )
+            for each in module.RULES
+        ),
+        key=lambda r: (_FAMILIES.index(r.id[0]), int(r.id[1:])),
+    )
+)
 
 
 def pack_of(rules: Sequence[Rule]) -> str:
@@ -45,9 +90,19 @@ def pack_of(rules: Sequence[Rule]) -> str:
     of every id, version, default and citation, so that whatever changes a result changes it.
     """
     latest = max((law.valid_from for r in rules for law in r.law), default="")
-    text = json.dumps([[r.id, r.version, [[p.name, p.default] for p in r.params],
-                        [[law.text, law.valid_from, law.valid_to] for law in r.law]] for r in rules],
-                      ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        [
+            [
+                r.id,
+                r.version,
+                [[p.name, p.default] for p in r.params],
+                [[law.text, law.valid_from, law.valid_to] for law in r.law],
+            ]
+            for r in rules
+        ],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
     return f"vn-{latest}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 

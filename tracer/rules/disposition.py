@@ -132,5 +132,6 @@ RULES = (
          (Law("Law 54/2014/QH13 Art. 59.1", valid_from="2015-01-01"), *circular_38("60.2.a"),
           Law("Decree 169/2026/ND-CP Art. 10.1.d, 10.2", valid_from="2026-07-01")),
          (Param("rel", "0.005", "share", "of what came in, that may stay unexplained"),),
-         {}, b6, ("norms", "a stock-take of the period", "value and duty rate of import lines")),
+         {"N2": "what was used beyond the norm shows in the ledger's norm"}, b6,
+         ("norms", "a stock-take of the period", "value and duty rate of import lines")),
 )

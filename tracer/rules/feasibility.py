@@ -216,6 +216,7 @@ RULES = (
           Law("Decree 169/2026/ND-CP Art. 15.1.d, dd", valid_from="2026-07-01")), (),
          {"N1": "a norm so high that it needs more than came in lies far above real use",
           "N6": "such a norm claims more exemption than was used",
-          "B6": "such a norm accounts for more than came in"}, x2,
+          "B6": "such a norm accounts for more than came in",
+          "N2": "and is not the ledger's"}, x2,
          ("norms", "registered substitutes (groups), where any stand for others")),
 )

@@ -108,5 +108,5 @@ RULES = (
          (Param("u", "20", "kg", "standard uncertainty of one reading, where the scale states none"),
           Param("k", "2", "factor", "coverage factor of the combined uncertainty"),
           Param("cusum", "5", "standard deviations", "running sum of small losses that is a finding")),
-         {}, w1, ("gross and tare of weighings",)),
+         {"S6": "where its seal was whole all the while"}, w1, ("gross and tare of weighings",)),
 )

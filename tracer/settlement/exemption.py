@@ -186,9 +186,7 @@ def _reallocated(
     by_export: dict[str, int] = defaultdict(int)
     for (_, export), q in amounts.items():
         by_export[export] += q
-    withdrawals = [Withdrawal(export, _left_ms(facts, export), q) for export, q in by_export.items()]
-    if facts.book.allocation in ("FIFO", "LIFO", "LOW_TO_HIGH"):
-        withdrawals += _other_withdrawals(facts, material)
+    withdrawals = withdrawals_of(facts, material, by_export, facts.book.allocation)
     found = attribute(facts.book.allocation, receipts_of(facts, material), withdrawals,
                       facts.book.turnover_days)
     result: dict[tuple[str, str], int] = {
@@ -196,6 +194,14 @@ def _reallocated(
     for export, rest in found.uncovered.items():
         if export in by_export:
             result[OPENING, export] = result.get((OPENING, export), 0) + rest
+    return result
+
+
+def withdrawals_of(facts: Facts, material: str, by_export: dict[str, int], policy: str) -> list[Withdrawal]:
+    """What left by export line, and for policies that count them what went elsewhere."""
+    result = [Withdrawal(export, _left_ms(facts, export), q) for export, q in by_export.items()]
+    if policy in ("FIFO", "LIFO", "LOW_TO_HIGH"):
+        result += _other_withdrawals(facts, material)
     return result
 
 

@@ -1,0 +1,273 @@
+"""Families L and T, the graph of lots: citations, orphans, circles, doubles, and goods that grow old."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from fractions import Fraction
+
+import networkx as nx
+
+from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Thing
+from tracer.book import DeclarationLine, Event
+from tracer.facts import Facts
+from tracer.moment import DAY_MS
+from tracer.quantity import ratio_text
+from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
+from tracer.usage import MADE, lot_legs
+
+_MADE = (*MADE, LineRole.SCRAP, LineRole.OUTPUT)
+_LEDGER = (Law("Law 54/2014/QH13 Art. 59.1", valid_from="2015-01-01"), *circular_38("60.2.a"))
+
+
+def l3(facts: Facts, tally: Tally) -> None:
+    """What is re-exported against an import line is at most that line, and one declaration cites one.
+
+    The re-export lines that cite a line, added up, against its quantity. A re-export declaration whose lines
+    cite lines of two import declarations, where these are temporary imports (regimes G...): Art. 82.2.c
+    allows one.
+    """
+    citing: dict[str, list[DeclarationLine]] = defaultdict(list)
+    cited: dict[str, set[str]] = defaultdict(set)
+    for line in sorted(facts.lines.values(), key=lambda x: x.key):
+        if line.purpose == LineRole.RE_EXPORT and line.original and line.cancelled is None:
+            citing[line.original].append(line)
+            original = facts.lines.get(line.original)
+            if original is not None and original.regime.startswith("G"):
+                cited[line.key.rpartition("/")[0]].add(line.original.rpartition("/")[0])
+    for key, lines in sorted(citing.items()):
+        original = facts.lines.get(key)
+        if original is None:
+            continue  # L6
+        total = sum(x.quantity_micro for x in lines if (x.code, x.uom) == (original.code, original.uom))
+        tolerance = tally.tol(original.quantity_micro, original.uom)
+        if total > original.quantity_micro and tolerance.exceeded(total - original.quantity_micro):
+            tally.amount(
+                Subject("line", key),
+                "high",
+                original.quantity_micro,
+                total,
+                original.uom,
+                tolerance=tolerance,
+                evidence=[facts.by_id[x.cleared_by] for x in lines if x.cleared_by in facts.by_id],
+                duty_at_risk=facts.duty_on(original.code, total - original.quantity_micro),
+                explanation="More was re-exported against it than it had.",
+            )
+        else:
+            tally.clean()
+    for declaration, originals in sorted(cited.items()):
+        if len(originals) > 1:
+            lines = [x for x in facts.lines.values() if x.key.rpartition("/")[0] == declaration]
+            tally.amount(
+                Subject("line", min(x.key for x in lines)),
+                "medium",
+                MICRO,
+                len(originals) * MICRO,
+                PIECE,
+                evidence=[facts.by_id[x.cleared_by] for x in lines if x.cleared_by in facts.by_id],
+                explanation=f"{declaration} cites temporary imports {', '.join(sorted(originals))}.",
+            )
+
+
+def l5(facts: Facts, tally: Tally) -> None:
+    """Every lot came from somewhere.
+
+    A lot of the book that no opening, receipt, production, split, merge or transfer made, and that does not
+    exist elsewhere on the ledger. A lot that only some act names is L6's.
+    """
+    for lot in sorted(facts.lots):
+        if lot in facts.replay.created_by or lot in facts.book.elsewhere:
+            tally.clean()
+            continue
+        events = [e for e in facts.events if e.recorded and any(leg.unit == lot for leg in e.legs)]
+        if not events and not any(c.lot == lot for c in facts.book.counts):
+            continue  # asked for and refused, or only heard of
+        tally.found(
+            Subject("lot", lot),
+            "medium",
+            "a creating event",
+            "none",
+            evidence=events[:8],
+            explanation=f"{lot} of {facts.lots[lot].code} is in the books, and nothing made it.",
+        )
+
+
+def l7(facts: Facts, tally: Tally) -> None:
+    """No lot is made of itself.
+
+    Rework makes a new lot; a lot that is, through whatever steps, an input of its own making is written in a
+    circle. One finding for each circle that a production step is part of: a part split off and merged back
+    is the same goods again.
+    """
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    made: dict[str, Event] = {}
+    changed: set[tuple[str, str]] = set()
+    acts = facts.of_kinds(Kind.TRANSFORM, Kind.SPLIT, Kind.MERGE)
+    born = facts.replay.created_by
+    if all(born.get(leg.unit) is e for e in acts for leg in lot_legs(e, *_MADE)) and all(
+            _before(born.get(leg.unit), e) for e in acts for leg in lot_legs(e, LineRole.INPUT)):
+        tally.clean(len(born))  # every lot was made once, of lots that were there: there is no circle
+        return
+    for event in acts:
+        outputs = [leg.unit for leg in lot_legs(event, *_MADE)]
+        for leg in lot_legs(event, LineRole.INPUT):
+            for unit in outputs:
+                graph.add_edge(leg.unit, unit)
+                if event.kind == Kind.TRANSFORM:
+                    changed.add((leg.unit, unit))
+                made.setdefault(unit, event)
+    circles = [sorted(c) for c in nx.strongly_connected_components(graph) if len(c) > 1]
+    circles += [[unit] for unit in nx.nodes_with_selfloops(graph)]
+    circles = [c for c in circles if any(a in c and b in c for a, b in changed)]
+    tally.clean(graph.number_of_nodes() - sum(len(c) for c in circles))
+    for circle in sorted(circles):
+        tally.amount(
+            Subject("lot", circle[0]),
+            "high",
+            0,
+            len(circle) * MICRO,
+            PIECE,
+            evidence=[made[u] for u in circle if u in made],
+            explanation=f"Made of itself: {', '.join(circle[:8])}.",
+        )
+
+
+def _before(birth: Event | None, event: Event) -> bool:
+    """Whether a lot was there before an act; one that nothing made is in no circle."""
+    return birth is None or (birth.seq, birth.id) < (event.seq, event.id)
+
+
+def l8(facts: Facts, tally: Tally) -> None:
+    """One act is told once.
+
+    Two recorded acts of one kind, by one poster, about the same things in the same quantities and for the
+    same line, within 60 seconds of each other. Acts with a date alone cannot be told apart and are left out.
+    The difference is the quantity told again.
+    """
+    last: dict[tuple[object, ...], Event] = {}
+    for event in sorted(facts.of_kinds(*_MOVING), key=lambda e: (e.occurred.start_ms, e.seq)):
+        if event.occurred.start_ms != event.occurred.end_ms:
+            continue
+        key = (
+            event.kind,
+            event.actor,
+            event.line,
+            event.reference,
+            tuple(sorted((leg.unit, leg.role, leg.balance, leg.quantity_micro) for leg in event.legs)),
+        )
+        before, last[key] = last.get(key), event
+        lots = [leg for leg in event.legs if leg.thing == Thing.LOT]
+        if (
+            before is None
+            or not lots
+            or event.occurred.start_ms - before.occurred.end_ms > int(tally.param("seconds") * 1_000)
+        ):
+            tally.clean()
+            continue
+        tally.amount(
+            Subject("lot", lots[0].unit),
+            "medium",
+            0,
+            sum(x.quantity_micro for x in lots),
+            lots[0].uom,
+            evidence=[before, event],
+            explanation=f"The same {event.kind.name} was told twice.",
+        )
+
+
+_MOVING = (
+    Kind.ISSUE_PROD,
+    Kind.RETURN_PROD,
+    Kind.TRANSFORM,
+    Kind.EXPORT_LOAD,
+    Kind.REEXPORT,
+    Kind.REPURPOSE,
+    Kind.SELL_INLAND,
+    Kind.SCRAP_OUT,
+    Kind.DESTROY,
+    Kind.ADJUST,
+)
+
+
+def t2(facts: Facts, tally: Tally) -> None:
+    """Imported material does not lie longer than one and a half production cycles.
+
+    Per imported lot with stock left at the date of the run: its age since it came in (since the period began,
+    for an opening) against the production cycle times 1.5. The cycle is a parameter, a year by default: the
+    law speaks of an enterprise whose cycle passed without an export, and asks for an explanation first
+    (Decree 08/2015 Art. 40.1.a).
+    """
+    limit = tally.param("cycle") * tally.param("times")
+    for lot in sorted(facts.lots.values(), key=lambda x: x.id):
+        made = facts.replay.created_by.get(lot.id)
+        held = facts.replay.balances.get(lot.id, {}).get(Balance.RAW, 0)
+        if (
+            made is None
+            or made.kind not in (Kind.RECEIVE_FACTORY, Kind.OPENING)
+            or held <= 0
+            or not facts.is_material(lot.code)
+            or lot.origin.name != "IMPORTED"
+        ):
+            continue
+        start = (
+            max(made.occurred.end_ms, facts.book.period.start_ms)
+            if made.kind == Kind.OPENING
+            else made.occurred.end_ms
+        )
+        age = Fraction(facts.book.as_of_ms - start, DAY_MS)
+        if age <= limit:
+            tally.clean()
+            continue
+        tally.amount(
+            Subject("lot", lot.id),
+            "medium",
+            0,
+            held,
+            lot.uom,
+            evidence=[made],
+            duty_at_risk=facts.duty_on(lot.code, held),
+            explanation=f"In the store for {int(age)} days, of a cycle of {ratio_text(limit, 0)} at most.",
+        )
+
+
+RULES = (
+    Rule(
+        "L3",
+        "1",
+        "lineage",
+        "Re-exported beyond the import line",
+        "book",
+        circular_38("82.2.c"),
+        (),
+        {},
+        l3,
+        ("re-export lines with the original they cite",),
+    ),
+    Rule("L5", "1", "lineage", "Lot that nothing made", "book", _LEDGER, (), {}, l5),
+    Rule("L7", "1", "lineage", "Lot made of itself", "book", _LEDGER, (), {}, l7),
+    Rule(
+        "L8",
+        "1",
+        "lineage",
+        "Act told twice",
+        "book",
+        _LEDGER,
+        (Param("seconds", "60", "seconds", "between the two"),),
+        {},
+        l8,
+        ("times, not dates alone",),
+    ),
+    Rule(
+        "T2",
+        "1",
+        "time",
+        "Production cycle passed",
+        "book",
+        (Law("Decree 08/2015/ND-CP Art. 40.1.a", valid_from="2015-03-15"), *circular_38("59.4")),
+        (
+            Param("cycle", "365", "days", "length of the production cycle"),
+            Param("times", "1.5", "cycles", "that material may lie"),
+        ),
+        {},
+        t2,
+    ),
+)

@@ -1,0 +1,338 @@
+"""Families W, X and S, what scales and seals say together of declared goods."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from fractions import Fraction
+from math import isqrt
+
+from ledger.vocabulary import MICRO, Kind, Step, Thing
+from tracer.book import Event
+from tracer.facts import Facts
+from tracer.norms import factor
+from tracer.quantity import nearest, ratio_text
+from tracer.rules.conservation import MASS
+from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38, evaluate
+from tracer.rules.spread import median
+from tracer.rules.weight import RULES as _WEIGHTS
+from tracer.tolerance import Tolerance
+
+_KILOGRAM = "KGM"
+_CHI_SQUARE_9 = Fraction(27877, 1000)
+"""Critical value of chi-square with nine degrees of freedom at p = 0.001."""
+
+
+def w2(facts: Facts, tally: Tally) -> None:
+    """What was received weighs what was declared.
+
+    A receipt that a scale stands behind: its net (gross less tare) against the quantities received, by the
+    weight of a unit in conversions. Allowed are 0.5 % and twice the uncertainty of the two readings. Goods
+    without a weight are not evaluable, nor is a weighing without tare. Verified gross masses (VGM) of others
+    are not in a book.
+    """
+    _weigh(facts, tally, (Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC), "came in")
+
+
+def x5(facts: Facts, tally: Tally) -> None:
+    """What was loaded for export weighs what was declared.
+
+    As W2, for loadings: a lighter load was padded on paper, a heavier one hides goods.
+    """
+    _weigh(facts, tally, (Kind.EXPORT_LOAD, Kind.REEXPORT), "was loaded")
+
+
+def d3(facts: Facts, tally: Tally) -> None:
+    """What was destroyed is what the contractor's weight ticket says.
+
+    As W2, for destructions: the weighing named with the act against the quantity taken out of the books.
+    Whether notice was given and minutes were taken is not in a book; the ledger asks for a second party's
+    approval.
+    """
+    _weigh(facts, tally, (Kind.DESTROY,), "was destroyed")
+
+
+def _weigh(facts: Facts, tally: Tally, kinds: tuple[Kind, ...], what: str) -> None:
+    for event in facts.weighed:
+        legs = [leg for leg in event.legs if leg.thing == Thing.LOT and leg.quantity_micro]
+        if event.kind not in kinds or event.weighing is None or not legs:
+            continue
+        subject = Subject("lot", legs[0].unit)
+        weights = [
+            (
+                leg,
+                MASS.get(leg.uom)
+                or factor(facts.book.conversions, leg.code, leg.uom, _KILOGRAM, event.occurred),
+            )
+            for leg in legs
+        ]
+        lacking = [f"weight in KGM of {leg.code}" for leg, w in weights if w is None]
+        if event.weighing.tare_micro is None:
+            lacking.append(f"tare of the weighing of {event.id}")
+        if lacking:
+            tally.missing(subject, *lacking)
+            continue
+        expected = nearest(sum((leg.quantity_micro * w for leg, w in weights if w is not None), Fraction(0)))
+        net = event.weighing.gross_micro - (event.weighing.tare_micro or 0)
+        u = event.weighing.uncertainty_micro
+        one = int(tally.param("u") * MICRO) if u is None else u
+        combined = int(tally.param("k") * isqrt(2 * one * one))
+        share = int(expected * tally.param("rel"))
+        tolerance = Tolerance(max(combined, share), "uncertainty" if combined >= share else "relative")
+        if tolerance.exceeded(net - expected):
+            tally.amount(
+                subject,
+                "medium",
+                expected,
+                net,
+                _KILOGRAM,
+                tolerance=tolerance,
+                evidence=[event],
+                explanation=f"What {what} weighs {'less' if net < expected else 'more'} than it should.",
+            )
+        else:
+            tally.clean()
+
+
+def w3(facts: Facts, tally: Tally) -> None:
+    """A unit weighs the same empty.
+
+    Per container, three tare weights or more: one that differs by more than 2 % from their median is a
+    finding (water in the tank of an empty truck). Tare includes the vehicle where it was weighed with it;
+    plates of vehicles are not in a book.
+    """
+    tares: dict[str, list[Event]] = defaultdict(list)
+    for event in facts.weighed:
+        if event.weighing is not None and event.weighing.tare_micro:
+            for leg in event.legs:
+                if leg.thing == Thing.CONTAINER:
+                    tares[leg.unit].append(event)
+    for unit, events in sorted(tares.items()):
+        values = [Fraction(e.weighing.tare_micro or 0) for e in events if e.weighing]
+        if len(values) < int(tally.param("least")):
+            continue
+        middle = median(values)
+        strange = [i for i, x in enumerate(values) if abs(x - middle) > tally.param("share") * middle]
+        for i in strange:
+            tally.amount(
+                Subject("container", unit),
+                "low",
+                nearest(middle),
+                int(values[i]),
+                _KILOGRAM,
+                evidence=[events[i]],
+                explanation="Its tare is another than at its other weighings.",
+            )
+        if not strange:
+            tally.clean()
+
+
+def w4(facts: Facts, tally: Tally) -> None:
+    """Readings of a scale vary as weights do.
+
+    Per place: three readings of different units that are equal to the kilogram; and, of 200 readings or more,
+    last digits that are far from evenly spread (chi-square, p below 0.001). Either says that figures were
+    written, not read. Whether a scale is calibrated is checked when its reading is posted.
+    """
+    by_place: dict[str, list[tuple[int, str, Event]]] = defaultdict(list)
+    for event in facts.weighed:
+        if event.weighing is not None:
+            leg = next((x for x in event.legs if x.thing != Thing.NONE), None)
+            if leg is not None:
+                by_place[event.place or event.actor].append(
+                    (event.weighing.gross_micro // MICRO, leg.unit, event)
+                )
+    for place, readings in sorted(by_place.items()):
+        units: dict[int, dict[str, Event]] = defaultdict(dict)
+        for kilograms, unit, event in readings:
+            units[kilograms].setdefault(unit, event)
+        same = {kg: found for kg, found in units.items() if len(found) >= int(tally.param("equal"))}
+        for kg, found in sorted(same.items()):
+            events = list(found.values())
+            tally.amount(
+                Subject("event", events[0].id),
+                "low",
+                MICRO,
+                len(events) * MICRO,
+                PIECE,
+                evidence=events[:16],
+                explanation=f"{len(events)} units weighed {kg} kg each at {place}.",
+            )
+        if len(readings) >= int(tally.param("least")):
+            spread = Counter(kg % 10 for kg, _, _ in readings)
+            even = Fraction(len(readings), 10)
+            chi = sum(((spread[d] - even) ** 2 / even for d in range(10)), Fraction(0))
+            if chi > _CHI_SQUARE_9:
+                tally.found(
+                    Subject("event", readings[0][2].id),
+                    "low",
+                    ratio_text(_CHI_SQUARE_9, 3),
+                    ratio_text(chi, 3),
+                    evidence=[e for _, _, e in readings[:8]],
+                    explanation=f"Last digits of {len(readings)} readings at {place} are far from even.",
+                )
+                continue
+        if not same:
+            tally.clean()
+
+
+def s3(facts: Facts, tally: Tally) -> None:
+    """A seal's number is on one container, and on none after it was broken.
+
+    The same number named by acts about two containers; or named again after a recorded break of it. One
+    finding for each number. A seal found broken is S2's.
+    """
+    first: dict[str, tuple[str, Event]] = {}
+    broken: dict[str, Event] = {}
+    failed: set[str] = set()
+    for event in facts.boxed:
+        boxes = [leg.unit for leg in event.legs if leg.thing == Thing.CONTAINER]
+        if not boxes:
+            continue
+        opened = event.kind == Kind.OBSERVE and event.step == Step.SEAL_BREAK
+        for seal in event.seals:
+            unit, before = first.setdefault(seal, (boxes[0], event))
+            if seal in failed:
+                continue
+            if unit not in boxes:
+                failed.add(seal)
+                tally.amount(
+                    Subject("container", boxes[0]),
+                    "high",
+                    MICRO,
+                    2 * MICRO,
+                    PIECE,
+                    evidence=[before, event],
+                    explanation=f"Seal {seal} was on {unit} before.",
+                )
+            elif seal in broken and not opened:
+                failed.add(seal)
+                tally.amount(
+                    Subject("container", boxes[0]),
+                    "high",
+                    0,
+                    MICRO,
+                    PIECE,
+                    evidence=[broken[seal], event],
+                    explanation=f"Seal {seal} is named again after its break was recorded.",
+                )
+            if opened:
+                broken.setdefault(seal, event)
+    tally.clean(len(first) - len(failed))
+
+
+def s6(facts: Facts, tally: Tally) -> None:
+    """A load that changed its weight behind an unbroken seal was reached some other way.
+
+    Every unit of which W1 says that its weight changed, and whose seals were the same, and whole, at both
+    weighings: one degree graver than W1 (they cut round the seal).
+    """
+    for finding in evaluate(_WEIGHTS[0], facts, {}).findings:
+        if finding.verdict != "found" or finding.subject_type != "container":
+            continue
+        events = [facts.by_id[e.id] for e in finding.evidence if e.id in facts.by_id]
+        between = [
+            e
+            for e in facts.events
+            if e.recorded
+            and any(leg.unit == finding.subject_id for leg in e.legs)
+            and events[0].occurred.start_ms <= e.occurred.start_ms <= events[-1].occurred.end_ms
+        ]
+        seals = {e.seals for e in between if e.seals}
+        opened = any(e.broken_seals or e.step in (Step.SEAL_BREAK, Step.SEAL_APPLY) for e in between)
+        if len(seals) != 1 or opened:
+            tally.clean()
+            continue
+        tally.found(
+            Subject("container", finding.subject_id),
+            "critical",
+            finding.expected or "",
+            finding.observed or "",
+            difference=finding.difference,
+            uom=finding.uom,
+            evidence=between[:16],
+            explanation=f"Its weight changed while seal {', '.join(next(iter(seals)))} was never opened.",
+        )
+
+
+_U = (
+    Param("u", "20", "kg", "standard uncertainty of one reading, where the scale states none"),
+    Param("k", "2", "factor", "coverage factor of the combined uncertainty"),
+    Param("rel", "0.005", "share", "relative tolerance of the weight"),
+)
+_SEALS = (
+    Law("Law 54/2014/QH13 Art. 64.4, 65", valid_from="2015-01-01"),
+    *circular_38("50.2, 52b"),
+    Law("Decree 169/2026/ND-CP Art. 13.3, 13.6", valid_from="2026-07-01"),
+)
+_GATE = (*circular_38("52b"), Law("Law 54/2014/QH13 Art. 64.4", valid_from="2015-01-01"))
+_NEEDS = ("weighings with tare", "weights of goods (conversions to KGM)")
+
+RULES = (
+    Rule("W2", "1", "weight", "Received weight against the declared", "book", _GATE, _U, {}, w2, _NEEDS),
+    Rule(
+        "X5",
+        "1",
+        "export",
+        "Loaded weight against the declared",
+        "book",
+        circular_38("53"),
+        _U,
+        {},
+        x5,
+        _NEEDS,
+    ),
+    Rule(
+        "D3",
+        "1",
+        "outcome",
+        "Destroyed weight against the ticket",
+        "book",
+        (*circular_38("64.3.d"), Law("Decree 169/2026/ND-CP Art. 13.1.b", valid_from="2026-07-01")),
+        _U,
+        {},
+        d3,
+        _NEEDS,
+    ),
+    Rule(
+        "W3",
+        "1",
+        "weight",
+        "Tare that changes",
+        "custody",
+        _GATE,
+        (
+            Param("least", "3", "weighings", "that tell a unit's tare"),
+            Param("share", "0.02", "share", "of the median that a tare may differ by"),
+        ),
+        {},
+        w3,
+        ("tare of weighings",),
+    ),
+    Rule(
+        "W4",
+        "1",
+        "weight",
+        "Readings that were written, not read",
+        "custody",
+        _GATE,
+        (
+            Param("equal", "3", "units", "of one weight at one place"),
+            Param("least", "200", "readings", "for the test of last digits"),
+        ),
+        {},
+        w4,
+    ),
+    Rule("S3", "1", "seal", "Seal on two containers, or used again", "custody", _SEALS, (), {}, s3),
+    Rule(
+        "S6",
+        "1",
+        "seal",
+        "Weight changed behind a whole seal",
+        "custody",
+        _SEALS,
+        (),
+        {},
+        s6,
+        ("gross and tare of weighings",),
+    ),
+)
