@@ -29,7 +29,7 @@ def test_book_example__clean_and_with_a_fault__check_ends_with_0_and_1(tmp_path:
 
     assert as_json("book", "example", padded, "--with", "padded-norm")["fault"] == "padded-norm"
     found = as_json("check", padded, code=1)
-    assert {f["rule"] for f in found["findings"]} == {"N1", "N6", "B6"}
+    assert {f["rule"] for f in found["findings"]} == {"N1", "N2", "N6", "B6"}
     code, out, _ = command("check", padded)
     assert code == 1 and "-345.6" in out and "Duty at risk" in out
 

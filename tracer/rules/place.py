@@ -194,8 +194,8 @@ def _travel(
 
 def _distance(a: Place, b: Place) -> int:
     """Great circle in whole kilometres, rounded down: a guide, no figure of an account."""
-    one, two = math.radians(float(a.latitude or 0)), math.radians(float(b.latitude or 0))
-    turn = math.radians(float(b.longitude or 0) - float(a.longitude or 0))
+    one, two = math.radians(a.latitude or 0), math.radians(b.latitude or 0)
+    turn = math.radians((b.longitude or 0) - (a.longitude or 0))
     h = math.sin((two - one) / 2) ** 2 + math.cos(one) * math.cos(two) * math.sin(turn / 2) ** 2
     return int(2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(h))))
 
