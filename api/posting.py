@@ -168,13 +168,25 @@ class Posting:
             poster = self.poster(as_participant)
             entry = self._home.directory.participant(as_participant)
             deadlines = self._check(events, pointers, poster, entry.id)
-            submissions = []
+            prepared: list[SignedSubmission] = []
             for event, deadline_s in zip(events, deadlines, strict=True):
                 if (entropy := self._entropy.get(entry.id)) is not None:
                     entropy.begin(f"{event['eventID']}/{is_correction(event)}")
-                submissions.append(poster.prepare(event, deadline_s=deadline_s))
-            tickets = self._home.gateway.submit_all(submissions)
-            return [self._result(poster, s, t) for s, t in zip(submissions, tickets, strict=True)]
+                prepared.append(poster.prepare(event, deadline_s=deadline_s))
+            results = [self._of_ended_ledger(poster, submission) for submission in prepared]
+            new = [x for x in results if isinstance(x, SignedSubmission)]
+            tickets = iter(self._home.gateway.submit_all(new))
+            return [self._result(poster, x, next(tickets)) if isinstance(x, SignedSubmission) else x
+                    for x in results]
+
+    def _of_ended_ledger(self, poster: Poster, prepared: SignedSubmission) -> SignedSubmission | PostResult:
+        """What to submit; for a repeat of an event that an earlier ledger has, its first result."""
+        if not self._home.deployment.earlier or not poster.of_another_ledger(prepared):
+            return prepared
+        status = self._home.outbox.status_by_label(prepared.epcis_event_id, prepared.is_correction)
+        if status is not None and not may_be_renewed(status.status, status.outcome):
+            return _result(prepared, Ticket(status, repeated=True))
+        return poster.renew(prepared.epcis_event_id, is_correction=prepared.is_correction)
 
     def _check(
         self, events: list[dict[str, Any]], pointers: list[str], poster: Poster, participant_id: str

@@ -135,12 +135,12 @@ class Batches:
                 (seq, c["status"], c["outcome"], now_s, c["tx_hash"], c["block_number"], c["note"])
                 for seq, c in outcomes])
 
-    def fail_alone(self, batch: StoredBatch, event: StoredEvent, *, receipt: Receipt, note: str,
+    def fail_alone(self, batch: StoredBatch, event: StoredEvent, code: str, *, receipt: Receipt, note: str,
                    now_s: int) -> None:
         """Give up on one event whose transaction fails even alone; it burned no nonce on the ledger."""
         with self._store.transaction() as sql:
             self._close(sql, batch, "failed", receipt)
-            change(sql, event.seq, "not_taken", "TX_FAILED", now_s, tx_hash=batch.tx_hash, note=note)
+            change(sql, event.seq, "not_taken", code, now_s, tx_hash=batch.tx_hash, note=note)
 
     def unannounced(self) -> list[sqlite3.Row]:
         """Events with an outcome that listeners have not heard of, in order."""

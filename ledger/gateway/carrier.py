@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ledger.chain.tx import AccountError
 from ledger.errors import CargoLedgerError, InputError, InvariantError, UnavailableError
+from ledger.events.model import domain_separator, event_id
 from ledger.gateway.batching import GAS_TRANSACTION, Batch, choose_batch, event_gas
 from ledger.gateway.delivery import BLOCK_SHARE, Delivery
 from ledger.gateway.outbox import Outbox, StoredEvent, stored_event
@@ -35,6 +36,9 @@ SEND_ATTEMPTS_MAX = 3        # batches abandoned, or lone events refused by the 
 REFERENCE_LOOKS_MAX = 20     # waited-for events that one flush asks the ledger about
 GAS_SPARE = 200_000          # a batch refused for its gas limit is tried with twice its estimate and this
 
+TX_FAILED = "TX_FAILED"
+LEDGER_ENDED = "LEDGER_ENDED"
+_POST_AGAIN = "its ledger ended and another follows it: post it again, to be signed for that one"
 _LOG = logging.getLogger(__name__)
 
 Listener = Callable[[Settled], None]
@@ -135,8 +139,11 @@ class Carrier:
                 self._outbox.note_waiting(batch.waiting, self._clock())
             if not batch.chosen:
                 break
-            carried_count += len(batch.chosen)
             events = self._outbox.events([event.seq for event in batch.chosen])
+            if strangers := self._of_ended_ledgers(events):
+                self._outbox.give_back(strangers, LEDGER_ENDED, _POST_AGAIN, self._clock())
+                continue
+            carried_count += len(events)
             if not self._finish(self._delivery.make(events, gas, batch.gas)):
                 abandoned_count += 1
                 if abandoned_count >= SEND_ATTEMPTS_MAX:
@@ -144,6 +151,13 @@ class Carrier:
                                            remedy="Give every gateway its own key.")
         if carried_count:
             self._last_flush = (self._pace.monotonic(), carried_count)
+
+    def _of_ended_ledgers(self, events: Sequence[StoredEvent]) -> list[StoredEvent]:
+        """Those signed for a ledger that ended before they were carried: a signature names its ledger."""
+        if not getattr(self._deployment, "earlier", ()):
+            return []
+        separator = domain_separator(self._chain.chain_id(), self._deployment.ledger)
+        return [event for event in events if event_id(event.custody_event, separator) != event.event_id]
 
     def _choose(self, gas: int) -> Batch:
         """The next batch within what a transaction may use."""
@@ -224,8 +238,11 @@ class Carrier:
         if receipt.status != 1:
             with self._store.transaction():
                 self._finality.remember(header)
-                self._batches.fail_alone(batch, events[0], receipt=receipt, now_s=self._clock(),
-                                         note=self._why_alone())
+                code, note = TX_FAILED, "its transaction fails even alone"
+                if ended(self._chain, self._deployment):
+                    code, note = LEDGER_ENDED, _POST_AGAIN
+                self._batches.fail_alone(
+                    batch, events[0], code, receipt=receipt, note=note, now_s=self._clock())
             return
         if batch.gas_estimated:
             self._gas_factor = max(self._gas_factor, receipt.gas_used / batch.gas_estimated)
@@ -236,12 +253,6 @@ class Carrier:
             self._finality.remember(header)
             self._batches.settle(batch, outcomes, receipt, self._clock())
         self._store.failpoint("after-settled")
-
-    def _why_alone(self) -> str:
-        """Why the transaction of one event fails, for its poster."""
-        if ended(self._chain, self._deployment):
-            return "its ledger ended and another follows it: post it again, to be signed for that one"
-        return "its transaction fails even alone"
 
     def _worth_a_verdict(self, batch: StoredBatch, events: Sequence[StoredEvent]) -> bool:
         """Whether a failed batch was one event; else its halves are tried, until the culprit is alone."""

@@ -230,6 +230,12 @@ class Outbox:
                      "" if event.reference == missing else ", behind an earlier event on the same unit"))
                 for event, missing in fresh])
 
+    def give_back(self, events: Sequence[StoredEvent], code: str, note: str, now_s: int) -> None:
+        """The ledger will not take these; nothing of them is on it."""
+        with self.store.transaction() as sql:
+            for event in events:
+                change(sql, event.seq, "not_taken", code, now_s, note=note)
+
     def set_aside(self, event: StoredEvent, note: str, now_s: int) -> None:
         """Keep a queued event from holding up others: it is tried again later, each time after longer."""
         with self.store.transaction() as sql:

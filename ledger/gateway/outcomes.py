@@ -86,8 +86,9 @@ def _facts(receipt: Receipt, deployment: Contracts) -> dict[bytes, _Fact]:
         TrustError: a log of ours that cannot be read.
     """
     found = {}
+    ledgers = getattr(deployment, "ledgers", (deployment.ledger,))  # a batch may have gone to one that ended
     for log in receipt.logs:
-        if log.address != deployment.ledger or log.topics[:1] not in ((OUTCOME_TOPIC,), (NOT_TAKEN_TOPIC,)):
+        if log.address not in ledgers or log.topics[:1] not in ((OUTCOME_TOPIC,), (NOT_TAKEN_TOPIC,)):
             continue
         taken = log.topics[0] == OUTCOME_TOPIC
         first = int.from_bytes(log.data[:32], "big")

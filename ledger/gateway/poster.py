@@ -117,13 +117,19 @@ class Poster:
             self._save(sql, submission, digest, secret)
         return submission
 
+    def of_another_ledger(self, submission: SignedSubmission) -> bool:
+        """Whether something prepared was signed for a ledger that another follows by now."""
+        with self._store.transaction() as sql:
+            known = self._latest(sql, submission.epcis_event_id, submission.is_correction)
+        return known is not None and bytes(known["event_id"]) != submission.event_id(self._separator)
+
     def renew(self, epcis_event_id: str, *, is_correction: bool = False,
               deadline_s: int | None = None) -> SignedSubmission:
         """Sign prepared content again, with a fresh nonce and deadline and the present signer.
 
-        For an event that the ledger did not take, or refused because of its signer or deadline (the
-        gateway takes a second signature over the same content in no other case). Content, secret and payload
-        stay.
+        For an event that the ledger did not take (which may have ended), or refused because of its signer or
+        deadline (the gateway takes a second signature over the same content in no other case). Content,
+        secret and payload stay.
 
         Raises:
             NotFoundError: nothing was prepared under that label.

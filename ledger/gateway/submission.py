@@ -158,7 +158,8 @@ class Settled:
     """An event whose outcome has just become known.
 
     Attributes:
-        code: name of the outcome; TX_FAILED where the transaction itself fails on this event.
+        code: name of the outcome; `TX_FAILED` where the transaction itself fails on this event,
+            `LEDGER_ENDED` where it was signed for a ledger that another follows by now.
         participant: by the ledger where it took the event, else as the poster says.
     """
 
@@ -174,7 +175,7 @@ class Settled:
 
     @property
     def outcome(self) -> Outcome | None:
-        """The ledger's outcome; None for TX_FAILED, which is none of the ledger's."""
+        """The ledger's outcome; None for TX_FAILED and LEDGER_ENDED, which are none of the ledger's."""
         return Outcome.__members__.get(self.code)
 
     @property

@@ -112,7 +112,33 @@ def test_server__the_ledger_ends_while_it_runs__goes_on_with_the_successor(
         actor.join()
         assert home.deployment.earlier == (old,)
     given_back = "its ledger ended and another follows it: post it again, to be signed for that one"
-    assert found == [200, 202, "not_taken:TX_FAILED", given_back, 202, "recorded", ""]
+    assert found == [200, 202, "not_taken:LEDGER_ENDED", given_back, 202, "recorded", ""]
+
+
+def test_succession__events_queued_and_recorded_but_not_heard_of__one_given_back_the_other_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits in the outbox when the ledger ends holds nobody up, and loses nothing."""
+    def killed(name: str) -> None:
+        if name == "before-settled":
+            raise KeyboardInterrupt
+
+    with Home.open(folder) as home:
+        new = bytes.fromhex(Governing(home).prepare_successor()["ledger"][2:])
+        home.post_document(second("7a1f0c6f"), "terminal")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(home._store, "failpoint", killed)
+            home.gateway.flush()
+        home.post_document(second("7a1f0c7f").replace(b"MSKU6011672", b"CSQU3054383"), "terminal")
+        assert Governing(home).succeed(new)["done"] is True
+    with Home.open(folder) as home:
+        found = {x.epcis_event_id[9:17]: x.label for _ in range(2) for x in home.settle_outbox().settled}
+        assert found == {"7a1f0c6f": "recorded", "7a1f0c7f": "not_taken:LEDGER_ENDED"}
+        home.post_document(second("7a1f0c7f").replace(b"MSKU6011672", b"CSQU3054383"), "terminal")
+        assert [x.label for x in home.settle_outbox().settled] == ["recorded"]
+        (again,) = home.post_document(second("7a1f0c6f"), "terminal")
+        assert (again.repeated, again.status) == (True, "recorded")
+        assert home.settle_outbox().settled == ()
 
 
 def test_succession__rebuilt_from_the_beginning__the_same_index(folder: Path) -> None:
