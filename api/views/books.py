@@ -9,6 +9,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from api.views.forms import tables_of
+from api.views.ways import note_look_at_book
 from indexer.lookups import HOLDER, Reader
 from indexer.models import Event, Grant
 from ledger.directory import BookEntry
@@ -87,6 +88,7 @@ class Ask:
             if not any(start <= asked.start_ms and asked.end_ms <= end for start, end in spans):
                 raise NotFoundError(f"nothing of book {entry.id!r} on those days is granted to you.",
                                     remedy="Ask its owner or customs for a grant of the period.")
+        note_look_at_book(self.home, self.reader, entry, f"/books/{entry.id}?from={first}&to={last}")
         return facts
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from sqlmodel import Session, col, select
 
+from api.views.ways import note_looks_at
 from api.web.drawing import Edge, Node, draw
 from api.words import grouped, kind_words
 from indexer.lookups import Reader, readable, unit_for, visible_units
@@ -55,7 +56,10 @@ def lineage_view(
         if direction in (one, "both"):
             answers = ask(session, home.directory, found.unit, one, as_of_ms=as_of_ms)
             view[one] = [answer.to_json() for answer in answers]
-    return _cut(session, reader, view)
+    view = _cut(session, reader, view)
+    events = (edge["event"] for edge in _all(view, "edges") if edge["event"])
+    note_looks_at(home, session, reader, events, f"/lots/{found.label}/trace")
+    return view
 
 
 def lineage_drawing(session: Session, home: Home, reader: Reader, unit: str) -> tuple[str, bool]:

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sqlmodel import Session, col, select
+
 from api.views.names import iso_s
 from api.words import outcome_words
+from indexer.models import OPEN, Event, Payload
+from ledger.gateway.submission import LEDGER_ENDED
 from ledger.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from api.parts import Parts
     from indexer.lookups import Reader
+    from ledger.directory import BookEntry
     from ledger.gateway.access_log import Look
     from ledger.gateway.submission import EventStatus
+
+_IN_MAX = 400
 
 
 def way_view(status: EventStatus) -> dict[str, Any]:
@@ -59,6 +66,31 @@ def note_looks(home: Parts, reader: Reader, rows: Iterable[Mapping[str, Any]], p
     home.looks.record(reader.participant, seen, place)
 
 
+def note_look_at_book(home: Parts, reader: Reader, book: BookEntry, place: str) -> None:
+    """Keep that a reader is about to see what the events of another's book add up to; of no event alone."""
+    if reader.participant is not None:
+        owner = home.directory.participant(book.owner).number
+        home.looks.record(reader.participant, [(b"", owner)], place)
+
+
+def note_looks_at(
+    home: Parts, session: Session, reader: Reader, event_ids: Iterable[str], place: str
+) -> None:
+    """Keep that a reader is about to see what opened events by their ids say together."""
+    if reader.participant is None:
+        return
+    seen: list[tuple[bytes, int]] = []
+    wanted = sorted(set(event_ids))
+    for start in range(0, len(wanted), _IN_MAX):
+        rows = session.exec(
+            select(Event.event_id, Event.participant)
+            .join(Payload, col(Payload.event_id) == col(Event.event_id))
+            .where(col(Event.event_id).in_(wanted[start : start + _IN_MAX]), col(Payload.status) == OPEN)
+        )
+        seen += [(bytes.fromhex(event_id[2:]), owner) for event_id, owner in rows]
+    home.looks.record(reader.participant, seen, place)
+
+
 def look_rows(home: Parts, looks: Iterable[Look]) -> list[dict[str, Any]]:
     """Looks with names instead of numbers."""
     names = {entry.number: entry.id for entry in home.directory.participants}
@@ -79,9 +111,13 @@ def _outcome(name: str | None) -> dict[str, Any] | None:
     if name is None:
         return None
     code = Outcome[name] if name in Outcome.__members__ else None
-    sentence, remedy = (
-        outcome_words(code) if code is not None else ("The transaction failed.", "Tell the operator.")
-    )
+    if code is not None:
+        sentence, remedy = outcome_words(code)
+    elif name == LEDGER_ENDED:
+        sentence = "Its ledger ended, and another follows it."
+        remedy = "Post it again: it is then signed for that one."
+    else:
+        sentence, remedy = "The transaction failed.", "Tell the operator."
     return {
         "code": None if code is None else int(code),
         "name": name,

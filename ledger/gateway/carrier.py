@@ -22,7 +22,7 @@ from ledger.gateway.batching import GAS_TRANSACTION, Batch, choose_batch, event_
 from ledger.gateway.delivery import BLOCK_SHARE, Delivery
 from ledger.gateway.outbox import Outbox, StoredEvent, stored_event
 from ledger.gateway.outcomes import admitted, can_find, ended, find_outcomes, outcomes_of
-from ledger.gateway.submission import Settled
+from ledger.gateway.submission import LEDGER_ENDED, TX_FAILED, Settled
 
 if TYPE_CHECKING:
     from ledger.chain.client import ChainClient, Receipt
@@ -36,8 +36,6 @@ SEND_ATTEMPTS_MAX = 3        # batches abandoned, or lone events refused by the 
 REFERENCE_LOOKS_MAX = 20     # waited-for events that one flush asks the ledger about
 GAS_SPARE = 200_000          # a batch refused for its gas limit is tried with twice its estimate and this
 
-TX_FAILED = "TX_FAILED"
-LEDGER_ENDED = "LEDGER_ENDED"
 _POST_AGAIN = "its ledger ended and another follows it: post it again, to be signed for that one"
 _LOG = logging.getLogger(__name__)
 

@@ -153,6 +153,10 @@ class Ticket:
         return self.status.event_id
 
 
+TX_FAILED = "TX_FAILED"
+LEDGER_ENDED = "LEDGER_ENDED"
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """An event whose outcome has just become known.

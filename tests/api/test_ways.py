@@ -173,6 +173,22 @@ def test_looks__at_anothers_content__kept_and_told_to_owner_and_customs_only(own
     assert len(page["looks"]) == 2 and len(following["looks"]) == len(looks("customs")) - 2
 
 
+def test_looks__at_what_anothers_events_add_up_to__kept_by_book_and_by_event(own: Home) -> None:
+    client, customs, owner = serve(own), bearer(own, "customs"), bearer(own, "garment")
+    period = "from=2026-01-01&to=2026-12-31"
+    for headers in (customs, owner):
+        for asked in ("settlement", "settlement.xlsx"):
+            assert client.get(f"/books/garment-book/{asked}?{period}", headers=headers).status_code == 200
+        assert client.get("/lots/garment/SHIRT-1/trace", headers=headers).status_code == 200
+    rows = client.get("/looks?perPage=1000", headers=owner).json()["looks"]
+    assert {(row["reader"], row["owner"]) for row in rows} == {("customs", "garment")}
+    assert [row["place"] for row in rows if row["eventId"] is None] == [f"/books/garment-book?{period}"] * 2
+    traced = {row["eventId"] for row in rows if row["place"] == "/lots/garment/SHIRT-1/trace"}
+    view = client.get("/lots/garment/SHIRT-1/trace", headers=owner).json()
+    assert traced and traced == {e["event"] for way in ("backward", "forward") for part in view[way]
+                                 for e in part["graph"]["edges"] if e["event"]}
+
+
 def test_looks__of_the_pages__are_kept_too(own: Home) -> None:
     client = serve(own)
     client.cookies.set("cargoledger_session", world.token(own, "customs"))
