@@ -14,6 +14,7 @@ import rlp
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
+from indexer.bloom import BLOOM_BYTES, bloom_of
 from indexer.indexer import Progress
 from indexer_bench.ours import indexer
 from ledger.chain.client import Header, Log, Receipt
@@ -67,12 +68,13 @@ class Synthetic:
             data = encode(["uint16", "uint256"], [int(Outcome.RECORDED), 64]) + event.encoded_tuple()
             logs.append(Log(self._deployment.ledger, topics, data, len(logs)))
             logs.append(Log(self._deployment.ledger, (_UNIT, unit), _STATE.to_bytes(32, "big"), len(logs)))
-        encoded = encode_receipt(2, 1, 9_000_000, bytes(256), logs)
+        bloom = bloom_of(logs).to_bytes(BLOOM_BYTES, "big")
+        encoded = encode_receipt(2, 1, 9_000_000, bloom, logs)
         parent, previous = self._parent, self._last
         if previous is not None and previous[0].number == number - 1:
             parent = previous[0].hash
         raw = rlp.encode([
-            parent, bytes(32), bytes(20), bytes(32), bytes(32), ordered_trie_root([encoded]), bytes(256), b"",
+            parent, bytes(32), bytes(20), bytes(32), bytes(32), ordered_trie_root([encoded]), bloom, b"",
             _int(number), _int(60_000_000), _int(9_000_000), _int(1_767_225_600 + number), b"", bytes(32),
             bytes(8)])
         header = decode_header(raw)
