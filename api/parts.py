@@ -322,7 +322,7 @@ class Parts:
             enterprise_keys=self.keyring.enterprise_keys(),
             confirmations=self.settings.confirmations,
             instant=self.settings.instant,
-            feed_changes_max=self.settings.feed_changes_max,
+            feed_changes_max=self.settings.feed_changes_max, history_days=self.settings.history_days,
         )
 
     def session(self) -> Session:

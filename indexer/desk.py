@@ -241,8 +241,9 @@ class Desk:
         connection, first = self._rows.connection, stale_from
         leaned = leaned_from(connection, stale_from)
         first = stale_from if leaned is None else min(leaned, stale_from)
-        if (connection.execute(select(table_of(HistoryStart).c.block_number)).scalar() or 0) >= 0:
-            first = 0  # of an index that did not keep versions yet
+        start = connection.execute(select(table_of(HistoryStart))).first()
+        if start is None or (start.block_number >= 0 and start.as_of_ms is None):
+            first = 0  # an index that did not keep versions from the beginning
         gone = self._rows.forget_names(first)
         events, payloads = table_of(Event), table_of(Payload)
         place = first - 1

@@ -45,6 +45,8 @@ class LedgerEndedError(WrongLedgerError):
     whether it may be followed.
     """
 
+    code = "CL-TRUST-048"
+
 
 class LogFormatError(TrustError):
     """A log of our contracts says what they cannot have said."""

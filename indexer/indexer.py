@@ -23,6 +23,7 @@ from indexer.database import database_faults, migrate, writer_lock, writing
 from indexer.decode import Happening, Ledgers, Taken, decode_block
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
 from indexer.feed import trim
+from indexer.history import trim_history
 from indexer.journal import HistoryStart
 from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload, Succession
 from indexer.opening import Opener, PayloadSource
@@ -78,7 +79,7 @@ class Indexer:
         self, chain: ChainClient, deployment: PinnedLedger, engine: Engine, payloads: PayloadSource,
         *, reading_keys: Sequence[ReadingKey], directory: Directory, network_secret: bytes,
         enterprise_keys: Mapping[str, bytes] | None = None, confirmations: int = 0, instant: bool = True,
-        feed_changes_max: int = 5_000_000,
+        feed_changes_max: int = 5_000_000, history_days: int = 0,
     ) -> None:
         """Bring the database to the present version.
 
@@ -96,6 +97,7 @@ class Indexer:
                 ours halts the index; else the index rolls back to the common ancestor and goes on.
             feed_changes_max: changes that the feed keeps; without instant finality those that the deepest
                 roll-back needs stay as well.
+            history_days: how long the index remembers how its rows were; 0 for ever.
         """
         migrate(engine)
         self.engine = engine
@@ -103,7 +105,7 @@ class Indexer:
         self._deployment = deployment
         self._lens = Lens(tuple(reading_keys), directory, network_secret, dict(enterprise_keys or {}))
         self._payloads, self._instant = payloads, instant
-        self._feed_changes_max = feed_changes_max
+        self._feed_changes_max, self._history_days = feed_changes_max, history_days
         self._opener = self._new_opener()
         self._reading = Ledgers(deployment)
         self._rows: type[Rows] = Rows
@@ -152,6 +154,7 @@ class Indexer:
             opened, waiting = self._opener.run(self.engine)
             reach = None if self._instant else progress.block_number - ROLL_BACK_BLOCKS_MAX
             trim(self.engine, self._feed_changes_max, from_block=reach)
+            trim_history(self.engine, self._history_days, keep_from=reach)
         progress = replace(progress, payloads_open=opened, payloads_waiting=waiting)
         tell(progress)
         return progress

@@ -87,12 +87,15 @@ OF_NAMES = "of_table IN ('material', 'unit_name')"
 
 
 class HistoryStart(IndexTable, table=True):
-    """From which block on this index remembers its rows; -1 where it does from the beginning."""
+    """From which block on this index remembers its rows (`history`); -1 where it does from the beginning."""
 
     id: int = Field(default=1, primary_key=True)
     block_number: int = Field(sa_type=BigInteger)
     feed: str
     """Random name of this index's feed: an index that is built anew begins another."""
+    as_of_ms: int | None = Field(default=None, sa_type=BigInteger)
+    """From which time on (milliseconds since 1970) questions as of a time are answered, where not from the
+    beginning; empty where from the beginning, or never (an index begun by an older version)."""
 
 
 class RowBefore(IndexTable, table=True):

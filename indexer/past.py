@@ -110,12 +110,15 @@ def moment_of(connection: Connection, known_at: int | None, as_of_ms: int | None
     first = int(connection.execute(select(func.min(blocks.c.number))).scalar() or 0)
     if not first <= number <= head:
         raise InputError(f"block {number} is not indexed; blocks {first} to {head} are.", pointer="/known_at")
-    since = connection.execute(select(start.c.block_number)).scalar()
-    since = int(head) if since is None else int(since)
-    if number < since or (as_of_ms is not None and since >= 0):
+    remembers = connection.execute(select(start.c.block_number, start.c.as_of_ms)).first()
+    since = int(head) if remembers is None else int(remembers.block_number)
+    from_ms = None if remembers is None else remembers.as_of_ms
+    if number < since or (as_of_ms is not None and since >= 0 and (from_ms is None or as_of_ms < from_ms)):
         raise InputError(
-            f"this index remembers its rows from block {since} on: it was begun by an older version.",
-            remedy="Delete it: it is rebuilt from the chain, and remembers everything then.",
+            f"this index remembers its rows from block {since} on"
+            + (": it was begun by an older version." if from_ms is None else
+               f", and answers as of times from {from_ms} (ms since 1970) on: the rest is drawn together."),
+            remedy="Rebuild it from the chain; history_days says how far back it then remembers.",
             pointer="/known_at" if as_of_ms is None else "/as_of")
     seq = connection.execute(select(func.max(events.c.seq)).where(events.c.block_number <= number)).scalar()
     if as_of_ms is None:

@@ -4,5 +4,5 @@ Each file in `versions/` goes from one version to the next; the last one equals 
 compares).
 """
 
-VERSION = "0012"
+VERSION = "0013"
 """The last version, so that a database already there needs no migration tool to be started."""

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from indexer import lookups, past, queries
+from indexer import history, lookups, past, queries
+from indexer.database import writing
 from indexer.journal import table_of
 from indexer.models import TABLES, Event, Evidence, Unit
 from indexer.standing import standing_of
 from ledger.errors import ConflictError, InputError, NotFoundError
 from ledger.vocabulary import Kind
 from tests.indexer.branches import Tree, empty_index, from_scratch
-from tests.indexer.helpers import indexed, make_indexer
+from tests.indexer.helpers import dump, fetch, indexed, make_indexer
 from tests.indexer.story import (
     BOX,
     START_S,
@@ -151,3 +152,60 @@ def test_past__the_present_afterwards__untouched(tmp_path: Path) -> None:
         assert session.exec(select(Event)).all() == []
     with Session(engine) as session:
         assert tables_in(session) == before
+
+
+def test_history__trimmed__every_later_question_answered_as_before_and_earlier_ones_refused() -> None:
+    """The story again and again: rows of long ago are drawn together, and nobody who may still ask notices."""
+    story, whole, trimmed = full_story(), empty_index(), empty_index()
+    chain = story.chain()
+    make_indexer(story, chain, whole).run_once()
+    indexer = make_indexer(story, chain, trimmed)
+    indexer.run_once()
+    journal = "SELECT count(*) FROM row_before WHERE of_table NOT IN ('unit_name', 'material')"
+    (had,), = fetch(trimmed, journal)
+    for bound in (12, 19, 25):
+        with writing(trimmed) as connection:
+            assert history._draw_together(connection, bound) > 0
+        (start, from_ms), = fetch(trimmed, "SELECT block_number, as_of_ms FROM history_start")
+        assert start == bound
+        for block in range(bound, 32):
+            with past.session(whole, known_at=block) as one, past.session(trimmed, known_at=block) as other:
+                assert tables_in(other) == tables_in(one), f"trimmed to {bound}, known at {block}"
+        for late_ms in (0, 1, 60_000, 600_000, 10**7):
+            for block in (bound, 31):
+                with past.session(whole, known_at=block, as_of_ms=from_ms + late_ms) as one, \
+                        past.session(trimmed, known_at=block, as_of_ms=from_ms + late_ms) as other:
+                    assert tables_in(other) == tables_in(one), f"trimmed to {bound}, known at {block}, as of {late_ms} ms later"
+        with pytest.raises(InputError, match=f"from block {bound} on"), past.session(trimmed, known_at=bound - 1):
+            pass
+        with pytest.raises(InputError, match="drawn together"), past.session(trimmed, as_of_ms=from_ms - 1):
+            pass
+    (has,), = fetch(trimmed, journal)
+    assert has < had * 2 // 3
+    indexer.run_once()
+    assert dump(trimmed) == dump(whole)
+
+
+def test_history__by_age__goes_on_in_steps_and_leaves_what_a_roll_back_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "DAY_S", 26)  # two blocks of the story
+    monkeypatch.setattr(history, "BLOCKS_MAX", 9)
+    starts = {}
+    for name, options in {"for ever": {"days": 0}, "five days": {"days": 5}, "not instant": {"days": 5, "keep_from": 15}}.items():
+        engine = indexed(full_story())
+        starts[name] = []
+        while history.trim_history(engine, **options):  # type: ignore[arg-type]
+            starts[name].append(fetch(engine, "SELECT block_number FROM history_start")[0][0])
+    assert starts == {"for ever": [], "five days": [8, 17, 20], "not instant": [8, 14]}
+
+
+def test_history__indexer_with_a_bound__trims_at_the_end_of_a_run() -> None:
+    story = full_story()
+    chain = story.chain(start_s=START_S)
+    engine = empty_index()
+    indexer = make_indexer(story, chain, engine)
+    indexer._history_days = 1
+    indexer.run_once()
+    assert fetch(engine, "SELECT block_number FROM history_start") == [(-1,)]  # a story takes some minutes
+    chain.add(START_S + 2 * 86_400)
+    indexer.run_once()
+    assert fetch(engine, "SELECT block_number FROM history_start") == [(31,)]
