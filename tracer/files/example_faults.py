@@ -36,7 +36,7 @@ class ExampleFault:
     companions: frozenset[str] = frozenset()
 
 
-def _edit(table: str, where: dict[str, str], **cells: str) -> Change:
+def edit(table: str, where: dict[str, str], **cells: str) -> Change:
     """Change cells of the one row that has these values; `drop="yes"` leaves the row out."""
 
     def change(files: Files) -> None:
@@ -50,14 +50,18 @@ def _edit(table: str, where: dict[str, str], **cells: str) -> Change:
     return change
 
 
-def _add(table: str, **cells: str) -> Change:
+def add(table: str, **cells: str) -> Change:
+    """Add a row."""
+
     def change(files: Files) -> None:
         files[table].append(cells)
 
     return change
 
 
-def _all(*changes: Change) -> Change:
+def together(*changes: Change) -> Change:
+    """One change after the other."""
+
     def change(files: Files) -> None:
         for each in changes:
             each(files)
@@ -69,7 +73,7 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "padded-norm",
         "The norm of fabric per jacket is declared 12 % too high.",
-        _edit("norms", {"product": "JKT-01", "material": "FAB-PES"}, norm="2.688"),
+        edit("norms", {"product": "JKT-01", "material": "FAB-PES"}, norm="2.688"),
         "N1",
         "FAB-PES",
         "-345.6",
@@ -78,7 +82,7 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "short-stock",
         "Forty metres of lining are not on the shelf.",
-        _edit("counts", {"lot": "LIN-01"}, quantity="200"),
+        edit("counts", {"lot": "LIN-01"}, quantity="200"),
         "B2",
         "LIN-PES",
         "-40",
@@ -87,8 +91,8 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "phantom-export",
         "More jackets are declared and loaded than were ever made.",
-        _all(
-            _add(
+        together(
+            add(
                 "declarations",
                 declaration="305000000003",
                 line="1",
@@ -107,7 +111,7 @@ FAULTS: tuple[ExampleFault, ...] = (
                 duty_rate="0",
                 partner="Nordfjell Outdoor",
             ),
-            _add(
+            add(
                 "movements",
                 id="L-6",
                 at="2026-12-22",
@@ -130,7 +134,7 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "double-use",
         "A lot of fabric that is almost used up is issued to production a second time.",
-        _add(
+        add(
             "movements",
             id="I-11",
             at="2026-10-12",
@@ -150,8 +154,8 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "undeclared-inland-sale",
         "Fifty jackets are sold inland without a new declaration.",
-        _all(
-            _add(
+        together(
+            add(
                 "movements",
                 id="S-3",
                 at="2026-12-03",
@@ -164,7 +168,7 @@ FAULTS: tuple[ExampleFault, ...] = (
                 partner="Cho Dong Xuan",
                 document="HD-230",
             ),
-            _edit("counts", {"lot": "JKT-02"}, quantity="50"),
+            edit("counts", {"lot": "JKT-02"}, quantity="50"),
         ),
         "D5",
         "dmg-garment/JKT-02",
@@ -174,7 +178,7 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "missing-factor",
         "Norms are in square metres and stock in metres, and no factor between them is given.",
-        _edit("conversions", {"code": "FAB-PES", "to_uom": "MTK"}, drop="yes"),
+        edit("conversions", {"code": "FAB-PES", "to_uom": "MTK"}, drop="yes"),
         "N1",
         "FAB-PES",
         "",
@@ -184,7 +188,7 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "lot-under-hold",
         "The container of fabric is under a hold of customs when the terminal lets it go.",
-        _add(
+        add(
             "movements",
             id="G-4",
             at="2026-02-04T18:00",
@@ -203,7 +207,7 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "never-left",
         "The second export was cleared and loaded, and never seen leaving.",
-        _edit("declarations", {"declaration": "305000000002"}, exit_confirmed_at=""),
+        edit("declarations", {"declaration": "305000000002"}, exit_confirmed_at=""),
         "X4",
         "305000000002/1",
         "-800",
@@ -211,7 +215,7 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "issued-before-receipt",
         "Lining is issued to production on a day before it came.",
-        _edit("movements", {"id": "I-3"}, at="2026-02-03"),
+        edit("movements", {"id": "I-3"}, at="2026-02-03"),
         "T4",
         "dmg-garment/LIN-01",
         "-72",
@@ -220,7 +224,7 @@ FAULTS: tuple[ExampleFault, ...] = (
     ExampleFault(
         "loss-left-out",
         "The process loss of the second cutting is not written down.",
-        _edit("movements", {"id": "T-20"}, drop="yes"),
+        edit("movements", {"id": "T-20"}, drop="yes"),
         "B5",
         "RUN-2",
         "-5.895",
