@@ -40,10 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
     told = ""
     if asked.fault:
         laid = faults.lay(asked.folder, asked.fault)
-        told = f"\n{laid.story} {laid.rule} must say so of {laid.subject} ({laid.difference or 'no quantity'})."
-        summary["fault"] = {"name": laid.name, "story": laid.story, "rule": laid.rule, "subject": laid.subject,
-                            "difference": laid.difference, "verdict": laid.verdict,
-                            "companions": sorted(laid.companions)}
+        quantity = laid.difference or "no quantity"
+        told = f"\n{laid.story} {laid.rule} must say so of {laid.subject} ({quantity})."
+        summary["fault"] = {
+            "name": laid.name, "story": laid.story, "rule": laid.rule, "subject": laid.subject,
+            "difference": laid.difference, "verdict": laid.verdict, "companions": sorted(laid.companions)}
     if asked.json:
         print(json.dumps(summary, indent=2))
     else:
