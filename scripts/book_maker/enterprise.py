@@ -62,7 +62,8 @@ class Enterprise:
         """book.toml."""
         allocation = sorted(POLICIES)[self.seed % len(POLICIES)]
         said = {"id": self.name, "name": self.archetype.name, "enterprise": self.name, "regime": "SXXK",
-                "jurisdiction": "VN", "zone": "+07:00", "allocation": allocation}
+                "jurisdiction": "VN", "zone": "+07:00", "allocation": allocation,
+                "allocation_since": "2018-01-01", "turnover_days": 90}
         lines = [f'{key} = "{value}"' for key, value in said.items()]
         return "\n".join([*lines, "", "[period]", f'from = "{DAYS[0]}"', f'to = "{PERIOD_END}"', ""])
 

@@ -306,13 +306,6 @@ def test_more_that_is_missing__is_named() -> None:
     assert missing(replace(load, conversions=()), "X5") == {"weight in KGM of P"}
 
 
-def test_p5__metrics__duty_by_every_policy_that_can_be_applied() -> None:
-    (result,) = examine(replace(CLEAN, allocation="FIFO"), [rule("P5")]).results
-    assert set(result.metrics) == {"duty_fifo", "duty_lifo", "duty_average", "duty_low_to_high",
-                                   "duty_low_to_high_blanket", "duty_vn_export_ratio"}  # no turn-over period is stated
-    assert int(result.metrics["duty_lifo"]) >= int(result.metrics["duty_fifo"]) > 0
-
-
 def test_b8__three_of_one_sign__however_small_and_counted() -> None:
     count = next(c for c in CLEAN.counts if (c.stock, c.code) == ("material", "M0"))
     before = replace(count, at=day("2026-01-10"))

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from fractions import Fraction
 
-from ledger.errors import InputError
 from ledger.vocabulary import Kind, LineRole
-from tracer.allocation import POLICIES, attribute
 from tracer.book import Capacity, DeclarationLine, Event, Substitute
 from tracer.facts import Facts
 from tracer.finding import Severity
@@ -15,7 +13,6 @@ from tracer.moment import DAY_MS, iso_day
 from tracer.norms import factor
 from tracer.quantity import micro_text, nearest, ratio_text
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
-from tracer.settlement.exemption import exemption, receipts_of, withdrawals_of
 from tracer.usage import MADE, lot_legs
 
 _YEAR_DAYS = 365
@@ -135,12 +132,10 @@ def p5(facts: Facts, tally: Tally) -> None:
 
     A policy that began within the period, or less than a year before its end, is a finding: it may have been
     chosen for the result (United States: at least one year, 19 CFR 190.14). Where it is not known since when
-    it holds, a policy other than SPECIFIC is not evaluable. The metrics give, per policy, the duty on what
-    was attributed to import lines, so that it can be seen what another choice would have freed. Physical
-    commingling (tanks) is always in proportion.
+    it holds, a policy other than SPECIFIC is not evaluable. What another choice would have freed is seen
+    by settling again under it. Physical commingling (tanks) is always in proportion.
     """
     book, subject = facts.book, Subject("book", facts.book.id)
-    tally.result.metrics.update(_by_policy(facts))
     since = book.allocation_since
     if since is None:
         if book.allocation == "SPECIFIC":
@@ -162,32 +157,6 @@ def p5(facts: Facts, tally: Tally) -> None:
         uom="DAY",
         explanation=f"{book.allocation} holds since {iso_day(since.start_ms, book.offset)} only.",
     )
-
-
-def _by_policy(facts: Facts) -> dict[str, str]:
-    """Duty on what was used in exports, by policy; policies that cannot be applied are left out."""
-    result = {}
-    used: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in exemption(facts) if facts.book.allocation != "SPECIFIC" else ():
-        for export, q in row.by_export.items():
-            used[row.material][export] += q
-    for policy in POLICIES[1:] if used else ():
-        total = Fraction(0)
-        try:
-            for material, by_export in used.items():
-                receipts = receipts_of(facts, material)
-                duty = {r.line: r.duty_per_unit for r in receipts}
-                withdrawals = withdrawals_of(facts, material, by_export, policy)
-                found = attribute(policy, receipts, withdrawals, facts.book.turnover_days)
-                exports = set(by_export)
-                total += sum(
-                    (q * duty[line] for (line, name), q in found.cells.items() if name in exports),
-                    Fraction(0),
-                )
-        except InputError:
-            continue
-        result[f"duty_{policy.lower()}"] = str(nearest(total))
-    return result
 
 
 def p6(facts: Facts, tally: Tally) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from fractions import Fraction
+from itertools import pairwise
 
 import networkx as nx
 
@@ -143,35 +144,36 @@ def l8(facts: Facts, tally: Tally) -> None:
     same line, within 60 seconds of each other. Acts with a date alone cannot be told apart and are left out.
     The difference is the quantity told again.
     """
-    last: dict[tuple[object, ...], Event] = {}
-    for event in sorted(facts.of_kinds(*_MOVING), key=lambda e: (e.occurred.start_ms, e.seq)):
-        if event.occurred.start_ms != event.occurred.end_ms:
-            continue
-        key = (
-            event.kind,
-            event.actor,
-            event.line,
-            event.reference,
-            tuple(sorted((leg.unit, leg.role, leg.balance, leg.quantity_micro) for leg in event.legs)),
-        )
-        before, last[key] = last.get(key), event
-        lots = [leg for leg in event.legs if leg.thing == Thing.LOT]
-        if (
-            before is None
-            or not lots
-            or event.occurred.start_ms - before.occurred.end_ms > int(tally.param("seconds") * 1_000)
-        ):
-            tally.clean()
-            continue
-        tally.amount(
-            Subject("lot", lots[0].unit),
-            "medium",
-            0,
-            sum(x.quantity_micro for x in lots),
-            lots[0].uom,
-            evidence=[before, event],
-            explanation=f"The same {event.kind.name} was told twice.",
-        )
+    told: dict[tuple[object, ...], list[Event]] = defaultdict(list)
+    for event in facts.of_kinds(*_MOVING):
+        if event.occurred.start_ms == event.occurred.end_ms and event.legs:
+            leg = event.legs[0]
+            told[event.kind, event.line, leg.unit, leg.quantity_micro, len(event.legs)].append(event)
+    limit = int(tally.param("seconds") * 1_000)
+    for events in told.values():
+        events.sort(key=lambda e: (e.occurred.start_ms, e.seq))
+        tally.clean()
+        for before, event in pairwise(events):
+            lots = [leg for leg in event.legs if leg.thing == Thing.LOT]
+            if event.occurred.start_ms - before.occurred.end_ms > limit or not lots \
+                    or _said(before) != _said(event):
+                tally.clean()
+                continue
+            tally.amount(
+                Subject("lot", lots[0].unit),
+                "medium",
+                0,
+                sum(x.quantity_micro for x in lots),
+                lots[0].uom,
+                evidence=[before, event],
+                explanation=f"The same {event.kind.name} was told twice.",
+            )
+
+
+def _said(event: Event) -> tuple[object, ...]:
+    """What an act says, beside when."""
+    return event.actor, event.reference, sorted(
+        (leg.unit, leg.role, leg.balance, leg.quantity_micro) for leg in event.legs)
 
 
 _MOVING = (

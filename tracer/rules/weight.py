@@ -28,11 +28,12 @@ def w1(facts: Facts, tally: Tally) -> None:
     """
     lanes: dict[tuple[str, str], list[tuple[Event, Fraction, Event]]] = defaultdict(list)
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
-    for event in facts.events:
+    weighed = {(leg.unit, leg.thing) for event in facts.weighed for leg in event.legs}
+    for event in facts.events if weighed else ():
         touches = event.weighing is not None or event.kind in _OTHER_CONTENT
         if event.recorded and touches:
             for leg in event.legs:
-                if leg.thing != Thing.NONE:
+                if leg.thing != Thing.NONE and (leg.unit, leg.thing) in weighed:
                     by_unit[leg.unit, leg.thing].append(event)
     for (unit, thing), events in sorted(by_unit.items()):
         last: Event | None = None
