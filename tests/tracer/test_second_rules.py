@@ -366,7 +366,7 @@ def test_d1_and_d7__scrap_of_a_run_and_over_time() -> None:
 
 
 def test_n9__last_run_loses_more__drifts() -> None:
-    book = _runs(200, 200, 200, 200)
+    book = _runs(200, 200, 200, 200, 200, 200)
     last = max((e for e in book.events if e.kind == Kind.TRANSFORM), key=lambda e: e.seq)
     worse = edit(book, lambda e: e.id == last.id, lambda e: replace(e, loss=(Loss("M", q(9), "KGM"),)))
     (finding,) = found(worse, "N9")

@@ -59,16 +59,17 @@ def n9(facts: Facts, tally: Tally) -> None:
     """Process loss is what was declared, and does not drift.
 
     Loss declared with production over what was put in, per material, against the largest loss rate that a
-    norm states for it: what is lost beyond that is the difference. With four production runs or more, a last
-    run further than three MAD and half a percentage point above the others is a drift. A loss rate of one or
-    more is impossible (China's unit consumption, net / (1 - loss), has no meaning then). A material without
-    a stated rate is not evaluable where it was lost.
+    norm states for it: what is lost beyond that is the difference. With six production runs of the same
+    products or more, a last run further than three MAD and two percentage points above the others is a
+    drift. A loss rate of one or more is impossible (China's unit consumption, net / (1 - loss), has no
+    meaning then). A material without a stated rate is not evaluable where it was lost.
     """
     rates: dict[str, Fraction] = {}
     for norm in facts.book.norms:
         if norm.loss_rate is not None:
             rates[norm.material] = max(norm.loss_rate, rates.get(norm.material, Fraction(0)))
     series: dict[str, list[tuple[Fraction, Fraction, Event]]] = defaultdict(list)
+    products = {run.event.id: tuple(sorted(run.outputs)) for run in facts.runs}
     for run in facts.runs:
         for code, put_in in run.inputs.items():
             series[code].append((put_in, run.loss.get(code, Fraction(0)), run.event))
@@ -101,7 +102,12 @@ def n9(facts: Facts, tally: Tally) -> None:
                 duty_at_risk=facts.duty_on(code, nearest(lost - allowed)),
                 explanation=f"More was lost in production than {ratio_text(rates[code] * 100, 2)} %.",
             )
-        elif not _drift(tally, subject, found, uom):
+            continue
+        alike: dict[tuple[str, ...], list[tuple[Fraction, Fraction, Event]]] = defaultdict(list)
+        for one in found:
+            alike[products[one[2].id]].append(one)
+        drifts = [_drift(tally, subject, group, uom) for _, group in sorted(alike.items())]
+        if not any(drifts):
             tally.clean()
 
 
@@ -125,7 +131,7 @@ def _drift(tally: Tally, subject: Subject, found: list[tuple[Fraction, Fraction,
     return True
 
 
-_RUNS = Param("runs", "4", "runs", "least number that tells what is usual")
+_RUNS = Param("runs", "6", "runs", "least number that tells what is usual")
 _MAD = Param("mad", "3", "MAD", "distance from the median that is unusual")
 
 RULES = (
@@ -152,7 +158,7 @@ RULES = (
             Param("rel", "0.01", "share", "relative tolerance of the loss"),
             _RUNS,
             _MAD,
-            Param("points", "0.005", "share", "of input that a drift must exceed as well"),
+            Param("points", "0.02", "share", "of input that a drift must exceed as well"),
         ),
         {},
         n9,

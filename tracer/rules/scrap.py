@@ -20,25 +20,27 @@ _DISASTER = re.compile(
 )
 
 
-def _series(facts: Facts) -> dict[str, list[tuple[Fraction, Run]]]:
-    """Share of a material's input that became scrap, run by run."""
-    result: dict[str, list[tuple[Fraction, Run]]] = defaultdict(list)
+def _series(facts: Facts) -> dict[tuple[str, tuple[str, ...]], list[tuple[Fraction, Run]]]:
+    """Share of a material's input that became scrap, run by run, of runs that made the same products."""
+    result: dict[tuple[str, tuple[str, ...]], list[tuple[Fraction, Run]]] = defaultdict(list)
     for run in facts.runs:
         for code, put_in in run.inputs.items():
             if put_in:
-                result[code].append((run.scrap.get(code, Fraction(0)) / put_in, run))
+                result[code, tuple(sorted(run.outputs))].append(
+                    (run.scrap.get(code, Fraction(0)) / put_in, run)
+                )
     return result
 
 
 def d1(facts: Facts, tally: Tally) -> None:
     """A run makes as much scrap as the others.
 
-    Per material, from four production runs on: the share of the input that became scrap, against the median
-    of all runs; further than three MAD and one percentage point is a finding. There is no statutory scrap
-    percentage: abnormal scrap is judged against actual use. What all runs together lose beyond the rate is
+    Per material and what was made of it, from four production runs on: the share of the input that became
+    scrap, against the median of all these runs; further than three MAD and one percentage point
+    is a finding. There is no statutory scrap percentage: abnormal scrap is judged against actual use. What all runs together lose beyond the rate is
     N9's.
     """
-    for code, found in sorted(_series(facts).items()):
+    for (code, _), found in sorted(_series(facts).items()):
         if len(found) < int(tally.param("runs")):
             continue
         shares = [share for share, _ in found]
@@ -65,13 +67,12 @@ def d1(facts: Facts, tally: Tally) -> None:
 def d7(facts: Facts, tally: Tally) -> None:
     """Scrap does not rise while the yield stays the same.
 
-    Per material used for one product alone, from four runs on: the scrap share of the later half against the
-    earlier; up by half and by a percentage point or more, while product per unit of input stays within 2 %,
-    means that the scrap is not of this material, or that the input is not all of it.
+    Per material and product, from four runs of that product alone on: the scrap share of the later half
+    against the earlier; up by half and by a percentage point or more, while product per unit of input stays
+    within 2 %, means that the scrap is not of this material, or that the input is not all of it.
     """
-    for code, found in sorted(_series(facts).items()):
-        single = [(share, run) for share, run in found if len(run.outputs) == 1]
-        if len(single) < int(tally.param("runs")) or len({p for _, r in single for p in r.outputs}) != 1:
+    for (code, products), single in sorted(_series(facts).items()):
+        if len(single) < int(tally.param("runs")) or len(products) != 1:
             continue
         half = len(single) // 2
         early, late = single[:half], single[-half:]
