@@ -36,9 +36,9 @@ def d1(facts: Facts, tally: Tally) -> None:
     """A run makes as much scrap as the others.
 
     Per material and what was made of it, from four production runs on: the share of the input that became
-    scrap, against the median of all these runs; further than three MAD and one percentage point
-    is a finding. There is no statutory scrap percentage: abnormal scrap is judged against actual use. What all runs together lose beyond the rate is
-    N9's.
+    scrap, against the median of all these runs; further than three MAD and one percentage point is a
+    finding. There is no statutory scrap percentage: abnormal scrap is judged against actual use. What all
+    runs together lose beyond the rate is N9's.
     """
     for (code, _), found in sorted(_series(facts).items()):
         if len(found) < int(tally.param("runs")):
