@@ -25,12 +25,13 @@ SHOWS_WITNESS = frozenset({Kind.APPROVE, Kind.DENY, Kind.CORRECT})
 _MAKES_ROWS = frozenset({
     Kind.DECLARE, Kind.OPENING, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.SPLIT, Kind.MERGE,
     Kind.TRANSFORM, Kind.FG_RETURN})
-_MAKES_PARTS = frozenset({Kind.ARRIVE, Kind.STUFF, Kind.STRIP, Kind.ADJUST})
+_MAKES_PARTS = frozenset({Kind.ARRIVE, Kind.STUFF, Kind.STRIP, Kind.ADJUST, Kind.REEXPORT})
 # Measured on the embedded ledger, one event alone (all storage cold), then rounded up.
 GAS_TRANSACTION = 65_000   # intrinsic gas, signer and participant cold, the loop around a batch
 _GAS_EVENT = 20_000         # signature, nonce, log
 _GAS_LINE = 32_000          # one more unit or line: first head, state
-_GAS_NEW_UNIT = 86_000      # a new container or cargo, a thing put inside, a balance adjusted
+_GAS_NEW_UNIT = 86_000      # a new container or cargo, a thing put inside, a balance adjusted,
+                            # a lot loaded raw
 _GAS_NEW_LOT = 120_000      # a new lot or declaration line: more fresh slots
 _GAS_BYTE = 12              # call data, more than half of it zeros
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_abi import decode
 
+from ledger.events.model import ABI_EVENT, CustodyEvent
+from ledger.gateway.batching import GAS_TRANSACTION, Queued, event_gas
 from ledger.vocabulary import Kind
 
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "scripts"
@@ -61,3 +64,27 @@ def test_differences__one_unit_of_gas__is_seen() -> None:
     assert differences({"HOLD": {"alone": 5, "batch_200": 4}}, {"HOLD": {"alone": 5, "batch_200": 3}}) == [
         "HOLD batch_200: 4 gas, contracts/gas.json says 3"]
     assert differences({"NEW": {"alone": 5}}, {}) == ["NEW alone: 5 gas, contracts/gas.json says 0"]
+
+
+def shown(event: CustodyEvent, witness: bytes) -> tuple[Kind | None, int]:
+    """Kind and number of lines of the event that a witness shows."""
+    if not witness:
+        return None, 0
+    types = [ABI_EVENT, "bytes"] if event.kind is Kind.CORRECT else [ABI_EVENT]
+    fields = decode(types, witness)[0]
+    return Kind(fields[0]), len(fields[2])
+
+
+def test_estimate__of_each_kind__no_batch_runs_out_of_gas(gas: Any, meter: Any) -> None:
+    """What the gateway thinks that a batch takes is never less than it takes, alone and among 200 alike."""
+    wrong = []
+    for label, costs in gas.committed().items():
+        event, _, witness = gas.CASES[label](gas.Bench(meter._fast, label, 1))[0]
+        meter._fast.evm.settle()
+        kind, lines = shown(event, witness)
+        each = event_gas(Queued(
+            0, bytes(32), event.kind, b"", frozenset(), event.reference, len(event.lines), len(witness), 0, kind, lines))
+        whole = gas.BATCH * costs["batch_200"]
+        if costs["alone"] > GAS_TRANSACTION + each or whole > GAS_TRANSACTION + gas.BATCH * each:
+            wrong.append(f"{label}: {each:,} and {GAS_TRANSACTION:,}, takes {costs}")
+    assert not wrong, "\n".join(wrong)
