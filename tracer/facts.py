@@ -14,7 +14,7 @@ from functools import cached_property
 from ledger.vocabulary import Kind, LineRole, Origin, Thing
 from tracer.balance import Accounts, accounts
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
-from tracer.graph import Lineage, Mixture, lineage
+from tracer.graph import Lineage, Mixture, Source, lineage
 from tracer.norms import Factors, NormTable, Pair, uom_of
 from tracer.quantity import nearest
 from tracer.replay import Replay, in_order, replay
@@ -207,6 +207,17 @@ class Facts:
                 for source, q in mixture.items():
                     result[position.line][source] = result[position.line].get(source, Fraction(0)) + q
         return dict(result)
+
+    @cached_property
+    def left_by_code(self) -> dict[str, dict[str, list[tuple[Source, Fraction]]]]:
+        """`left_mixture` by line and by the code of each source."""
+        result: dict[str, dict[str, list[tuple[Source, Fraction]]]] = {}
+        for line, mixture in self.left_mixture.items():
+            of_line = result[line] = defaultdict(list)
+            for source, q in mixture.items():
+                about = self.lineage.sources[source]
+                of_line[about.code].append((about, q))
+        return result
 
     @cached_property
     def exported(self) -> dict[str, int]:

@@ -93,8 +93,11 @@ def x6(facts: Facts, tally: Tally) -> None:
         for x in facts.book.lines
         if x.purpose == LineRole.RECEIVE and x.cancelled is None and x.registered and x.key not in returned
     ]
+    by_heading: dict[str, list[DeclarationLine]] = defaultdict(list)
+    for line in sorted(out, key=lambda x: x.key):
+        by_heading[line.hs[:6]].append(line)
     for line in sorted(back, key=lambda x: x.key):
-        same = next((x for x in sorted(out, key=lambda x: x.key) if _round_trip(tally, x, line)), None)
+        same = next((x for x in by_heading.get(line.hs[:6], ()) if _round_trip(tally, x, line)), None)
         if same is None:
             tally.clean()
             continue

@@ -161,11 +161,11 @@ def _by_source(facts: Facts, material: str, product: str, export: str, quantity:
     """
     mixture: dict[str, Fraction] = defaultdict(Fraction)
     opened = Fraction(0)
-    for source, q in facts.left_mixture.get(export, {}).items():
-        about = facts.lineage.sources[source]
-        if about.code == product:
-            opened += q
-        elif about.code == material and about.origin == Origin.IMPORTED:
+    left_by = facts.left_by_code.get(export, {})
+    for _, q in left_by.get(product, ()):
+        opened += q
+    for about, q in left_by.get(material, ()) if material != product else ():
+        if about.origin == Origin.IMPORTED:
             mixture[about.name if about.kind == "line" else OPENING] += q
     total = sum(mixture.values(), Fraction(0))
     if not total:
