@@ -129,6 +129,13 @@ def moment_of(connection: Connection, known_at: int | None, as_of_ms: int | None
     return Moment(number, int(seq or 0), first - 1 if found is None else int(found), as_of_ms)
 
 
+def remembers_from(session: Session) -> int | None:
+    """The first block of which the index can say what it said then; None before there is any block."""
+    since = session.scalar(select(table_of(HistoryStart).c.block_number))
+    first = session.scalar(select(func.min(table_of(Block).c.number)))
+    return None if since is None or first is None else max(int(since), int(first))
+
+
 def time_of(session: Session, known_at: int | None, as_of_ms: int | None) -> int | None:
     """The second at which a question about the past stands, to judge what ends by the clock (an open offer);
     None for the present. `session` is that of the question.
