@@ -1,6 +1,6 @@
 """Speed of the tracer: a book folder of a million movements checked and settled, its memory, how cost grows.
 
-    scripts/bench tracer [--json] [--sizes 10000 100000 1000000] [--archetype garments]
+    scripts/bench tracer [--json] [--parts speed,faults] [--sizes 10000 100000 1000000] [--archetype garments]
 
 The books are those of scripts/generate, made once and kept in the user's cache folder; each is checked in a
 process of its own by the function behind `cargoledger check FOLDER --json`. The figures are this machine's,
@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [x for x in (str(ROOT), str(ROOT / "scripts")) if x not in sys.path]
 
 from bench_ledger import tell  # noqa: E402
+from book_maker import faults  # noqa: E402
 from book_maker.archetypes import ARCHETYPES  # noqa: E402
 from rich.console import Console  # noqa: E402
 from tracer_bench import books, once, report  # noqa: E402
 
+PARTS = ("speed", "faults")
 SIZES = (10_000, 31_600, 100_000, 316_000, 1_000_000)
 
 
@@ -36,8 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N", help="movements, rising")
     parser.add_argument("--archetype", choices=sorted(ARCHETYPES), default="garments")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure, of {','.join(PARTS)}")
+    parser.add_argument("--seeds", type=int, default=5, help="books of each archetype to lay faults into")
     asked = parser.parse_args(arguments)
-    raw = run(asked.archetype, sorted(asked.sizes))
+    parts = set(asked.parts.split(","))
+    if parts - set(PARTS):
+        parser.error(f"there is no part {sorted(parts - set(PARTS))[0]!r}; there are {', '.join(PARTS)}.")
+    raw = run(asked.archetype, sorted(asked.sizes) if "speed" in parts else [])
+    if "faults" in parts:
+        raw["faults"] = faults_found(asked.seeds)
     document = report.figures(raw)
     whole = {**document, "targets": report.targets(document), "raw": raw}
     kept = books.cache_folder() / f"tracer-{time.strftime('%Y%m%dT%H%M%S')}.json"
@@ -64,6 +74,21 @@ def run(trade: str, sizes: list[int]) -> dict[str, Any]:
         raw["runs"].append({"asked": size, "movements": movements, **once.run(folder)})
     tell("", last=True)
     return raw
+
+
+def faults_found(seeds: int) -> list[dict[str, Any]]:
+    """Every fault laid into books of every archetype: whether its rule found it, and who else spoke."""
+    result = []
+    for trade in ARCHETYPES:
+        for seed in range(1, seeds + 1):
+            tell(f"faults in {trade} {seed} of {seeds}")
+            with tempfile.TemporaryDirectory(prefix="cargoledger-bench-") as name:
+                for fault, right, others in faults.trial(Path(name) / "book", trade, seed):
+                    result.append({
+                        "archetype": trade, "seed": seed, "fault": fault.name, "rule": fault.rule,
+                        "right": right, "others": sorted(others), "companions": sorted(fault.companions)})
+    tell("", last=True)
+    return result
 
 
 if __name__ == "__main__":

@@ -1,49 +1,34 @@
-"""One fault at a time in the book of an invented enterprise, with the finding that must come of it.
+"""Faults for generated books: laid in one at a time, judged by the finding that must come of each.
 
-Each builder looks for what it needs in the rows of a clean book; a book that has no place for a fault (no
-scrap lots, no rest in stock) simply does not get that one. How rows are changed, and what a fault is, is that
-of the example's faults (`tracer.files.example_faults`).
+`injectors` has the faults. `python -m book_maker.faults` (in scripts/) writes the table of docs/faults.md.
 """
 
 from __future__ import annotations
 
 import csv
+import sys
+import tempfile
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from book_maker.clerk import container
+from book_maker.enterprise import write_book
+from book_maker.injectors import BUILDERS, Look
 from tracer.files import read_book
 from tracer.files.document import document_of
 from tracer.files.example import Files, csv_text
-from tracer.files.example_faults import ExampleFault, add, edit, together
+from tracer.files.example_faults import ExampleFault
 from tracer.files.tables import TABLES
 
-Row = dict[str, str]
-Builder = Callable[["Look"], ExampleFault | None]
-
-
-class Look:
-    """The rows of a clean book, and questions about them."""
-
-    def __init__(self, files: Files, document: dict[str, Any]) -> None:
-        self.files, self.document = files, document
-        self.enterprise = str(document["enterprise"])
-
-    def rows(self, table: str, **cells: str) -> list[Row]:
-        """Rows with these values."""
-        return [r for r in self.files.get(table, []) if all(r.get(k, "") == v for k, v in cells.items())]
-
-    def last(self, table: str, **cells: str) -> Row | None:
-        """The last of them."""
-        return next(reversed(self.rows(table, **cells)), None)
-
-    def total(self, **cells: str) -> Decimal:
-        """Sum of the movements with these values."""
-        return sum((Decimal(r["quantity"]) for r in self.rows("movements", **cells)), Decimal(0))
+NAMES = (
+    "short-stock", "wrong-unit", "padded-norm", "idle-norm", "over-claim", "never-left", "phantom-export",
+    "double-use", "undeclared-inland-sale", "lot-under-hold", "issued-before-receipt", "loss-left-out",
+    "other-opening", "missing-factor", "told-late", "unclaimed", "two-holders", "no-answer", "same-heading",
+    "relabelled", "two-places", "unknown-line")
+"""Every fault, in the order of its builder."""
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+EVENTS = 900
+"""Movements of a book that has a place for most faults."""
 
 
 def read_files(folder: Path) -> Files:
@@ -93,322 +78,55 @@ def faults_of(look: Look) -> list[ExampleFault]:
     return [fault for fault in (build(look) for build in BUILDERS) if fault is not None]
 
 
-def _text(value: Decimal) -> str:
-    return f"{value.normalize():f}"
+def trial(folder: Path, trade: str, seed: int) -> list[tuple[ExampleFault, bool, set[str]]]:
+    """Write a book, lay in each fault that it has a place for, check it: fault, whether it was found as it
+    must be, other rules that said something new.
+    """
+    write_book(folder, trade, seed, EVENTS)
+    clean = document_of(read_book(folder))
+    files = read_files(folder)
+    result = []
+    for fault in faults_of(Look(files, clean)):
+        spoil(folder, {name: [dict(row) for row in rows] for name, rows in files.items()}, fault)
+        right, others = judged(fault, clean, document_of(read_book(folder)))
+        (folder / "claims.csv").unlink(missing_ok=True)
+        result.append((fault, right, others))
+    return result
 
 
-def _later(day: str, days: int) -> str:
-    return (date.fromisoformat(day[:10]) + timedelta(days=days)).isoformat()
+def table(trades: tuple[str, ...] = ("garments", "electronics", "seafood", "furniture")) -> str:
+    """Rows of docs/faults.md: each fault, its rule, what else rightly fires, in how many books it was found.
+
+    Raises:
+        ValueError: something fires that is no companion of the fault.
+    """
+    told: dict[str, ExampleFault] = {}
+    companions: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, list[bool]] = defaultdict(list)
+    for trade in trades:
+        with tempfile.TemporaryDirectory(prefix="cargoledger-") as name:
+            for fault, right, others in trial(Path(name) / "book", trade, 1):
+                if others - fault.companions:
+                    raise ValueError(f"{fault.name} in {trade} sets off {', '.join(sorted(others))}")
+                told[fault.name] = fault
+                companions[fault.name] |= others
+                found[fault.name].append(right)
+    rows = ["| Fault | What was done | Found by | With it | Books |", "|---|---|---|---|---|"]
+    for name in NAMES:
+        fault = told[name]
+        found_by = fault.rule + (" (not evaluable)" if fault.verdict != "found" else "")
+        beside = sorted(companions[name], key=lambda r: ("BNXOCSWTLUPD".index(r[0]), int(r[1:])))
+        books = f"{sum(found[name])} of {len(found[name])}"
+        rows.append(f"| `{name}` | {fault.story} | {found_by} | {', '.join(beside) or '–'} | {books} |")
+    return "\n".join(rows) + "\n"
 
 
-def _rest(look: Look) -> Row | None:
-    """The largest count of a material that is counted in one row only."""
-    rows = look.rows("counts", stock="material")
-    alone = [r for r in rows if sum(x["code"] == r["code"] for x in rows) == 1]
-    return max(alone, key=lambda r: Decimal(r["quantity"]), default=None)
+def main() -> int:
+    """Write the table into its page."""
+    text = PAGE.read_text("utf-8")
+    PAGE.write_text(text[:text.index("| Fault |")] + table(), "utf-8")
+    return 0
 
 
-def _count(row: Row) -> dict[str, str]:
-    return {"lot": row["lot"], "stock": row["stock"]}
-
-
-def short_stock(look: Look) -> ExampleFault | None:
-    """B2."""
-    row = max(look.rows("counts", stock="material"), key=lambda r: Decimal(r["quantity"]), default=None)
-    if row is None:
-        return None
-    half = Decimal(row["quantity"]) / 2
-    return ExampleFault(
-        "short-stock", "Half of a rest in store is not on the shelf.",
-        edit("counts", _count(row), quantity=_text(half)), "B2", row["code"], _text(-half),
-        companions=frozenset({"B6"}))
-
-
-def wrong_unit(look: Look) -> ExampleFault | None:
-    """U3."""
-    row = _rest(look)
-    if row is None:
-        return None
-    q = Decimal(row["quantity"])
-    return ExampleFault(
-        "wrong-unit", "A rest is counted in thousandths of its unit.",
-        edit("counts", _count(row), quantity=_text(q * 1000)), "U3", row["code"], _text(q * 999),
-        companions=frozenset({"B2", "B6"}))
-
-
-def padded_norm(look: Look) -> ExampleFault | None:
-    """N1."""
-    shares: list[tuple[Decimal, Decimal, Row]] = []
-    for norm in look.rows("norms", flag=""):
-        if not look.rows("movements", kind="RECEIVE_FACTORY", code=norm["material"]):
-            continue
-        made = sum((Decimal(r["quantity"]) for r in look.rows(
-            "movements", kind="TRANSFORM", side="out", code=norm["product"])), Decimal(0))
-        used = made * Decimal(norm["norm"])
-        whole = look.total(kind="TRANSFORM", side="in", code=norm["material"])
-        shares.append((used / whole, used, norm))
-    share, used, norm = max(shares, key=lambda s: (s[0], s[1]))
-    if share < Decimal("0.12"):
-        return None
-    return ExampleFault(
-        "padded-norm", "A norm is declared 60 % too high.",
-        edit("norms", {"product": norm["product"], "material": norm["material"]},
-             norm=_text(Decimal(norm["norm"]) * Decimal("1.6"))),
-        "N1", norm["material"], _text(-used * Decimal("0.6")),
-        companions=frozenset({"N2", "N6", "B6", "X2", "O2"}))
-
-
-def idle_norm(look: Look) -> ExampleFault:
-    """N5."""
-    norm = look.rows("norms")[0]
-    return ExampleFault(
-        "idle-norm", "A norm is filed for a product that is never made.",
-        add("norms", **{**norm, "product": "GHOST-1"}), "N5", "GHOST-1", "")
-
-
-def over_claim(look: Look) -> ExampleFault | None:
-    """N6."""
-    materials = look.document["materials"]
-    if not materials:
-        return None
-    first = materials[0]
-    more = Decimal(first["exempt"]) / 5 // 1
-    rows = [add("claims", material=m["material"], uom=m["uom"],
-                quantity=_text(Decimal(m["exempt"]) + (more if m is first else 0))) for m in materials]
-
-    def change(files: Files) -> None:
-        files.setdefault("claims", [])
-        together(*rows)(files)
-
-    return ExampleFault(
-        "over-claim", "A fifth more is claimed exempt than exported goods used.", change, "N6",
-        str(first["material"]), _text(more))
-
-
-def never_left(look: Look) -> ExampleFault:
-    """X4."""
-    line = look.rows("declarations", regime="E62")[0]
-    return ExampleFault(
-        "never-left", "An export was cleared and loaded, and never seen leaving.",
-        edit("declarations", {"declaration": line["declaration"], "line": line["line"]},
-             exit_confirmed_at=""),
-        "X4", f"{line['declaration']}/{line['line']}", _text(-Decimal(line["quantity"])))
-
-
-def phantom_export(look: Look) -> ExampleFault:
-    """X1."""
-    line = look.rows("declarations", regime="E62")[-1]
-    load = look.rows("movements", kind="EXPORT_LOAD", code=line["code"])[-1]
-    kept = sum((Decimal(r["quantity"]) for r in look.rows("counts", stock="product", code=line["code"])),
-               Decimal(0))
-    number = "399999999999"
-    cells = {"registered_at": "2026-12-18T09:00", "cleared_at": "2026-12-18T11:00", "exit_confirmed_at": ""}
-    return ExampleFault(
-        "phantom-export", "More of a product is declared and loaded than was ever made.",
-        together(
-            add("declarations", **{**line, **cells, "declaration": number, "line": "1",
-                                   "quantity": _text(kept + 200)}),
-            add("movements", **{**load, "id": "PHANTOM", "at": "2026-12-20", "declaration": number,
-                                "line": "1", "quantity": _text(kept + 200)})),
-        "X1", line["code"], "200", companions=frozenset({"L1", "X2"}))
-
-
-def _used_up(look: Look) -> Row | None:
-    """The last receipt of a lot that was issued to the end."""
-    issued: dict[str, Decimal] = defaultdict(Decimal)
-    for row in look.rows("movements"):
-        if row["kind"] in ("ISSUE_PROD", "RETURN_PROD"):
-            sign = 1 if row["kind"] == "ISSUE_PROD" else -1
-            issued[row["lot"]] += sign * Decimal(row["quantity"])
-    return next((r for r in reversed(look.rows("movements", kind="RECEIVE_FACTORY"))
-                 if issued[r["lot"]] == Decimal(r["quantity"])), None)
-
-
-def double_use(look: Look) -> ExampleFault | None:
-    """L1."""
-    row = _used_up(look)
-    if row is None:
-        return None
-    issue = look.rows("movements", kind="ISSUE_PROD", lot=row["lot"])[-1]
-    return ExampleFault(
-        "double-use", "A lot that is used up is issued to production once more.",
-        add("movements", **{**issue, "id": "TWICE", "at": "2026-12-29", "quantity": row["quantity"]}), "L1",
-        f"{look.enterprise}/{row['lot']}", row["quantity"])
-
-
-def undeclared_sale(look: Look) -> ExampleFault | None:
-    """D5."""
-    row = look.last("counts", stock="product")
-    if row is None:
-        return None
-    return ExampleFault(
-        "undeclared-inland-sale", "Products are sold inland without a new declaration.",
-        add("movements", id="SOLD", at="2026-12-29", kind="SELL_INLAND", code=row["code"], lot=row["lot"],
-            quantity=row["quantity"], uom=row["uom"], place="factory", partner="Market"),
-        "D5", f"{look.enterprise}/{row['lot']}", row["quantity"])
-
-
-def held(look: Look) -> ExampleFault:
-    """C1."""
-    row = look.rows("movements", kind="ELIGIBLE")[0]
-    return ExampleFault(
-        "lot-under-hold", "A container is under a hold of customs when the terminal lets it go.",
-        add("movements", id="HELD", at=f"{row['at'][:10]}T17:00", kind="HOLD", role="container",
-            lot=row["lot"], place="port", actor="customs"),
-        "C1", row["lot"], "1", companions=frozenset({"T1"}))
-
-
-def early_issue(look: Look) -> ExampleFault | None:
-    """T4, and B1 with it."""
-    row = _used_up(look)
-    if row is None:
-        return None
-    issue = look.rows("movements", kind="ISSUE_PROD", lot=row["lot"])[0]
-    return ExampleFault(
-        "issued-before-receipt", "A material is issued to production three days before it came.",
-        edit("movements", {"id": issue["id"]}, at=_later(row["at"], -3)), "T4",
-        f"{look.enterprise}/{row['lot']}", "-72", companions=frozenset({"B1"}))
-
-
-def loss_left_out(look: Look) -> ExampleFault | None:
-    """B5."""
-    weights = {r["code"]: Decimal(r["factor"]) for r in look.rows("conversions")}
-
-    def weight(row: Row) -> Decimal:
-        return Decimal(row["quantity"]) * weights.get(row["code"], Decimal(1))
-
-    inputs: dict[str, Decimal] = defaultdict(Decimal)
-    for row in look.rows("movements", kind="TRANSFORM", side="in"):
-        inputs[row["op"]] += weight(row)
-    losses = look.rows("movements", kind="TRANSFORM", role="loss")
-    row = max(losses, key=lambda r: weight(r) / inputs[r["op"]])
-    if weight(row) / inputs[row["op"]] < Decimal("0.006"):
-        return None
-    return ExampleFault(
-        "loss-left-out", "The process loss of a run is not written down.",
-        edit("movements", {"id": row["id"]}, drop="yes"), "B5", row["op"], _text(-weight(row)))
-
-
-def other_opening(look: Look) -> ExampleFault:
-    """B3."""
-    row = look.rows("previous", stock="material")[0]
-    less = Decimal(row["quantity"]) / 4
-    return ExampleFault(
-        "other-opening", "A quarter less was reported as last period's closing stock.",
-        edit("previous", {"code": row["code"], "stock": "material"},
-             quantity=_text(Decimal(row["quantity"]) - less)),
-        "B3", row["code"], _text(less))
-
-
-def missing_factor(look: Look) -> ExampleFault:
-    """U1."""
-    norm = look.rows("norms")[0]
-    return ExampleFault(
-        "missing-factor", "A norm is in a unit for which no factor is given.",
-        edit("norms", {"product": norm["product"], "material": norm["material"]}, material_uom="FOT"), "U1",
-        norm["material"], "", verdict="not_evaluable",
-        companions=frozenset({"B6", "N1", "N2", "N5", "N6", "O2", "O4", "X2", "U3"}))
-
-
-def told_late(look: Look) -> ExampleFault:
-    """C5."""
-    row = look.rows("movements", kind="EXPORT_LOAD")[-1]
-    return ExampleFault(
-        "told-late", "A load is entered in the books a day after it was due.",
-        edit("movements", {"id": row["id"]}, recorded_at=f"{_later(row['at'], 2)}T00:00"), "C5",
-        f"{look.enterprise}/{row['lot']}", "1410")
-
-
-def unclaimed(look: Look) -> ExampleFault:
-    """T1."""
-    row = look.rows("movements", kind="ARRIVE")[0]
-    lot = f"BL999999/{container(999_999)}"
-    return ExampleFault(
-        "unclaimed", "A container arrives in March, and nobody asks for it.",
-        add("movements", **{**row, "id": "LEFT", "at": "2026-03-01T08:12", "lot": lot,
-                            "document": "BL999999"}),
-        "T1", lot, "215")
-
-
-def two_holders(look: Look) -> ExampleFault:
-    """C3."""
-    row = look.rows("movements", kind="ARRIVE")[0]
-    at = f"{_later(row['at'], 1)}T09:26"  # two days to the minute before the gate
-    return ExampleFault(
-        "two-holders", "A second terminal books the arrival of a container that the first one has.",
-        add("movements", **{**row, "id": "SECOND", "at": at, "actor": "dry-port"}), "C3", row["lot"], "48")
-
-
-def no_answer(look: Look) -> ExampleFault:
-    """C2."""
-    row = look.rows("movements", kind="RECEIVE_FACTORY")[-1]
-    return ExampleFault(
-        "no-answer", "A lot is offered to a carrier on the last day but one, and nobody answers.",
-        add("movements", id="OFFERED", at="2026-12-30T23:00", kind="OFFER", code=row["code"], lot=row["lot"],
-            uom=row["uom"], place="factory", partner="carrier"),
-        "C2", f"{look.enterprise}/{row['lot']}", "20.999")
-
-
-def same_heading(look: Look) -> ExampleFault | None:
-    """O2."""
-    line = look.rows("declarations", regime="E62")[0]
-    for norm in look.rows("norms", product=line["code"], flag=""):
-        bought = look.rows("declarations", regime="E31", code=norm["material"])
-        if bought:
-            key = {"declaration": line["declaration"], "line": line["line"]}
-            return ExampleFault(
-                "same-heading", "A product is exported under the tariff code of its imported material.",
-                edit("declarations", key, hs=bought[0]["hs"]), "O2", "/".join(key.values()), "")
-    return None
-
-
-def relabelled(look: Look) -> ExampleFault | None:
-    """O1."""
-    row = next((r for r in look.rows("counts", stock="material")
-                if look.rows("declarations", direction="import", code=r["code"])), None)
-    if row is None:
-        return None
-    line = look.rows("declarations", direction="import", code=row["code"])[0]
-    cells = {"registered_at": "2026-12-18T09:00", "cleared_at": "2026-12-18T11:00", "origin": "VN",
-             "exit_confirmed_at": "2026-12-22T11:00", "direction": "export", "regime": "B13",
-             "declaration": "499999999999", "line": "1", "quantity": row["quantity"],
-             "original_declaration": line["declaration"], "original_line": line["line"]}
-    return ExampleFault(
-        "relabelled", "Imported material is sent abroad again as goods of this country.",
-        together(
-            edit("counts", _count(row), drop="yes"),
-            add("declarations", **{**line, **cells}),
-            add("movements", id="AGAIN", at="2026-12-20", kind="REEXPORT", code=row["code"], lot=row["lot"],
-                quantity=row["quantity"], uom=row["uom"], declaration="499999999999", line="1",
-                place="factory")),
-        "O1", "499999999999/1", row["quantity"], companions=frozenset({"O5"}))
-
-
-def two_places(look: Look) -> ExampleFault | None:
-    """L2."""
-    row = look.last("counts", stock="scrap")
-    if row is None:
-        return None
-    return ExampleFault(
-        "two-places", "One lot of scrap is counted in two places.",
-        add("counts", **{**row, "place": "port"}), "L2", f"{look.enterprise}/{row['lot']}", row["quantity"],
-        companions=frozenset({"B2", "U3"}))
-
-
-def unknown_line(look: Look) -> ExampleFault:
-    """L6."""
-    row = look.rows("movements", kind="ELIGIBLE")[0]
-    return ExampleFault(
-        "unknown-line", "A release cites a declaration that nobody made.",
-        edit("movements", {"id": row["id"]}, declaration="199999999999"), "L6", "199999999999/1", "")
-
-
-BUILDERS: tuple[Builder, ...] = (
-    short_stock, wrong_unit, padded_norm, idle_norm, over_claim, never_left, phantom_export, double_use,
-    undeclared_sale, held, early_issue, loss_left_out, other_opening, missing_factor, told_late, unclaimed,
-    two_holders, no_answer, same_heading, relabelled, two_places, unknown_line)
-NAMES = (
-    "short-stock", "wrong-unit", "padded-norm", "idle-norm", "over-claim", "never-left", "phantom-export",
-    "double-use", "undeclared-inland-sale", "lot-under-hold", "issued-before-receipt", "loss-left-out",
-    "other-opening", "missing-factor", "told-late", "unclaimed", "two-holders", "no-answer", "same-heading",
-    "relabelled", "two-places", "unknown-line")
+if __name__ == "__main__":
+    sys.exit(main())

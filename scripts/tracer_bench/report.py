@@ -14,13 +14,18 @@ SECONDS, MEGABYTES, GROWTH = 60.0, 3_000.0, 1.0
 
 def figures(raw: dict[str, Any]) -> dict[str, Any]:
     """The figures: time and memory of the largest book, and how cost grows from the smallest on."""
+    result: dict[str, Any] = {}
+    if "faults" in raw:
+        result["rules"] = rules(raw["faults"])
+    if not raw["runs"]:
+        return result
     curve = [
         {"movements": run["movements"], "seconds": round(run["seconds"], 2),
          "cpu_seconds": round(run["cpu_seconds"], 2), "mb": round(run["mb"]),
          "us_per_movement": round(run["seconds"] / run["movements"] * 1e6, 1),
          "findings": run["findings"]}
         for run in raw["runs"]]
-    result: dict[str, Any] = {"curve": curve, "growth": growth(raw["runs"])}
+    result |= {"curve": curve, "growth": growth(raw["runs"])}
     for run in raw["runs"]:
         size = f"{run['asked']:.0e}".replace("e+0", "e")
         result[f"book_{size}_seconds"] = round(run["seconds"], 1)
@@ -29,6 +34,22 @@ def figures(raw: dict[str, Any]) -> dict[str, Any]:
     largest = raw["runs"][-1]
     result["parts"] = {name: round(s, 2) for name, s in sorted(largest["parts"].items(), key=lambda x: -x[1])}
     result["clean"] = all(not run["findings"] for run in raw["runs"])
+    return result
+
+
+def rules(trials: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Per rule: in how many books a fault of its own was laid in; the share of them that it found with the
+    right subject and quantity (recall); of all books in which it said something new the share in which it
+    should, its own fault or one that it is a companion of (precision).
+    """
+    result: dict[str, dict[str, Any]] = {}
+    for rule in sorted({t["rule"] for t in trials}):
+        own = [t for t in trials if t["rule"] == rule]
+        right = sum(t["right"] for t in own)
+        beside = [rule in t["companions"] for t in trials if rule in t["others"]]
+        told = right + len(beside)
+        result[rule] = {"laid_in": len(own), "recall": round(right / len(own), 3),
+                        "precision": round((right + sum(beside)) / told, 3) if told else None}
     return result
 
 
@@ -45,8 +66,12 @@ def growth(runs: list[dict[str, Any]]) -> float | None:
 
 def targets(document: dict[str, Any]) -> dict[str, bool]:
     """Which targets are met, of those that were measured."""
-    met = {"clean": bool(document["clean"])}
-    if document["growth"] is not None:
+    met: dict[str, bool] = {}
+    if "clean" in document:
+        met["clean"] = bool(document["clean"])
+    if "rules" in document:
+        met["rules"] = all(r["recall"] == r["precision"] == 1 for r in document["rules"].values())
+    if document.get("growth") is not None:
         met["growth"] = document["growth"] <= GROWTH
     if "book_1e6_seconds" in document:
         met["book_1e6_seconds"] = document["book_1e6_seconds"] <= SECONDS
@@ -56,6 +81,13 @@ def targets(document: dict[str, Any]) -> dict[str, bool]:
 
 def show(document: dict[str, Any], console: Console) -> None:
     """Tables for people."""
+    if "rules" in document:
+        found = Table("rule", "faults laid in", "recall", "precision", title="Faults found")
+        for rule, row in document["rules"].items():
+            found.add_row(rule, *(str(row[c]) for c in ("laid_in", "recall", "precision")))
+        console.print(found)
+    if "curve" not in document:
+        return
     columns = {"movements": "movements", "seconds": "seconds", "cpu_seconds": "processor s", "mb": "MB",
                "us_per_movement": "µs per movement"}
     table = Table(*columns.values(), title="Books checked and settled")

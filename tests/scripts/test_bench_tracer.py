@@ -23,7 +23,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def test_it_runs_and_says_what_it_measured(bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.main(["--sizes", "600", "150", "--archetype", "seafood", "--json"]) == 0
+    assert bench.main(["--sizes", "600", "150", "--archetype", "seafood", "--json", "--parts", "speed"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [row["movements"] >= size for row, size in zip(told["curve"], (150, 600), strict=True)] == [True, True]
     assert told["clean"] is told["targets"]["clean"] is True
@@ -49,3 +49,17 @@ def test_figures_and_targets(bench: Any) -> None:
         "clean": True, "growth": True, "book_1e6_seconds": False, "book_1e6_mb": True}
     raw["runs"][1]["findings"] = 1
     assert bench.report.targets(bench.report.figures(raw))["clean"] is False
+
+
+def test_precision_and_recall(bench: Any) -> None:
+    def trial(rule: str, right: bool, *others: str) -> dict[str, Any]:
+        return {"rule": rule, "right": right, "others": list(others), "companions": ["B6"]}
+
+    trials = [trial("B2", True, "B6"), trial("B2", False), trial("B6", True, "B2"), trial("X4", True)]
+    assert bench.report.rules(trials) == {
+        "B2": {"laid_in": 2, "recall": 0.5, "precision": 0.5},
+        "B6": {"laid_in": 1, "recall": 1.0, "precision": 1.0},
+        "X4": {"laid_in": 1, "recall": 1.0, "precision": 1.0}}
+    document = bench.report.figures({"runs": [], "faults": trials})
+    assert bench.report.targets(document) == {"rules": False}
+    assert bench.report.targets(bench.report.figures({"runs": [], "faults": trials[3:]})) == {"rules": True}
