@@ -25,7 +25,6 @@ from fractions import Fraction
 
 from ledger.errors import InputError
 from tracer.moment import DAY_MS
-from tracer.quantity import largest_remainder
 
 LOOK_BACK = ("LOW_TO_HIGH_TURNOVER", "LOW_TO_HIGH_BLANKET")
 """Policies that look at export withdrawals alone, and back over a window of days."""
@@ -109,8 +108,14 @@ def allocate(policy: str, receipts: Sequence[Receipt], quantity_micro: int) -> d
         total = sum(r.quantity_micro for r in receipts)
         taken = min(quantity_micro, total)
         ordered = sorted(receipts, key=lambda r: (r.accepted_ms, r.line))
-        parts = [Fraction(taken * r.quantity_micro, total) if total else Fraction(0) for r in ordered]
-        return {r.line: q for r, q in zip(ordered, largest_remainder(parts, taken), strict=True) if q}
+        if not taken:
+            return {}
+        # Largest remainder over one denominator, in whole numbers: fractions are slow to compare.
+        parts = [divmod(taken * r.quantity_micro, total) for r in ordered]
+        short = taken - sum(whole for whole, _ in parts)
+        up = set(sorted(range(len(parts)), key=lambda i: (-parts[i][1], i))[:short])
+        shares = [whole + (i in up) for i, (whole, _) in enumerate(parts)]
+        return {r.line: share for r, share in zip(ordered, shares, strict=True) if share}
     if policy == "FIFO":
         ordered = sorted(receipts, key=lambda r: (r.accepted_ms, r.line))
     elif policy == "LIFO":

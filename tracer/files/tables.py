@@ -111,7 +111,7 @@ DECLARATIONS = Table(
         Column("original_line", "name", "its line"),
         Column("certificate", "name", "number of the certificate of origin that goes with it"),
     ),
-    ("D5", "N6", "O2", "T1", "T4", "U1", "X4"),
+    ("B4", "D5", "L3", "N6", "O2", "O4", "O7", "O8", "T1", "T4", "U1", "X4", "X6"),
     "Duty, claims, exits and clearance cannot be judged.",
 )
 NORMS = Table(
@@ -133,7 +133,7 @@ NORMS = Table(
         _TO,
         Column("loss_rate", "decimal", "process loss as a share of what is used: 0.03 is 3 %"),
     ),
-    ("B6", "N1", "N5", "N6", "X2"),
+    ("B6", "N1", "N2", "N3", "N5", "N6", "N7", "N9", "P6", "X2"),
     "Form 16, consumption and exemption cannot be worked out.",
 )
 OPENING = Table(
@@ -156,7 +156,7 @@ COUNTS = Table(
     "counts",
     "A stock found by a stock-take.",
     _stock("when it was counted"),
-    ("B2", "B6", "N1"),
+    ("B2", "B6", "B8", "B9", "N1"),
     "What is in the store is not known: closing stock is taken from the books alone.",
 )
 PREVIOUS = Table(
@@ -179,7 +179,7 @@ CONVERSIONS = Table(
         _TO,
         Column("uncertainty", "decimal", "standard uncertainty of the factor"),
     ),
-    ("B5", "U1"),
+    ("B5", "O5", "U1", "U4", "U5", "W2", "X5"),
     "Quantities in different units are not compared, never taken 1:1.",
 )
 CODES = Table(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ledger.vocabulary import Kind, LineRole
-from tracer.book import DeclarationLine, Event
+from tracer.book import Count, DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, iso_day
@@ -171,9 +171,12 @@ def b8(facts: Facts, tally: Tally) -> None:
     for table in (facts.accounts.materials, facts.accounts.products, facts.accounts.semi_finished):
         for (code, _), row in table.items():
             throughput[code] += sum(row[c] for c in row.columns if c in row.adding)
+    counts: dict[str, list[Count]] = defaultdict(list)
+    for count in facts.book.counts if adjusted else ():
+        counts[count.code].append(count)
     for code, changes in sorted(adjusted.items()):
         signs = [change > 0 for change, _ in changes if change]
-        uncounted = [e for _, e in changes if not _counted(facts, tally, code, e)]
+        uncounted = [e for _, e in changes if not _counted(counts[code], tally, e)]
         size = sum(abs(change) for change, _ in changes)
         limit = throughput[code] * tally.param("share")
         why = []
@@ -199,13 +202,9 @@ def b8(facts: Facts, tally: Tally) -> None:
         )
 
 
-def _counted(facts: Facts, tally: Tally, code: str, event: Event) -> bool:
-    return any(
-        c.code == code
-        and c.at.start_ms <= event.occurred.end_ms
-        and c.at.end_ms >= event.occurred.start_ms - tally.days_ms("days")
-        for c in facts.book.counts
-    )
+def _counted(counts: list[Count], tally: Tally, event: Event) -> bool:
+    before = event.occurred.start_ms - tally.days_ms("days")
+    return any(c.at.start_ms <= event.occurred.end_ms and c.at.end_ms >= before for c in counts)
 
 
 def b9(facts: Facts, tally: Tally) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from fractions import Fraction
 
@@ -84,20 +85,20 @@ def x6(facts: Facts, tally: Tally) -> None:
     value within 1 %. The same partner on both makes it graver. Returns declared as such (FG_RETURN) are left
     aside. Serial numbers and hashes of specifications are not in a book, so they are not compared.
     """
-    returned = {e.line for e in facts.events if e.kind == Kind.FG_RETURN}
-    out = [
-        x for x in facts.book.lines if x.purpose == LineRole.EXPORT and x.cancelled is None and x.registered
-    ]
-    back = [
-        x
-        for x in facts.book.lines
-        if x.purpose == LineRole.RECEIVE and x.cancelled is None and x.registered and x.key not in returned
-    ]
-    by_heading: dict[str, list[DeclarationLine]] = defaultdict(list)
-    for line in sorted(out, key=lambda x: x.key):
-        by_heading[line.hs[:6]].append(line)
+    returned = {e.line for e in facts.of_kinds(Kind.FG_RETURN)}
+    out: dict[tuple[str, str], list[DeclarationLine]] = defaultdict(list)
+    back = []
+    for line in facts.book.lines:
+        if line.cancelled is None and line.registered and line.hs:
+            if line.purpose == LineRole.EXPORT:
+                out[line.hs[:6], line.uom].append(line)
+            elif line.purpose == LineRole.RECEIVE and line.key not in returned:
+                back.append(line)
+    for lines in out.values():
+        lines.sort(key=lambda x: (x.quantity_micro, x.key))
     for line in sorted(back, key=lambda x: x.key):
-        same = next((x for x in by_heading.get(line.hs[:6], ()) if _round_trip(tally, x, line)), None)
+        alike = _alike(out.get((line.hs[:6], line.uom), []), line.quantity_micro, tally.param("within"))
+        same = next((x for x in alike if _round_trip(tally, x, line)), None)
         if same is None:
             tally.clean()
             continue
@@ -113,6 +114,13 @@ def x6(facts: Facts, tally: Tally) -> None:
             explanation=f"As much of heading {line.hs[:6]} left under {same.key} shortly "
             f"before{', with the same partner' if known else ''}.",
         )
+
+
+def _alike(lines: list[DeclarationLine], quantity: int, within: Fraction) -> list[DeclarationLine]:
+    """Of lines in order of quantity those that a quantity may be within a share of."""
+    low = bisect_left(lines, int(quantity / (1 + within)), key=lambda x: x.quantity_micro)
+    high = bisect_right(lines, int(quantity / (1 - within)) + 1, key=lambda x: x.quantity_micro)
+    return lines[low:high]
 
 
 def _round_trip(tally: Tally, out: DeclarationLine, back: DeclarationLine) -> bool:
