@@ -12,6 +12,7 @@ from api.cli import (
     books,
     changes,
     devices,
+    filing,
     governing,
     keys,
     network,
@@ -45,6 +46,7 @@ devices.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
 books.add_to(network.book_app)
+filing.add_to(network.book_app)
 ruling.add_to(app)
 changes.add_to(app)
 serving.add_to(app)

@@ -102,3 +102,24 @@ def test_check__folder__loads_neither_chain_nor_database(tmp_path: Path) -> None
     done = subprocess.run([sys.executable, "-c", script, "check", str(tmp_path / "book"), "--json"], cwd=ROOT, check=True,
                           capture_output=True, text=True, env={**os.environ, "CARGOLEDGER_HOME": str(tmp_path / "none")})
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_book_filed__against_a_folder__equal_changed_and_no_form(tmp_path: Path) -> None:
+    folder, file = str(tmp_path / "clean"), tmp_path / "filed.xlsx"
+    as_json("book", "example", folder)
+    as_json("check", folder, "--xlsx", str(file))
+    same = as_json("book", "filed", str(file), folder)
+    assert same["differences"] == [] and set(same["forms"]) == {"form15", "form15a", "form16"}
+    assert all(form["proven"] == form["rows"] > 0 for form in same["forms"].values())
+    book = load_workbook(file)
+    row = next(cell.row for cell in book["15"]["A"] if cell.value == "(1)") + 1
+    book["15"].cell(row, 6).value += 600
+    book["15"].cell(row, 11).value += 600
+    book.save(file)
+    changed = as_json("book", "filed", str(file), folder, code=1)
+    assert [(d["column"], d["difference"], d["row"]) for d in changed["differences"]] == [
+        ("received", "600", row), ("closing", "600", row)]
+    code, out, _ = command("book", "filed", str(file), folder)
+    assert code == 1 and "Filed otherwise than the ledger says" in out and "600" in out
+    Path(folder, "no.xlsx").write_bytes(b"PK")
+    assert as_json("book", "filed", str(Path(folder, "no.xlsx")), folder, code=2)["error"]["remedy"]

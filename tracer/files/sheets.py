@@ -86,20 +86,7 @@ def xlsx_sheet(path: Path, name: str) -> Sheet | None:
     Raises:
         InputError: it is not a workbook, or too large to be one of rows.
     """
-    import openpyxl  # slow to import, and most books are CSV
-
-    try:
-        with zipfile.ZipFile(path) as packed:
-            if sum(entry.file_size for entry in packed.infolist()) > _UNPACKED_MAX:
-                raise TooLargeError(
-                    f"{path.name} unpacks to more than {_UNPACKED_MAX} bytes.", remedy="Save it as CSV."
-                )
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as fault:
-        raise InputError(
-            f"{path.name} is not a workbook that can be read: {fault}.",
-            remedy="Open it and save it again as XLSX, or as CSV.",
-        ) from fault
+    book = _workbook(path)
     named = {title.strip().lower(): title for title in book.sheetnames}
     if name in named:
         sheet = book[named[name]]
@@ -110,6 +97,35 @@ def xlsx_sheet(path: Path, name: str) -> Sheet | None:
         return None
     shown = f"{path.name}" if path.name != WORKBOOK else f"{path.name}, sheet {name}"
     return Sheet(shown, decimal_comma=False, rows=_xlsx_rows(book, sheet, path))
+
+
+def xlsx_sheets(path: Path) -> Iterator[tuple[str, Iterator[tuple[int, list[str]]]]]:
+    """Every sheet of a workbook with its rows, one after the other.
+
+    Raises:
+        InputError: it is not a workbook, or too large to be one of rows.
+    """
+    titles = _workbook(path).sheetnames
+    for title in titles:
+        book = _workbook(path)
+        yield title, _xlsx_rows(book, book[title], path)
+
+
+def _workbook(path: Path) -> Any:
+    import openpyxl  # slow to import, and most books are CSV
+
+    try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > _UNPACKED_MAX:
+                raise TooLargeError(
+                    f"{path.name} unpacks to more than {_UNPACKED_MAX} bytes.", remedy="Save it as CSV."
+                )
+        return openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as fault:
+        raise InputError(
+            f"{path.name} is not a workbook that can be read: {fault}.",
+            remedy="Open it and save it again as XLSX, or as CSV.",
+        ) from fault
 
 
 def _xlsx_rows(book: Any, sheet: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
