@@ -12,6 +12,7 @@ import {UnitWord} from "./Words.sol";
 
 /// @dev Who acts, by which event; kept in memory while the event is judged. All but `id` follow from the key, so the
 ///      ledger makes it once a key and batch.
+/// @param size Length in bytes of what follows, so that the act can be handed on as bytes (raw, lift).
 /// @param id The event's id.
 /// @param domain EIP-712 domain separator, to recompute ids of events inside witnesses.
 /// @param register The register of participants.
@@ -24,7 +25,11 @@ import {UnitWord} from "./Words.sol";
 /// @param keyFault Outcome of all acts under this key if it is revoked or outside its window, else 0.
 /// @param onlyAt The one place at which the key may act; 0 anywhere.
 /// @param known What the register said in this batch (Known), 0 to ask it each time.
+/// @param book The book of which was asked last.
+/// @param bookWord What the register said of it, 0 if nothing yet. It goes along to a library, which cannot see
+///        `known`.
 struct Act {
+    uint256 size;
     bytes32 id;
     bytes32 domain;
     IParticipants register;
@@ -37,6 +42,14 @@ struct Act {
     uint256 keyFault;
     uint32 onlyAt;
     uint256 known;
+    uint32 book;
+    uint256 bookWord;
+}
+
+/// @dev What a library is handed.
+struct Handed {
+    Act act;
+    CustodyEvent e;
 }
 
 /// @title What the poster of an event may do, and what the register says
@@ -45,12 +58,39 @@ library ActLib {
     using Known for uint256;
     using UnitWord for uint256;
 
+    uint256 internal constant SIZE = 14 * 32; // of an act, without its first word
     uint256 private constant ASKED = 1 << 255; // an answer is never zero, so that "unknown" is remembered as well
 
     /// @dev Logs the outcome. State changes must follow it, so a kind tells it between checking and writing; a
     ///      refusal is told by the caller.
     function tell(Act memory act, CustodyEvent memory e, uint256 outcome) internal {
         EventHash.log(act.id, act.participant, act.signer, outcome, e);
+    }
+
+    /// @dev The words of an act, where they lie, as bytes: what `lift` makes it of again.
+    function raw(Act memory act) internal pure returns (bytes memory words) {
+        assembly ("memory-safe") {
+            words := act
+        }
+    }
+
+    /// @dev Act and event of which `raw` and EventHash.raw gave the words; the only one of a list, since Solidity would
+    ///      first make a struct of zeros. Nothing is checked: the ledger laid them out. What it knows of the register
+    ///      stays behind, as an address in its memory.
+    function lift(bytes calldata acting, bytes calldata given) internal pure returns (Handed[] memory one) {
+        uint256 e = EventHash.lift(given);
+        assembly ("memory-safe") {
+            let act := mload(0x40)
+            mstore(act, acting.length)
+            calldatacopy(add(act, 32), acting.offset, acting.length)
+            one := add(act, add(acting.length, 32))
+            mstore(one, 1)
+            mstore(add(one, 32), add(one, 64))
+            mstore(add(one, 64), act)
+            mstore(add(one, 96), e)
+            mstore(0x40, add(one, 128))
+        }
+        one[0].act.known = 0;
     }
 
     /// @dev The poster has one of these roles.
@@ -67,8 +107,8 @@ library ActLib {
     function checkOwner(Act memory act, uint32 book) internal view returns (uint256) {
         if (!act.has(Roles.PROCESSOR)) return Outcomes.ROLE_MISSING;
         uint32 owner = act.ownerOf(book);
-        if (owner == 0) return Outcomes.UNKNOWN_BOOK;
-        return owner == act.participant ? Outcomes.RECORDED : Outcomes.NOT_OWNER;
+        if (owner == act.participant) return Outcomes.RECORDED;
+        return owner == 0 ? Outcomes.UNKNOWN_BOOK : Outcomes.NOT_OWNER;
     }
 
     /// @dev Poster runs the facility where the unit stands.
@@ -145,7 +185,14 @@ library ActLib {
         }
     }
 
+    /// @dev Asks of a book, unless it is none, so that a library need not.
+    function knowBook(Act memory act, uint32 book) internal view {
+        if (book != 0) _book(act, book);
+    }
+
     function _book(Act memory act, uint32 book) private view returns (uint256 word) {
+        word = act.bookWord;
+        if (word != 0 && act.book == book) return word;
         uint256 key = Known.BOOK | book;
         uint256 pair;
         (word, pair) = act.known.find(key);
@@ -155,5 +202,7 @@ library ActLib {
                 | (found.openingOpen ? 1 << 48 : 0);
             act.known.keep(pair, key, word);
         }
+        act.book = book;
+        act.bookWord = word;
     }
 }

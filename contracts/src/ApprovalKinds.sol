@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Act} from "./Act.sol";
+import {Act, ActLib, Handed} from "./Act.sol";
 import {ApprovalRules} from "./ApprovalRules.sol";
-import {EventHash} from "./EventHash.sol";
 import {Store} from "./StoreLayout.sol";
 import {CustodyEvent} from "./Types.sol";
 import {Kinds} from "./Vocabulary.sol";
@@ -14,35 +13,32 @@ import {Kinds} from "./Vocabulary.sol";
 library ApprovalKinds {
     /// @notice Whether the witness shows what an event refers to; asked before the event's nonce is burned.
     /// @param s What the ledger keeps.
-    /// @param act Who acts.
-    /// @param kind APPROVE, CORRECT, or ACCEPT (into a book).
-    /// @param cited The event's reference.
+    /// @param acting Who acts, as ActLib.raw gives it.
+    /// @param given The event, as EventHash.raw gives it: APPROVE, CORRECT, or ACCEPT (into a book).
     /// @param witness What the gateway sent with it.
     /// @return Whether it does.
-    function shows(Store storage s, Act memory act, uint8 kind, bytes32 cited, bytes calldata witness)
+    function shows(Store storage s, bytes calldata acting, bytes calldata given, bytes calldata witness)
         external
         view
         returns (bool)
     {
-        return ApprovalRules.shows(s, act, kind, cited, witness);
+        Handed memory handed = ActLib.lift(acting, given)[0];
+        return ApprovalRules.shows(s, handed.act, handed.e, witness);
     }
 
     /// @notice Judge an event: check it, tell its outcome if it is not refused, write.
     /// @param s What the ledger keeps.
-    /// @param act Who acts.
+    /// @param acting Who acts, as ActLib.raw gives it.
     /// @param given The event, as EventHash.raw gives it; its form is checked already.
     /// @param witness What the gateway sent with it; compared already.
     /// @return outcome 0 recorded, 1 pending (both told), or the code of a refusal (told if it has the flag TOLD).
-    function judge(Store storage s, Act memory act, bytes calldata given, bytes calldata witness)
+    function judge(Store storage s, bytes calldata acting, bytes calldata given, bytes calldata witness)
         external
         returns (uint256 outcome)
     {
-        act.known = 0; // an address in the ledger's memory
-        CustodyEvent memory e;
-        uint256 lifted = EventHash.lift(given);
-        assembly ("memory-safe") {
-            e := lifted
-        }
+        Handed memory handed = ActLib.lift(acting, given)[0];
+        Act memory act = handed.act;
+        CustodyEvent memory e = handed.e;
         if (e.kind == Kinds.APPROVE) return ApprovalRules.approve(s, act, e, witness);
         if (e.kind == Kinds.DENY) return ApprovalRules.deny(s, act, e);
         if (e.kind == Kinds.CANCEL) return ApprovalRules.cancelPending(s, act, e);

@@ -9,6 +9,7 @@ import {BookRules} from "./BookRules.sol";
 import {EventHash} from "./EventHash.sol";
 import {Pending} from "./ICustodyLedger.sol";
 import {Participant} from "./IParticipants.sol";
+import {NonceLib} from "./NonceLib.sol";
 import {ReassignRules} from "./ReassignRules.sol";
 import {StoreLib} from "./Store.sol";
 import {Store} from "./StoreLayout.sol";
@@ -20,6 +21,7 @@ import {BookOptions, Kinds, Outcomes, Roles} from "./Vocabulary.sol";
 /// @dev One mechanism for all kinds that need approval: the same checks when posted and when approved.
 library ApprovalRules {
     using ActLib for Act;
+    using NonceLib for Store;
     using StoreLib for Store;
 
     /// @dev OPENING, DESTROY, ADJUST, REASSIGN, when posted: every check; then it waits for customs, or, a DESTROY in a
@@ -40,12 +42,13 @@ library ApprovalRules {
     /// @dev Whether the witness of APPROVE or of an ACCEPT into a book shows the event in `reference`; of CORRECT, an
     ///      event with the signature of a key that used its nonce here, the poster's own or, for customs, anybody's.
     ///      Nobody signs a witness, so a wrong one must not burn the nonce of an act: who sends it is at fault.
-    function shows(Store storage s, Act memory act, uint8 kind, bytes32 cited, bytes calldata witness)
+    function shows(Store storage s, Act memory act, CustodyEvent memory e, bytes calldata witness)
         internal
         view
         returns (bool)
     {
-        if (kind != Kinds.CORRECT) {
+        bytes32 cited = e.reference_;
+        if (e.kind != Kinds.CORRECT) {
             (bool isEvent, CustodyEvent memory shown) = EventHash.eventIn(witness);
             return isEvent && act.digest(shown) == cited;
         }

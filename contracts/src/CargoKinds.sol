@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Act} from "./Act.sol";
+import {Act, ActLib, Handed} from "./Act.sol";
 import {CustodyRules} from "./CustodyRules.sol";
-import {EventHash} from "./EventHash.sol";
 import {InsideRules} from "./InsideRules.sol";
 import {Store} from "./StoreLayout.sol";
 import {TransferRules} from "./TransferRules.sol";
@@ -16,20 +15,17 @@ import {Kinds} from "./Vocabulary.sol";
 library CargoKinds {
     /// @notice Judge an event: check it, tell its outcome if it is not refused, write.
     /// @param s What the ledger keeps.
-    /// @param act Who acts.
+    /// @param acting Who acts, as ActLib.raw gives it.
     /// @param given The event, as EventHash.raw gives it; its form is checked already.
     /// @param witness What the gateway sent with it; for an ACCEPT into a book the TRANSFER, compared already.
     /// @return outcome 0 recorded (told), or the code of a refusal.
-    function judge(Store storage s, Act memory act, bytes calldata given, bytes calldata witness)
+    function judge(Store storage s, bytes calldata acting, bytes calldata given, bytes calldata witness)
         external
         returns (uint256 outcome)
     {
-        act.known = 0; // an address in the ledger's memory
-        CustodyEvent memory e;
-        uint256 lifted = EventHash.lift(given);
-        assembly ("memory-safe") {
-            e := lifted
-        }
+        Handed memory handed = ActLib.lift(acting, given)[0];
+        Act memory act = handed.act;
+        CustodyEvent memory e = handed.e;
         if (e.kind == Kinds.REFUSE || e.kind == Kinds.CANCEL) return CustodyRules.closeOffer(s, act, e);
         if (e.kind == Kinds.STUFF) return InsideRules.stuff(s, act, e);
         if (e.kind == Kinds.STRIP) return InsideRules.strip(s, act, e);

@@ -17,6 +17,7 @@ import {DeclaredLine, ICustodyLedger, Lot, Norm, Pending} from "./ICustodyLedger
 import {IParticipants, Participant, Signer} from "./IParticipants.sol";
 import {Known} from "./Known.sol";
 import {LotRules} from "./LotRules.sol";
+import {NonceLib} from "./NonceLib.sol";
 import {Places} from "./Places.sol";
 import {StoreLib} from "./Store.sol";
 import {LotRecord, Store} from "./StoreLayout.sol";
@@ -50,12 +51,25 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     using Known for uint256;
     using LineWord for uint256;
     using LotWord for uint256;
+    using NonceLib for Store;
     using StoreLib for Store;
     using UnitWord for uint256;
 
     uint256 private constant CLOCK_SKEW_S_MAX = 300;
 
     uint256 private constant KEYS_MAX = 32; // bounds the search; a batch seldom has more signers
+
+    // Kinds in CargoKinds and in ApprovalKinds: bit k for kind k. Of ACCEPT only what goes into a book gets there.
+    uint256 private constant CARGO = (uint256(1) << Kinds.ACCEPT) | (uint256(1) << Kinds.REFUSE)
+        | (uint256(1) << Kinds.STUFF) | (uint256(1) << Kinds.STRIP) | (uint256(1) << Kinds.CLOSE)
+        | (uint256(1) << Kinds.TRANSFER);
+    uint256 private constant APPROVAL = (uint256(1) << Kinds.CANCEL) | (uint256(1) << Kinds.OPENING)
+        | (uint256(1) << Kinds.DESTROY) | (uint256(1) << Kinds.ADJUST) | (uint256(1) << Kinds.REASSIGN)
+        | (uint256(1) << Kinds.APPROVE) | (uint256(1) << Kinds.DENY) | (uint256(1) << Kinds.CORRECT);
+
+    // Kinds of lots in a book that they do not name.
+    uint256 private constant LOADING =
+        (uint256(1) << Kinds.EXPORT_LOAD) | (uint256(1) << Kinds.REEXPORT) | (uint256(1) << Kinds.UNLOAD);
 
     // Kinds that may need a witness: bit k for kind k.
     uint256 private constant WITNESSED =
@@ -231,28 +245,42 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         if (act.participant == 0) return _leave(id, Outcomes.UNKNOWN_SIGNER);
         if (_needsWitness(e)) {
             if (_store.nonceUsed(signer, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
-            if (!ApprovalKinds.shows(_store, act, e.kind, e.reference_, signed.witness)) {
+            if (!ApprovalKinds.shows(_store, act.raw(), EventHash.raw(e), signed.witness)) {
                 return _leave(id, Outcomes.WITNESS_MISMATCH);
             }
         }
         if (!_store.useNonce(signer, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
 
         act.id = id;
-        bool isList = Format.isList(e.lines);
-        outcome = act.keyFault;
-        if (outcome == Outcomes.RECORDED) outcome = _checkTime(e);
-        if (outcome == Outcomes.RECORDED) outcome = Format.fault(e, isList, memo.rules);
-        if (outcome == Outcomes.RECORDED && act.suspended) outcome = Outcomes.PARTICIPANT_SUSPENDED;
-        if (outcome == Outcomes.RECORDED && act.onlyAt != 0 && !Places.happensAt(_store, e, act.onlyAt)) {
-            outcome = Outcomes.SIGNER_ELSEWHERE;
-        }
+        bool isList = e.lines.length == 1 || Format.isList(e.lines);
+        outcome = _refusal(act, e, isList, memo);
         if (outcome == Outcomes.RECORDED) outcome = _judge(act, e, signed);
-        if (outcome & Outcomes.TOLD != 0) {
-            outcome ^= Outcomes.TOLD;
-        } else if (outcome > Outcomes.PENDING) {
-            act.tell(e, outcome);
+        if (outcome > Outcomes.PENDING) {
+            if (outcome & Outcomes.TOLD != 0) outcome ^= Outcomes.TOLD;
+            else act.tell(e, outcome);
         }
         if (isList) _store.foldHeads(id, e, outcome);
+    }
+
+    /// @dev What is refused whatever the kind: (3) to (5).
+    function _refusal(Act memory act, CustodyEvent memory e, bool isList, Memo memory memo)
+        private
+        view
+        returns (uint256)
+    {
+        if (act.keyFault != Outcomes.RECORDED) return act.keyFault;
+        if (block.timestamp > e.deadline) return Outcomes.DEADLINE_PASSED;
+        unchecked {
+            // When it happened may lie in the past without limit.
+            if (e.occurredAt > (block.timestamp + CLOCK_SKEW_S_MAX) * 1000) return Outcomes.TIME_IN_FUTURE;
+        }
+        if (!isList || !Format.isRight(e, memo.rules)) {
+            uint256 fault = Format.fault(e, isList, memo.rules);
+            if (fault != Outcomes.RECORDED) return fault;
+        }
+        if (act.suspended) return Outcomes.PARTICIPANT_SUSPENDED;
+        if (act.onlyAt == 0 || Places.happensAt(_store, e, act.onlyAt)) return Outcomes.RECORDED;
+        return Outcomes.SIGNER_ELSEWHERE;
     }
 
     /// @dev Kinds that refer to an event which the witness must show.
@@ -289,26 +317,17 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         if (kind == Kinds.ISSUE_PROD || kind == Kinds.RETURN_PROD) {
             return LotRules.issueOrReturn(_store, act, e);
         }
-        if (_isCargoKind(e)) return CargoKinds.judge(_store, act, EventHash.raw(e), signed.witness);
-        if (_isApprovalKind(kind)) {
-            return ApprovalKinds.judge(_store, act, EventHash.raw(e), signed.witness);
+        uint256 bit = uint256(1) << kind;
+        // A library cannot see what is known here. Loading names no book: its first lot does.
+        act.knowBook(bit & LOADING != 0 ? _store.bookOf(EventHash.unitOf(e.lines, 0)) : e.book);
+        if (kind == Kinds.CANCEL && e.lines.length != 0) bit = CARGO; // of an offer, not of a pending event
+        if (bit & CARGO != 0) {
+            return CargoKinds.judge(_store, act.raw(), EventHash.raw(e), signed.witness);
         }
-        return BookKinds.judge(_store, act, EventHash.raw(e));
-    }
-
-    /// @dev Kinds in CargoKinds; of ACCEPT only what goes into a book gets here, of CANCEL what names an offer.
-    function _isCargoKind(CustodyEvent memory e) private pure returns (bool) {
-        uint8 kind = e.kind;
-        if (kind == Kinds.CANCEL) return e.lines.length != 0;
-        return kind == Kinds.REFUSE || kind == Kinds.STUFF || kind == Kinds.STRIP || kind == Kinds.CLOSE
-            || kind == Kinds.TRANSFER || kind == Kinds.ACCEPT;
-    }
-
-    /// @dev Kinds in ApprovalKinds; of CANCEL only what names no offer gets here.
-    function _isApprovalKind(uint8 kind) private pure returns (bool) {
-        return kind == Kinds.OPENING || kind == Kinds.DESTROY || kind == Kinds.ADJUST
-            || kind == Kinds.REASSIGN || kind == Kinds.APPROVE || kind == Kinds.DENY || kind == Kinds.CANCEL
-            || kind == Kinds.CORRECT;
+        if (bit & APPROVAL != 0) {
+            return ApprovalKinds.judge(_store, act.raw(), EventHash.raw(e), signed.witness);
+        }
+        return BookKinds.judge(_store, act.raw(), EventHash.raw(e));
     }
 
     /// @dev Place of the key's act in `memo.acts`. The register is asked once a batch, since what it says cannot
@@ -322,6 +341,7 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         Signer memory key = _register.signerOf(signer);
         Participant memory holder = _register.participantOf(key.participant);
         acts[place] = Act({
+            size: ActLib.SIZE,
             id: 0,
             domain: memo.domain,
             register: _register,
@@ -333,7 +353,9 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
             suspended: holder.suspended,
             keyFault: _checkKey(key),
             onlyAt: key.facility,
-            known: memo.known
+            known: memo.known,
+            book: 0,
+            bookWord: 0
         });
         if (place < KEYS_MAX) memo.count = place + 1;
     }
@@ -351,14 +373,5 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
         if (key.revokedAt != 0) return Outcomes.SIGNER_REVOKED;
         if (block.timestamp < key.validFrom) return Outcomes.SIGNER_NOT_YET_VALID;
         return block.timestamp > key.validUntil ? Outcomes.SIGNER_EXPIRED : Outcomes.RECORDED;
-    }
-
-    /// @dev Judged at block time; when it happened may lie in the past without limit.
-    function _checkTime(CustodyEvent memory e) private view returns (uint256) {
-        if (block.timestamp > e.deadline) return Outcomes.DEADLINE_PASSED;
-        unchecked {
-            if (e.occurredAt > (block.timestamp + CLOCK_SKEW_S_MAX) * 1000) return Outcomes.TIME_IN_FUTURE;
-        }
-        return Outcomes.RECORDED;
     }
 }

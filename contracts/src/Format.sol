@@ -46,12 +46,14 @@ library Format {
     uint256 private constant UNIT_ONLY = 1 << 0 | 1 << 32;
     uint256 private constant FREE = (1 << 48) - 1; // anything at all: evidence
 
-    // A rule: fields 0..7 | fewest lines 8..15 | most lines 16..23 | shape 32..79 | other shape 80..127.
+    // A rule: fields 0..7 | fewest lines 8..15 | most lines 16..23 | whether another rule holds for some events of
+    // the kind 24 | shape 32..79 | other shape 80..127.
     uint256 private constant MIN = 1 << 8;
     uint256 private constant MAX = 1 << 16;
     uint256 private constant ANY = 64 << 16; // none to 64 lines
     uint256 private constant SOME = 1 << 8 | 64 << 16; // 1 to 64 lines
     uint256 private constant TWO = 2 << 8 | 64 << 16; // 2 to 64 lines
+    uint256 private constant VARIES = 1 << 24;
     uint256 private constant SHAPE = 1 << 32;
     uint256 private constant OR = 1 << 80;
 
@@ -72,6 +74,44 @@ library Format {
             if (lines[i].unit <= lines[i - 1].unit) return false;
         }
         return true;
+    }
+
+    /// @dev Whether nothing is wrong with the form of an event that EventHash.load laid out, in one pass, since of most
+    ///      events nothing is. It says no wherever anything may be wrong; `fault` then says what, or that nothing is.
+    /// @param e The event; its lines are a list.
+    /// @param table What `rules` gives.
+    function isRight(CustodyEvent memory e, uint256[] memory table) internal pure returns (bool right) {
+        assembly ("memory-safe") {
+            let rule := mload(e)
+            if lt(rule, mload(table)) {
+                rule := mload(add(add(table, 32), shl(5, rule)))
+                // What it has of counterparty, facility, book and reference, and may not have; and VARIES.
+                let wrong := iszero(iszero(mload(add(e, 96))))
+                wrong := or(wrong, shl(1, iszero(iszero(mload(add(e, 128))))))
+                wrong := or(wrong, shl(2, iszero(iszero(mload(add(e, 160))))))
+                wrong := or(wrong, shl(3, iszero(iszero(mload(add(e, 192))))))
+                wrong := or(and(wrong, not(rule)), byte(28, rule))
+                let end := mload(add(e, 64)) // the array of pointers, which follows the lines
+                wrong := or(wrong, or(lt(mload(end), byte(30, rule)), gt(mload(end), byte(29, rule))))
+                e := add(e, 384) // the first line; the zero of its unit is the only one that may be wrong
+                if lt(e, end) { wrong := or(wrong, iszero(mload(e))) }
+                for {} lt(e, end) { e := add(e, 160) } {
+                    let bit := mload(add(e, 128)) // role
+                    wrong := or(wrong, shr(5, bit))
+                    bit := shl(bit, 1)
+                    let shape := shr(32, rule)
+                    if iszero(and(shape, bit)) {
+                        shape := shr(80, rule)
+                        wrong := or(wrong, iszero(and(shape, bit)))
+                    }
+                    bit := mload(add(e, 64)) // balance
+                    wrong := or(wrong, or(shr(3, bit), iszero(and(shape, shl(bit, shl(32, 1))))))
+                    if mload(add(e, 96)) { wrong := or(wrong, iszero(and(shape, QUANTITY))) }
+                    if mload(add(e, 32)) { wrong := or(wrong, iszero(and(shape, MATERIAL))) }
+                }
+                right := iszero(or(wrong, iszero(rule)))
+            }
+        }
     }
 
     /// @dev First fault of the form, or RECORDED. In this order: list, kind, number of lines, fields, lines.
@@ -148,8 +188,8 @@ library Format {
         table[Kinds.ELIGIBLE] = SOME | SHAPE * UNIT_ONLY;
         table[Kinds.REVOKE] = SOME | SHAPE * UNIT_ONLY;
         table[Kinds.GATE_OUT] = SOME | SHAPE * UNIT_ONLY;
-        table[Kinds.DECLARE] =
-            COUNTERPARTY | REFERENCE | MIN | MAX | SHAPE * (PURPOSE | NO_BALANCE | QUANTITY | MATERIAL);
+        table[Kinds.DECLARE] = VARIES | COUNTERPARTY | REFERENCE | MIN | MAX
+            | SHAPE * (PURPOSE | NO_BALANCE | QUANTITY | MATERIAL);
         table[Kinds.CLEAR] = REFERENCE | MIN | MAX | SHAPE * UNIT_ONLY;
         table[Kinds.OPENING] = BOOK | SOME | SHAPE * (ORIGIN | STOCK | QUANTITY | MATERIAL);
         table[Kinds.RECEIVE_FACTORY] = BOOK | REFERENCE | MIN | 2 * MAX

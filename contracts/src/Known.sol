@@ -27,14 +27,21 @@ library Known {
         if (table == 0) return (0, 0);
         assembly ("memory-safe") {
             let own := add(key, shl(4, shr(32, key)))
-            for { let i := 0 } lt(i, PROBES) { i := add(i, 1) } {
-                pair := add(table, shl(6, and(add(own, i), sub(PAIRS, 1))))
-                let there := mload(pair)
-                if eq(there, key) {
-                    answer := mload(add(pair, 32))
-                    break
+            pair := add(table, shl(6, and(own, sub(PAIRS, 1))))
+            switch eq(mload(pair), key)
+            case 1 {
+                answer := mload(add(pair, 32)) // nearly always it is in its own place
+            }
+            default {
+                for { let i := 0 } lt(i, PROBES) { i := add(i, 1) } {
+                    pair := add(table, shl(6, and(add(own, i), sub(PAIRS, 1))))
+                    let there := mload(pair)
+                    if eq(there, key) {
+                        answer := mload(add(pair, 32))
+                        break
+                    }
+                    if iszero(there) { break }
                 }
-                if iszero(there) { break }
             }
         }
     }

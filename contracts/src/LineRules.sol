@@ -7,6 +7,7 @@ import {NormRules} from "./NormRules.sol";
 import {Places} from "./Places.sol";
 import {StoreLib} from "./Store.sol";
 import {LotRecord, QUANTITY_MAX, Store} from "./StoreLayout.sol";
+import {StoredLot} from "./StoredLot.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {
     Balances,
@@ -20,7 +21,7 @@ import {
     Steps,
     Things
 } from "./Vocabulary.sol";
-import {LineWord, LotWord, StoredLot, UnitWord} from "./Words.sol";
+import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
 /// @title Declaration lines as quotas, and what draws from them when goods leave: DECLARE, CLEAR, EXPORT_LOAD,
 ///        REEXPORT, EXIT_CONFIRM, REPURPOSE, SELL_INLAND, SCRAP_OUT

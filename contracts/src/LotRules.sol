@@ -3,10 +3,12 @@ pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
 import {BookRules} from "./BookRules.sol";
+import {EventHash} from "./EventHash.sol";
 import {LineRules} from "./LineRules.sol";
 import {NormRules} from "./NormRules.sol";
 import {StoreLib} from "./Store.sol";
 import {LotRecord, QUANTITY_MAX, Store} from "./StoreLayout.sol";
+import {StoredLot} from "./StoredLot.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Balances, Kinds, LineRoles, Origins, Outcomes, Things} from "./Vocabulary.sol";
 import {LotWord, UnitWord} from "./Words.sol";
@@ -18,6 +20,7 @@ library LotRules {
     using ActLib for Act;
     using StoreLib for Store;
     using LotWord for uint256;
+    using StoredLot for uint256;
     using UnitWord for uint256;
 
     /// @dev SPLIT. Who: custodian or owner of the lot; custodian of the cargo. Needs: one input, new outputs; of a
@@ -106,21 +109,17 @@ library LotRules {
     {
         uint256 fault = act.checkOwner(e.book);
         if (fault != Outcomes.RECORDED) return fault;
-        bool isIssue = e.kind == Kinds.ISSUE_PROD;
-        uint8 from = isIssue ? Balances.RAW : Balances.WIP;
-        uint8 to = isIssue ? Balances.WIP : Balances.RAW;
         uint256 balances;
         uint256 more;
         uint256 count = e.lines.length;
         for (uint256 i = 0; i < count; ++i) {
-            (fault, balances, more) = _moved(s, e, e.lines[i], from, to);
+            (fault, balances, more) = _moved(s, e, e.lines[i]);
             if (fault != Outcomes.RECORDED) return fault;
         }
         act.tell(e, Outcomes.RECORDED);
         for (uint256 i = 0; i < count; ++i) {
-            Line memory line = e.lines[i];
-            if (count != 1) (, balances, more) = _moved(s, e, line, from, to); // of one it is known already
-            s.setBalances(line.unit, balances, more);
+            if (count != 1) (, balances, more) = _moved(s, e, e.lines[i]); // of one it is known already
+            s.setBalances(EventHash.unitOf(e.lines, i), balances, more);
         }
         return Outcomes.RECORDED;
     }
@@ -189,21 +188,26 @@ library LotRules {
         if (count > 1) return (Outcomes.FIELD_NOT_ALLOWED, 0);
     }
 
-    /// @dev What the lot's balances will be once q is moved from one to the other, and its `more`.
-    function _moved(Store storage s, CustodyEvent memory e, Line memory line, uint8 from, uint8 to)
+    /// @dev What the lot's balances will be once q is moved from raw to wip, or back, and its `more`.
+    function _moved(Store storage s, CustodyEvent memory e, Line memory line)
         private
         view
         returns (uint256 fault, uint256 balances, uint256 more)
     {
-        (fault, balances, more) = s.checkBookLot(line.unit, e);
-        if (fault != Outcomes.RECORDED) return (fault, 0, 0);
+        if (s.units[line.unit].isPlainLotOf(e.book)) balances = s.lots[line.unit].balances;
+        if (balances == 0) {
+            (fault, balances, more) = s.checkBookLot(line.unit, e);
+            if (fault != Outcomes.RECORDED) return (fault, 0, 0);
+        }
         uint256 quantity = line.quantity;
         if (quantity == 0) return (Outcomes.QUANTITY_ZERO, 0, 0);
-        uint256 there = balances.amount(from);
-        if (there < quantity) return (Outcomes.NOT_ENOUGH, 0, 0);
-        uint256 sum = balances.amount(to) + quantity;
-        if (sum > QUANTITY_MAX) return (Outcomes.QUANTITY_OVERFLOW, 0, 0);
-        balances = balances.withAmount(from, uint64(there - quantity)).withAmount(to, uint64(sum));
+        unchecked {
+            uint256 from = e.kind == Kinds.ISSUE_PROD ? 0 : 64; // where raw is in the word, and wip
+            uint256 to = 64 - from;
+            if (uint64(balances >> from) < quantity) return (Outcomes.NOT_ENOUGH, 0, 0);
+            if (uint64(balances >> to) + quantity > QUANTITY_MAX) return (Outcomes.QUANTITY_OVERFLOW, 0, 0);
+            balances = balances - (quantity << from) + (quantity << to); // so neither touches its neighbours
+        }
     }
 
     /// @dev Poster is custodian or owner of the lot, which is not under offer, not empty, with nothing loaded.

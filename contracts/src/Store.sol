@@ -6,9 +6,10 @@ import {EventHash} from "./EventHash.sol";
 import {DeclaredLine, ICustodyLedger, Pending} from "./ICustodyLedger.sol";
 import {OwnLoad} from "./OwnLoad.sol";
 import {CITES_LINE, CORRECTED, Inside, LotRecord, Store} from "./StoreLayout.sol";
+import {StoredLot} from "./StoredLot.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Kinds, LineStatuses, Outcomes, Things} from "./Vocabulary.sol";
-import {LineWord, LotWord, StoredLot, UnitWord} from "./Words.sol";
+import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
 /// @title Reading and writing what the ledger keeps, and the checks that several kinds share
 /// @dev Every writing function emits what it wrote, at once. A check returns the first fault, or RECORDED (0).
@@ -24,25 +25,15 @@ library StoreLib {
     ///      `reference` where the kind cites one; each once. Unit zero is no unit.
     function foldHeads(Store storage s, bytes32 id, CustodyEvent memory e, uint256 outcome) internal {
         Line[] memory lines = e.lines;
-        bytes32 cited = e.reference_;
-        bool named = cited == 0 || (CITES_LINE >> e.kind) & 1 == 0;
+        bytes32 cited = (CITES_LINE >> e.kind) & 1 == 0 ? bytes32(0) : e.reference_;
         uint256 count = lines.length;
         for (uint256 i = 0; i < count; ++i) {
             bytes32 unit = EventHash.unitOf(lines, i);
-            if (unit != 0) _foldHead(s, unit, id, outcome);
-            if (unit == cited) named = true;
+            if (unit == 0) continue;
+            _foldHead(s, unit, id, outcome);
+            if (unit == cited) cited = 0;
         }
-        if (!named && s.lines[cited].state != 0) _foldHead(s, cited, id, outcome);
-    }
-
-    /// @dev Burns a nonce; false if it was used before.
-    function useNonce(Store storage s, address signer, uint64 nonce) internal returns (bool) {
-        mapping(uint64 word => uint256 bits) storage words = s.nonces[signer];
-        uint256 bits = words[nonce >> 8];
-        uint256 bit = 1 << (nonce & 0xff);
-        if (bits & bit != 0) return false;
-        words[nonce >> 8] = bits | bit;
-        return true;
+        if (cited != 0 && s.lines[cited].state != 0) _foldHead(s, cited, id, outcome);
     }
 
     function setPending(Store storage s, bytes32 id, Act memory act, uint8 kind) internal {
@@ -189,10 +180,6 @@ library StoreLib {
         return uint32(s.evidence[id]);
     }
 
-    function nonceUsed(Store storage s, address signer, uint64 nonce) internal view returns (bool) {
-        return (s.nonces[signer][nonce >> 8] >> (nonce & 0xff)) & 1 != 0;
-    }
-
     function pendingAt(Store storage s, bytes32 id) internal view returns (Pending memory) {
         return s.pending[id];
     }
@@ -247,6 +234,12 @@ library StoreLib {
         assembly ("memory-safe") {
             lots := places
         }
+    }
+
+    /// @dev The book of a lot; 0 of what is none.
+    function bookOf(Store storage s, bytes32 unit) internal view returns (uint32) {
+        uint256 stored = s.units[unit];
+        return stored.thing() == Things.LOT ? stored.is_().book() : 0;
     }
 
     /// @dev The unit is a lot of this material.
@@ -323,8 +316,13 @@ library StoreLib {
         returns (uint256 fault, uint256 balances, uint256 more)
     {
         uint256 stored = s.units[unit];
-        uint256 word = s.seen(unit, stored.plain());
         uint8 kind = e.kind;
+        if (stored.isFreeLot()) {
+            (balances, more) = s.lotOf(unit, stored);
+            if (e.book != 0 && more.book() != e.book) return (Outcomes.WRONG_BOOK, 0, 0);
+            return (balances.isEmpty(more) ? Outcomes.EMPTY_LOT : Outcomes.RECORDED, balances, more);
+        }
+        uint256 word = s.seen(unit, stored.plain());
         bool insideToo = kind == Kinds.EXPORT_LOAD || kind == Kinds.UNLOAD || kind == Kinds.EXIT_CONFIRM;
         fault = insideToo ? s.checkThere(unit, word) : s.checkOpen(unit, word);
         if (fault != Outcomes.RECORDED) return (fault, 0, 0);

@@ -31,6 +31,11 @@ struct Contents {
     uint16 cargo;
 }
 
+/// @dev Which of 256 nonces in a row are used.
+struct Nonces {
+    uint256 bits;
+}
+
 /// @dev Everything that the ledger keeps.
 struct Store {
     mapping(bytes32 unit => uint256 word) units;
@@ -39,7 +44,7 @@ struct Store {
     mapping(bytes32 lot => mapping(uint256 lineNumber => uint64 quantity)) loaded;
     mapping(bytes32 unit => bytes32 head) heads;
     mapping(bytes32 eventId => Pending) pending;
-    mapping(address signer => mapping(uint64 word => uint256 bits)) nonces;
+    mapping(address signer => mapping(uint64 word => Nonces)) nonces;
     mapping(bytes32 unit => Inside) inside;
     mapping(bytes32 container => Contents) contents;
     mapping(bytes32 eventId => uint256 what) evidence;

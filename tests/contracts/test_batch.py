@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from eth_abi import encode
 from hypothesis import given
@@ -93,15 +95,17 @@ def test_ledger__register_without_code__is_refused_at_deployment() -> None:
 # ---- hostile witnesses
 
 @pytest.fixture(scope="module")
-def pending(_world: World) -> tuple[World, CustodyEvent, bytes, CustodyEvent, bytes]:
+def pending(_world: World) -> Iterator[tuple[World, CustodyEvent, bytes, CustodyEvent, bytes]]:
     """A pending opening and a recorded observation, for witnesses to be about."""
+    mark = _world.snapshot()
     opening = _world.event(
         Kind.OPENING, ln("hostile lot", LineRole.OWN, q=5, balance=Balance.RAW, material="x"), book=BOOK)
     assert _world.record(FACTORY, opening) is Outcome.PENDING
     opening_id = _world.last_id
     seen = _world.event(Kind.OBSERVE, ln("hostile box", q=3), ln("other box"))
     assert _world.record(TERMINAL, seen) is Outcome.RECORDED
-    return _world, opening, opening_id, seen, _world.last_id
+    yield _world, opening, opening_id, seen, _world.last_id
+    _world.revert(mark)
 
 
 def mutated(data: st.DataObject, good: bytes) -> bytes:
