@@ -22,9 +22,11 @@ from sqlalchemy import Connection, Engine, Table, select
 from indexer.compare import CHANGED, EXTRA, MISSING, REORDERED, Comparison, Difference
 from indexer.database import database_faults, writer_lock
 from indexer.doubts import LATE, UNPROVEN, Doubts
-from indexer.export import KEPT_APART, PROJECTION
+from indexer.export import JOURNAL_APART, KEPT_APART, PROJECTION
 from indexer.heal import HEAL_TOGETHER, heal
+from indexer.history import remembered_where
 from indexer.indexer import LOCK_WAIT_S, Indexer, Progress, fork_said
+from indexer.journal import RowBefore
 from indexer.models import Block, Cursor, Evidence
 from indexer.proving import Proofs
 from indexer.rollback import rolled_back_said
@@ -185,9 +187,11 @@ def compare(
 def _chosen(tables: Collection[str]) -> tuple[Table, ...]:
     known = {table.name: table for table in PROJECTION}
     known[table_of(Evidence).name] = table_of(Evidence)
+    known[table_of(RowBefore).name] = table_of(RowBefore)
     for name in tables:
         if name not in known:
-            reason = f": {KEPT_APART[name]}" if name in KEPT_APART else ""
+            apart = {**KEPT_APART, **JOURNAL_APART}
+            reason = f": {apart[name]}" if name in apart else ""
             raise InputError(f"no table {name!r} can be recomputed{reason}.",
                              remedy=f"Known: {', '.join(sorted(known))}.")
     return tuple(table for name, table in known.items() if not tables or name in tables)
@@ -242,20 +246,22 @@ class _Run:
         with snapshot(self._indexer.engine) as stored:
             number = _position(stored, self._indexer)
             _recompute(self._fresh, number, self._told)  # what was indexed meanwhile
+            remembered = remembered_where(stored, self._fresh.engine)
             with self._fresh.engine.connect() as recomputed:
                 head = recomputed.execute(select(table_of(Cursor))).mappings().first()
                 if head is not None:
                     report.block_number, report.block_hash = head["block_number"], head["block_hash"]
-                self._tables_of(report, stored, recomputed, healing)
+                self._tables_of(report, stored, recomputed, healing, remembered)
         return report
 
     def _tables_of(self, report: Report, stored: Connection, recomputed: Connection,
-                   healing: int | None) -> None:
+                   healing: int | None, remembered: list[Any]) -> None:
         comparison, proofs = Comparison(stored, recomputed), Proofs(recomputed, self._fresh.source)
         doubts = Doubts(stored, recomputed)
         for table in self._tables:
+            only = remembered if table.name == table_of(RowBefore).name else ()
             found = _evidence(stored, recomputed) if table.name in KEPT_APART \
-                else comparison.differences(table)
+                else comparison.differences(table, only)
             group: list[Finding] = []
             for difference in found:
                 kind = doubts.kind_of(difference)

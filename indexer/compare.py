@@ -54,22 +54,22 @@ class Comparison:
         self._raw = stored.dialect.name == recomputed.dialect.name == "sqlite"
         self.rows: dict[str, int] = {}
 
-    def differences(self, table: Table) -> Iterator[Difference]:
-        """Every row of a table that differs, in order of the key."""
+    def differences(self, table: Table, where: Sequence[Any] = ()) -> Iterator[Difference]:
+        """Every row of a table (for which some conditions hold) that differs, in order of the key."""
         held: list[Difference] = []
-        for found in self._merged(table):
+        for found in self._merged(table, where):
             held.append(found)
             if len(held) == TOGETHER:
                 yield from _places_told(table, held)
                 held = []
         yield from _places_told(table, held)
 
-    def _merged(self, table: Table) -> Iterator[Difference]:
+    def _merged(self, table: Table, where: Sequence[Any]) -> Iterator[Difference]:
         names = [column.name for column in table.columns]
         places = [names.index(column.name) for column in table.primary_key.columns]
         wide = [i for i, column in enumerate(table.columns) if self._raw and isinstance(column.type, U64)]
-        left = ordered_rows(self._stored, table, raw=self._raw)
-        right = ordered_rows(self._recomputed, table, raw=self._raw)
+        left = ordered_rows(self._stored, table, raw=self._raw, where=where)
+        right = ordered_rows(self._recomputed, table, raw=self._raw, where=where)
         ours, theirs = next(left, None), next(right, None)
         count = 0
         while ours is not None or theirs is not None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from indexer.compare import EXTRA, MISSING, Difference
 from indexer.export import bytewise
+from indexer.journal import NAMES, RowBefore
 from indexer.models import (
     WITHHELD,
     CountEntry,
@@ -30,7 +31,7 @@ from indexer.store import table_of
 
 LATE, UNPROVEN = "late", "unproven"
 
-_PAYLOAD = table_of(Payload).name
+_PAYLOAD, _BEFORE = table_of(Payload).name, table_of(RowBefore).name
 _OF_ONE = {table_of(model).name for model in (DeclarationLine, Norm, CountEntry, Reading)}
 """Rows that follow from one payload alone."""
 _OF_SEVERAL = {table_of(model).name for model in (PayloadReader, Grant, UnitName, Material)}
@@ -48,7 +49,7 @@ class Doubts:
     def kind_of(self, found: Difference) -> str:
         """The kind of a difference, these two included."""
         name = found.table.name
-        if name in _OF_SEVERAL:
+        if name in _OF_SEVERAL or (name == _BEFORE and found.key["of_table"] in NAMES):
             return self._by_any(found)
         if name != _PAYLOAD and name not in _OF_ONE:
             return found.kind

@@ -7,13 +7,14 @@ that are not, with the reason; nothing else may be left out, and no column of th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Table, collate, select, type_coerce
 from sqlalchemy.types import NullType, String
 
 from indexer.columns import U64
+from indexer.journal import HistoryStart, PayloadNeed, RowChange
 from indexer.models import TABLES, Evidence, Repair
 from indexer.store import table_of
 
@@ -25,6 +26,16 @@ KEPT_APART: Mapping[str, str] = {
     table_of(Repair).name: "what was repaired in this database, and when",
 }
 """Tables that a rebuild does not make, and why."""
+
+JOURNAL_APART: Mapping[str, str] = {
+    table_of(HistoryStart).name: "from where on this index remembers: a setting of its operator decides. The "
+                                 "journal is held to it (`indexer.audit`)",
+    table_of(RowChange).name: "in which order this index wrote: a rebuild writes in another. It names rows, "
+                              "it does not say what is in them",
+    table_of(PayloadNeed).name: "what payloads asked of others when they were read, in whatever order they "
+                                "came. What came of it is in the tables that are audited",
+}
+"""Tables of the journal that no audit recomputes, and why; `row_before` is audited."""
 
 PROJECTION: tuple[Table, ...] = tuple(table for table in TABLES if table.name not in KEPT_APART)
 """Every other table, those first that others refer to: recomputed by an audit, equal after a rebuild."""
@@ -47,18 +58,21 @@ def export(engine: Engine) -> Iterator[bytes]:
         yield line(["end", count])
 
 
-def ordered_rows(connection: Connection, table: Table, *, raw: bool = False) -> Iterator[tuple[Any, ...]]:
+def ordered_rows(connection: Connection, table: Table, *, raw: bool = False,
+                 where: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
     """All rows of a table in order of their key, text by its bytes; few at a time.
 
     Args:
         connection: a reading one.
         table: which.
         raw: values as the driver has them, so that one of a wrong type is a value too (SQLite).
+        where: conditions; all rows without any.
     """
     keys = [bytewise(connection, column) for column in table.primary_key.columns]
     columns = [type_coerce(column, NullType()) if raw and not isinstance(column.type, String) else column
                for column in table.columns]
-    result = connection.execution_options(yield_per=_AT_ONCE).execute(select(*columns).order_by(*keys))
+    result = connection.execution_options(yield_per=_AT_ONCE).execute(
+        select(*columns).where(*where).order_by(*keys))
     for part in result.partitions():
         for row in part:
             yield tuple(row)

@@ -12,20 +12,18 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Table, and_, delete, func, insert, select, tuple_, update
-from sqlmodel import SQLModel
 
+from indexer.bulk import upsert
 from indexer.compare import Difference
 from indexer.database import writing
 from indexer.export import KEPT_APART
-from indexer.journal import DELETE, ELSEWHERE, INSERT, UNTOLD, UPDATE, write_feed
-from indexer.models import MODELS, Repair
+from indexer.journal import DELETE, ELSEWHERE, INSERT, SHAPES, UNTOLD, UPDATE, write_feed
+from indexer.models import Repair
 from indexer.partitions import PARTITIONED
-from indexer.store import Rows, table_of
+from indexer.store import table_of
 from ledger.errors import InvariantError
 
 HEAL_TOGETHER = 200  # rows in one transaction
-
-_MODEL_OF: dict[str, type[SQLModel]] = {table_of(model).name: model for model in MODELS}
 
 
 def heal(
@@ -55,13 +53,8 @@ def heal(
             connection.execute(delete(table).where(_is(table, key)))
         wanted = [row for _, row in right if row is not None]
         _make_room(connection, table, wanted)
-        rows = Rows(connection)
-        rows.keeps_versions = False  # that a row was wrong is no version of it
-        rows.at(block_number, 0)
-        for row in wanted:
-            rows.add(_MODEL_OF[table.name], row, told=False)  # unread: what was there may be no value at all
-        rows.flush()
-        if table.name not in UNTOLD | ELSEWHERE:
+        upsert(connection, table, wanted)  # that a row was wrong is no version of it
+        if table.name in SHAPES and table.name not in UNTOLD | ELSEWHERE:
             write_feed(connection, [(block_number, [
                 *((table.name, DELETE, _told_key(key)) for key in gone),
                 *((table.name, INSERT if found.stored is None or found.key in gone else UPDATE,

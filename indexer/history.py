@@ -12,6 +12,8 @@ The clock is the chain's: age is counted from the head's time, so that a rebuild
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from indexer.database import writing
@@ -85,3 +87,23 @@ def _time(connection: Connection, number: int) -> int:
 
 def _first(connection: Connection) -> int:
     return int(connection.execute(select(func.min(table_of(Block).c.number))).scalar() or 0)
+
+
+def remembered_where(stored: Connection, recomputed: Engine) -> list[Any]:
+    """Which before-images an index must have; those recomputed beside it are drawn together as its own are.
+
+    What `HistoryStart` says is believed only so far: an index that claims to remember less than it does has
+    rows too many.
+    """
+    befores, events, start = table_of(RowBefore), table_of(Event), stored.execute(
+        select(table_of(HistoryStart))).first()
+    if start is None or start.block_number < 0:
+        return []
+    with recomputed.begin() as connection:
+        if start.as_of_ms is not None:
+            _draw_together(connection, start.block_number)
+            return []
+        seq = connection.execute(select(func.max(events.c.seq)).where(
+            events.c.block_number <= start.block_number)).scalar() or 0
+    by_block = befores.c.of_table.in_(sorted(BY_BLOCK)) & (befores.c.place > start.block_number)
+    return [by_block | (befores.c.of_table.in_(sorted(BY_EVENT)) & (befores.c.place > seq))]

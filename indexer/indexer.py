@@ -117,6 +117,8 @@ class Indexer:
         migrate(engine)
         other = copy.copy(self)
         other.engine, other._rows = engine, rows
+        if not rows.tells:
+            other._history_days = 0  # what is compared with another remembers as far as that (`history`)
         other._opener = self._new_opener()
         other._reading = Ledgers(self._deployment)
         return other

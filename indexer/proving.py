@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from indexer.compare import Difference
+from indexer.journal import BY_BLOCK, RowBefore
 from indexer.models import Block, Event, EventLine, NotTaken, Payload
 from indexer.scratch import cause_of
 from indexer.source import CheckedBlock, Source
@@ -52,6 +53,8 @@ class Proofs:
             return None
         if found.table.name in (table_of(Block).name, table_of(NotTaken).name):
             return int(row["number" if "number" in row else "block_number"]), row.get("log_index"), None
+        if found.table.name == table_of(RowBefore).name:
+            return self._of_change(row)
         if (cause := cause_of(self._connection, found.table.name, found.key)) is not None:
             return cause[0], cause[1], self._event_of(row)
         event_id = self._event_of(row)
@@ -61,6 +64,14 @@ class Proofs:
         if "block_number" in row:
             return int(row["block_number"]), None, None
         return None
+
+    def _of_change(self, row: Mapping[str, Any]) -> tuple[int, int | None, str | None] | None:
+        """The same of a before-image: the event or the block that changed the row."""
+        events = table_of(Event)
+        if row["of_table"] in BY_BLOCK:
+            return int(row["place"]), None, None
+        event = self._connection.execute(select(events).where(events.c.seq == row["place"])).first()
+        return None if event is None else (int(event.block_number), int(event.log_index), event.event_id)
 
     def _event_of(self, row: Mapping[str, Any]) -> str | None:
         """The event that a row is of: the one it names, else the last that named its unit."""

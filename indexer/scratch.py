@@ -39,9 +39,9 @@ def _hurry(connection: Any, _record: Any) -> None:
 
 
 class CausedRows(Rows):
-    """Rows that also note the block and log that last wrote each, and keep no journal: none will ask."""
+    """Rows that also note the block and log that last wrote each, and tell no feed: nobody follows."""
 
-    keeps_versions = tells = False
+    tells = False
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)

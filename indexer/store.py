@@ -53,8 +53,6 @@ class Rows:
     `change`, clean again after `flush`. `at` says for which block and event what follows is written.
     """
 
-    keeps_versions = True
-    """Whether rows are kept as they were. Not where a row is put right: that it was wrong is no version."""
     tells = True
     """Whether the feed tells of what changes. Not in a database that nobody follows."""
 
@@ -316,7 +314,7 @@ class Rows:
             self._told.setdefault((name, key), before)
             if name in RESAID:
                 self._resaid.add((name, key))
-        if self.keeps_versions and name not in NAMES and (shape.by_event or shape.by_block):
+        if name not in NAMES and (shape.by_event or shape.by_block):
             place = self._seq if shape.by_event else self._block
             if self._marked.get((name, key)) != place:
                 self._marked[name, key] = place

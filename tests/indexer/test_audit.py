@@ -20,10 +20,11 @@ from sqlmodel import SQLModel
 
 from indexer.audit import CANNOT_TELL, DIFFERENCES, SOUND, Report, audit, compare, recomputed
 from indexer.columns import U64
-from indexer.database import open_engine
-from indexer.export import KEPT_APART, PROJECTION
+from indexer.database import open_engine, writing
+from indexer.export import JOURNAL_APART, KEPT_APART, PROJECTION
+from indexer.history import _draw_together
 from indexer.indexer import Indexer, fork_said
-from indexer.journal import JOURNAL_TABLES
+from indexer.journal import BY_BLOCK, BY_EVENT, JOURNAL_TABLES, NAMES, RowBefore
 from indexer.models import TABLES, Evidence, IndexTable, Repair
 from indexer.store import table_of
 from ledger.chain.header import decode_header
@@ -121,14 +122,14 @@ def healed_whole(index: Indexer, fresh: Indexer, report: Report) -> None:
 def test_audit__every_table__is_recomputed_or_listed_with_its_reason() -> None:
     assert {table.name for table in AUDITED} | {table_of(Repair).name} == {table.name for table in TABLES}
     assert set(KEPT_APART) == {"evidence", "repair"}
-    # the journal is no content: what the index remembers of its rows, and in which order they changed
+    assert {table.name for table in JOURNAL_TABLES} == {"row_before", *JOURNAL_APART}
     assert {t.name for t in (*TABLES, *JOURNAL_TABLES)} == {str(c.__tablename__) for c in IndexTable.__subclasses__() if isinstance(c, type(SQLModel))}
 
 
 def test_audit__index_as_it_should_be__sound_and_all_rows_counted(index: Indexer) -> None:
     report = audit(index)
     assert (report.verdict, report.findings) == (SOUND, [])
-    assert report.rows == {t.name: len(rows_of(index, t)) for t in PROJECTION}
+    assert report.rows == {t.name: len(fetch(index.engine, f"SELECT 1 FROM {t.name}")) for t in (*PROJECTION, table_of(RowBefore))}
     assert report.block_number == len(CHAIN.headers) - 1
 
 
@@ -258,6 +259,52 @@ def test_values__of_a_type_that_no_column_has__found(index: Indexer, fresh: Inde
     healed_whole(index, fresh, report)
 
 
+# how rows were
+
+
+def befores(index: Indexer) -> list[tuple[Any, ...]]:
+    return fetch(index.engine, "SELECT * FROM row_before ORDER BY of_table, key, place")
+
+
+@pytest.mark.parametrize("trimmed", [None, 9])
+def test_row_before__changed_deleted_or_added__found_proven_and_healed(index: Indexer, fresh: Indexer, trimmed: int | None) -> None:
+    """Answers about the past, and roll-backs, come from there."""
+    if trimmed is not None:
+        with writing(index.engine) as connection:
+            _draw_together(connection, trimmed)
+        # a recomputation of its own: it is drawn together as the index was
+        with recomputed(index, lambda *_: None) as other_fresh:
+            spoil_befores(index, other_fresh)
+        return
+    spoil_befores(index, fresh)
+
+
+def spoil_befores(index: Indexer, fresh: Indexer) -> None:
+    before = befores(index)
+    kinds = {BY_BLOCK: 0, BY_EVENT - NAMES: 0, NAMES: 0}
+    for tables in kinds:
+        rows = [row for row in before if row[0] in tables]
+        (name, key, place, _), gone, moved, more = rows[0], rows[-1], rows[len(rows) // 2], rows[1]
+        kinds[tables] = len({(name, key, place), gone[:3], moved[:3], (more[0], more[1], more[2] + 10**6)}) + 1
+        at = "of_table=? AND key=? AND place=?"
+        spoil(index, (f"UPDATE row_before SET before='{{}}' WHERE {at}", (name, key, place)),
+              (f"DELETE FROM row_before WHERE {at}", gone[:3]),
+              (f"UPDATE row_before SET place=place+{10**7} WHERE {at}", moved[:3]),
+              ("INSERT INTO row_before VALUES (?, ?, ?, ?)", (more[0], more[1], more[2] + 10**6, more[3])))
+    report = compare(index, fresh, repair=True)
+    assert {f.difference.table.name for f in report.findings} == {"row_before"}
+    assert len(report.findings) == sum(kinds.values())
+    assert all("header" in f.proof for f in report.findings if f.difference.recomputed is not None)
+    assert befores(index) == before
+    healed_whole(index, fresh, report)
+
+
+def test_history_start__claims_less_than_there_is__what_is_too_much_is_found(made: Path, index: Indexer) -> None:
+    """Nobody hides a changed before-image by saying that the index remembers nothing."""
+    spoil(index, ("UPDATE history_start SET block_number=25, as_of_ms=1", ()))
+    assert audit(index).verdict == DIFFERENCES
+
+
 # the proof
 
 
@@ -356,7 +403,7 @@ def test_audit__told_of_progress__blocks_then_tables(index: Indexer) -> None:
     told: list[tuple[str, int, int]] = []
     audit(index, tell=lambda *said: told.append(said))
     assert told[0][0] == "blocks"
-    assert [name for name, _, _ in told if name != "blocks"] == [table.name for table in AUDITED]
+    assert [name for name, _, _ in told if name != "blocks"] == [*(table.name for table in AUDITED), "row_before"]
 
 
 def heal_and_die(path: Path, fresh: Indexer, place: int) -> bool:

@@ -18,8 +18,10 @@ from indexer.database import open_engine
 from indexer.digest import digest
 from indexer.export import PROJECTION
 from indexer.indexer import Indexer
+from indexer.journal import RowBefore
 from indexer.partitions import PARTITIONED
 from indexer.rebuild import rebuild_in_place, rebuild_into
+from indexer.store import table_of
 from ledger.errors import InputError
 from tests.indexer.helpers import dump, fetch, indexed, make_indexer
 from tests.indexer.story import full_story
@@ -88,7 +90,18 @@ def healed_whole(index: Indexer, fresh: Indexer, healed: int) -> None:
 def test_audit__index_as_it_should_be__sound_and_all_rows_counted(index: Indexer) -> None:
     report = audit(index)
     assert (report.verdict, report.findings) == (SOUND, [])
-    assert report.rows == {table.name: len(rows_of(index.engine, table)) for table in PROJECTION}
+    assert report.rows == {table.name: len(rows_of(index.engine, table)) for table in (*PROJECTION, table_of(RowBefore))}
+
+
+def test_row_before__changed_deleted_and_added__found_and_healed(index: Indexer, fresh: Indexer) -> None:
+    table = table_of(RowBefore)
+    rows = rows_of(index.engine, table)
+    spoil(index.engine, update(table).where(is_row(table, rows[0])).values(before="{}"),
+          delete(table).where(is_row(table, rows[-1])), insert(table).values({**rows[4], "place": 10**6}))
+    report = compare(index, fresh, repair=True)
+    assert [f.difference.table.name for f in report.findings] == ["row_before"] * 3
+    assert rows_of(index.engine, table) == rows
+    healed_whole(index, fresh, 3)
 
 
 @pytest.mark.parametrize("place", range(COLUMNS_MAX) if DEEP else (0, 1, 5))
