@@ -259,7 +259,9 @@ def findings_table(view: dict[str, Any]) -> RenderableType:
     """Findings, the gravest first."""
     if not view["findings"]:
         tested = sum(rule["tested"] for rule in view["rules"])
-        return Text(f"Nothing was found ({tested} tests by {len(view['rules'])} rules).", style="green")
+        open_checks = len(view["not_evaluable"])
+        rest = f"; {open_checks} checks could not be made" if open_checks else ""
+        return Text(f"Nothing was found ({tested} tests by {len(view['rules'])} rules{rest}).", style="green")
     result = Table(
         title="What does not add up",
         title_justify="left",
