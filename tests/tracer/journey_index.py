@@ -136,7 +136,7 @@ class JourneyIndex:
             "block_number": self.seq,
             "block_hash": ZERO,
             "tx_hash": f"0x{self.seq:064x}",
-            "log_index": 0,
+            "log_index": self.seq,
             "signer": "0x" + "11" * 20,
             "participant": self.directory.participant(poster).number,
             "kind": said.kind.name,
