@@ -257,7 +257,7 @@ class JourneyIndex:
         with self.session() as session:
             wrong = session.get_one(m.Event, event)
             at = wrong.model_dump() | {
-                "event_id": correction, "seq": self.seq, "kind": Kind.CORRECT.name, "outcome": 0,
+                "event_id": correction, "seq": self.seq, "log_index": self.seq, "kind": Kind.CORRECT.name, "outcome": 0,
                 "participant": self.directory.participant(participant).number, "reference": event,
                 "nonce": str(self.seq), "voided_by": None, "approved_by": None}
             session.add(m.Event(**at))

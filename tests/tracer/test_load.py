@@ -220,7 +220,7 @@ def _again(index: JourneyIndex, event: str, table: Any) -> None:
     new = {"event_id": f"0x{index.seq:064x}"}
     with index.session() as session:
         row = session.get_one(m.Event, event)
-        session.add(m.Event(**row.model_dump() | new | {"seq": index.seq, "voided_by": None}))
+        session.add(m.Event(**row.model_dump() | new | {"seq": index.seq, "log_index": index.seq, "voided_by": None}))
         payload = session.get_one(m.Payload, event)
         session.add(m.Payload(**payload.model_dump() | new | {"epcis_event_id": f"again-{index.seq}"}))
         for entry in session.execute(select(table).where(table.event_id == event)).scalars().all():
