@@ -156,7 +156,7 @@ class Factors:
 def factor(
     conversions: Sequence[Conversion], code: str, from_uom: str, to_uom: str, at: Span
 ) -> Fraction | None:
-    """`Factors.rate` for a single question."""
+    """`Factors.rate` for a single question; who has many keeps the `Factors`."""
     return Factors(conversions).rate(code, from_uom, to_uom, at)
 
 

@@ -11,7 +11,6 @@ from tracer.book import Count, DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, iso_day
-from tracer.norms import factor
 from tracer.quantity import nearest, ratio_text
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 from tracer.stocktake import earlier_takes
@@ -66,7 +65,7 @@ def _add(
     ):
         return
     own = facts.uoms.get(line.code, line.uom)
-    rate = factor(book.conversions, line.code, line.uom, own, line.cleared)
+    rate = facts.factors.rate(line.code, line.uom, own, line.cleared)
     if rate is None:
         tally.missing(Subject("line", line.key), f"factor for {line.code} from {line.uom} to {own}")
         return

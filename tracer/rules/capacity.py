@@ -11,7 +11,6 @@ from tracer.book import Capacity, DeclarationLine, Event, Substitute
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, iso_day
-from tracer.norms import factor
 from tracer.quantity import micro_text, nearest, ratio_text
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 from tracer.usage import MADE, lot_legs
@@ -70,7 +69,7 @@ def _able(facts: Facts, tally: Tally, row: Capacity, uom: str) -> Fraction:
     period = facts.book.period
     start = max(period.start_ms, row.valid_from.start_ms if row.valid_from else period.start_ms)
     end = min(period.end_ms, row.valid_to.end_ms if row.valid_to else period.end_ms)
-    rate = factor(facts.book.conversions, row.product, row.uom, uom, period)
+    rate = facts.factors.rate(row.product, row.uom, uom, period)
     if rate is None or end < start:
         return Fraction(0)
     days = Fraction(end - start + 1, DAY_MS) * tally.param("days") / _YEAR_DAYS

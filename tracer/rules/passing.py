@@ -10,7 +10,6 @@ from tracer.book import DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.graph import Mixture
 from tracer.moment import HOUR_MS
-from tracer.norms import factor
 from tracer.quantity import micro_text, ratio_text
 from tracer.rules.conservation import MASS
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
@@ -184,7 +183,7 @@ def o5(facts: Facts, tally: Tally) -> None:
 
 def _weight(facts: Facts, code: str) -> Fraction | None:
     uom = facts.uoms.get(code, "")
-    return MASS.get(uom) or factor(facts.book.conversions, code, uom, "KGM", facts.book.period)
+    return MASS.get(uom) or facts.factors.rate(code, uom, "KGM", facts.book.period)
 
 
 RULES = (

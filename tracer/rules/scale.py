@@ -9,7 +9,6 @@ from math import isqrt
 from ledger.vocabulary import MICRO, Kind, Step, Thing
 from tracer.book import Event
 from tracer.facts import Facts
-from tracer.norms import factor
 from tracer.quantity import nearest, ratio_text
 from tracer.rules.conservation import MASS
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38, evaluate
@@ -61,7 +60,7 @@ def _weigh(facts: Facts, tally: Tally, kinds: tuple[Kind, ...], what: str) -> No
             (
                 leg,
                 MASS.get(leg.uom)
-                or factor(facts.book.conversions, leg.code, leg.uom, _KILOGRAM, event.occurred),
+                or facts.factors.rate(leg.code, leg.uom, _KILOGRAM, event.occurred),
             )
             for leg in legs
         ]
