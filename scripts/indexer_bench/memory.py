@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import rlp
-from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from indexer.bloom import BLOOM_BYTES, bloom_of
@@ -21,12 +20,12 @@ from ledger.chain.client import Header, Log, Receipt
 from ledger.chain.deploy import Deployment
 from ledger.chain.header import decode_header
 from ledger.chain.receipt_codec import encode_receipt
-from ledger.events.model import ABI_EVENT, CustodyEvent, Line, event_id
+from ledger.events.model import CustodyEvent, Line, event_id
 from ledger.proofs.tries import ordered_trie_root
 from ledger.vocabulary import Kind, Outcome
+from tests.chain_fixtures import outcome_data, outcome_topics
 
 PER_BLOCK = 100
-_OUTCOME = keccak(f"EventOutcome(bytes32,uint32,address,uint16,{ABI_EVENT})".encode())
 _UNIT = keccak(b"UnitChanged(bytes32,uint256)")
 _STATE = 1 | 1 << 2 | 7 << 24 | 3 << 48  # a container, in custody of participant 7 at facility 3
 
@@ -64,8 +63,8 @@ class Synthetic:
             unit = keccak(b"unit" + i.to_bytes(8, "big"))
             event = CustodyEvent(Kind.ARRIVE, (Line(unit),), facility=3, occurred_at_ms=1_767_225_600_000 + i,
                                  deadline_s=2**40, nonce=i, commitment=keccak(unit))
-            topics = (_OUTCOME, event_id(event, bytes(32)), (7).to_bytes(32, "big"), bytes(12) + b"\x05" * 20)
-            data = encode(["uint16", "uint256"], [int(Outcome.RECORDED), 64]) + event.encoded_tuple()
+            topics = outcome_topics(event_id(event, bytes(32)))
+            data = outcome_data(event, 7, b"\x05" * 20, Outcome.RECORDED)
             logs.append(Log(self._deployment.ledger, topics, data, len(logs)))
             logs.append(Log(self._deployment.ledger, (_UNIT, unit), _STATE.to_bytes(32, "big"), len(logs)))
         bloom = bloom_of(logs).to_bytes(BLOOM_BYTES, "big")
