@@ -21,6 +21,7 @@ from api.cli import (
     ruling,
     serving,
     status,
+    studying,
     tokens,
 )
 from api.cli.shell import run
@@ -45,6 +46,7 @@ tokens.add_to(app)
 devices.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
+studying.add_to(app)
 books.add_to(network.book_app)
 filing.add_to(network.book_app)
 ruling.add_to(app)

@@ -126,6 +126,17 @@ def test_settle__book__forms_as_tables(folder: Path) -> None:
     assert code == 0 and "Form 15" in out and grouped(world.EXACT) in out and "(11)" in out
 
 
+def test_release_study__of_the_story__as_json_and_drawn(folder: Path, tmp_path: Path) -> None:
+    days = ("--from", "2026-01-01", "--to", "2026-12-31")
+    (tmp_path / "site.toml").write_text('monday = ["08:00-17:00"]\n')
+    value = as_json("release-study", *days, "--by", "port", "--calendar", str(tmp_path / "site.toml"), home=folder)
+    assert value["cases"] >= 1 and set(value["clocks"]) == {"calendar", "working"} and value["open"]
+    code, out, _ = command("release-study", *days, home=folder)
+    assert code == 0 and "Arrival to gate, calendar hours" in out and "Still there" in out and world.BOX in out
+    code, _, err = command("release-study", *days, "--by", "colour", home=folder)
+    assert code == 2 and "port, channel" in err
+
+
 def test_check__findings_or_none_or_no_book__exit_code_says_which(folder: Path, tmp_path: Path) -> None:
     assert as_json("check", "garment-book", home=folder)["findings"] == []
     again = {**world.STORY[6][1], "eventID": world.uri("garment") + "events/issue-again"}

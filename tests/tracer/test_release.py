@@ -1,0 +1,160 @@
+"""The time release study: clocks, figures, stages from the index, and what is told of open and wrong cases."""
+
+from __future__ import annotations
+
+import math
+from datetime import time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journey_index import JourneyIndex, directory, story
+
+from ledger.errors import InputError
+from tracer.moment import HOUR_MS, Span, parse_span, zone_of
+from tracer.release.cases import Case, Passage, read_cases
+from tracer.release.clock import Calendar, read_calendar
+from tracer.release.statistics import describe, median
+from tracer.release.study import study
+
+ZONE = "+07:00"
+START_MS = parse_span("2026-03-02", ZONE).start_ms  # a Monday
+
+
+def at(hours: float) -> int:
+    return START_MS + round(hours * HOUR_MS)
+
+
+def case(label: str, holder: str = "carrier", *, port: str = "cat-hai", lane: str = "green", **stages: float) -> Case:
+    return Case("0x" + label, label, "container", port, lane, "no", holder,
+                {name: Passage(at(hours), "customs" if name == "eligible" else "terminal") for name, hours in stages.items()})
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Calendar:
+    file = tmp_path / "site.toml"
+    day = '["07:30-12:00", "13:00-17:30"]'
+    file.write_text("".join(f"{name} = {day}\n" for name in ("monday", "tuesday", "wednesday", "thursday", "friday"))
+                    + 'saturday = ["18:00-24:00"]\nclosed = [2026-03-04]\n')
+    return read_calendar(file, ZONE)
+
+
+@pytest.mark.parametrize(("start", "end", "hours"), [
+    (0, 24, 9), (8, 9, 1), (11, 14, 2), (12, 13, 0), (17, 24 + 8, 1), (0, 7 * 24, 4 * 9 + 6), (48, 72, 0),
+    (5 * 24 + 23, 6 * 24 + 23, 1), (9, 9, 0), (9, 8, 0)])
+def test_working_hours__of_a_site__counted_by_its_calendar(site: Calendar, start: float, end: float, hours: float) -> None:
+    assert site.working_ms(at(start), at(end)) == hours * HOUR_MS
+
+
+@given(st.lists(st.integers(0, 400), min_size=3, max_size=3))
+def test_working_hours__any_three_instants__add_up(hours: list[int]) -> None:
+    first, middle, last = sorted(START_MS + h * HOUR_MS // 2 for h in hours)
+    clock = Calendar(zone_of(ZONE), {day: ((time(9), time(17)),) for day in range(5)})
+    whole = clock.working_ms(first, last)
+    assert whole == clock.working_ms(first, middle) + clock.working_ms(middle, last) <= last - first
+
+
+@pytest.mark.parametrize("text", [
+    "monday = 5", 'mondays = ["07:00-08:00"]', 'monday = ["8-7"]', 'monday = ["08:00-07:00"]', 'closed = ["2026-01-01"]', "[",
+    'monday = ["07:00+07:00-08:00"]'])
+def test_calendar__malformed__refused_with_what_to_write(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(InputError) as fault:
+        read_calendar(tmp_path / "c.toml", ZONE)
+    assert fault.value.remedy
+
+
+def test_figures__of_a_known_sample__by_the_definitions() -> None:
+    found = describe([1, 2, 3, 4, 100], limit_hours=3.5)
+    assert (found["n"], found["mean"], found["median"], found["p25"], found["p75"], found["iqr"]) == (5, 22, 3, 2, 4, 2)
+    assert (found["outliers"], found["mean_without_outliers"], found["over_limit"]) == (1, 2.5, Decimal("0.4"))
+    assert found["sd"] == Decimal(f"{math.sqrt(sum((x - 22) ** 2 for x in (1, 2, 3, 4, 100)) / 4):.2f}")
+    assert describe([]) == {"n": 0, "open": 0, "median": None}
+
+
+def kaplan_meier(done: list[int], still: list[int]) -> float | None:
+    """The product-limit estimator as its definition has it."""
+    left = 1.0
+    for hour in sorted(set(done)):
+        at_risk = sum(x >= hour for x in done) + sum(x >= hour for x in still)
+        left *= 1 - done.count(hour) / at_risk
+        if left <= 0.5 + 1e-12:
+            return float(hour)
+    return None
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.lists(st.integers(1, 50), min_size=1, max_size=12))
+def test_median__some_still_open__product_limit(done: list[int], still: list[int]) -> None:
+    assert median(done, still) == kaplan_meier(done, still)
+
+
+def test_median__those_that_wait_longest_left_out__would_flatter() -> None:
+    assert median([1, 2, 3], []) == 2
+    assert median([1, 2, 3], [50, 50]) == 3 and median([1, 2, 3], [50] * 4) is None
+
+
+def test_study__gaps_parties_open_and_errors__each_where_it_belongs() -> None:
+    cases = [
+        case("A", arrive=0, inspect=10, eligible=12, gate_out=20),
+        case("B", arrive=0, eligible=30, gate_out=40, lane="red"),
+        case("C", arrive=5, eligible=6, holder="terminal"),
+        case("D", arrive=9, gate_out=8),
+        case("E", arrive=9, discharge=8, channel=20, manifest=20, gate_out=21, inspect=22),
+    ]
+    found = study(cases, at(100), ZONE, by="channel", limit_hours=24)
+    way = found["clocks"]["calendar"]["way"]
+    assert (way["n"], way["open"], way["mean"], way["median"], way["over_limit"]) == (3, 1, 24, 20, Decimal("0.33"))
+    gaps = {(g["from"], g["to"]): g for g in found["clocks"]["calendar"]["gaps"]}
+    assert gaps["arrive", "eligible"]["n"] == 2 and gaps["arrive", "eligible"]["mean"] == 15.5
+    assert gaps["arrive", "eligible"]["parties"] == [{"party": "customs", "n": 2, "hours": 31.0}]
+    assert gaps["arrive", "inspect"]["parties"] == [{"party": "terminal", "n": 1, "hours": 10.0}]
+    assert ("arrive", "gate_out") not in gaps  # the only such pair is an error
+    assert found["open"] == [{"after": "eligible", "holder": "terminal", "n": 1, "longest_hours": 94.0, "longest": "C"}]
+    assert {(e["unit"], e["from"], e["to"], e["hours"]) for e in found["errors"]} == {
+        ("D", "arrive", "gate_out", -1.0), ("E", "arrive", "discharge", -1.0), ("E", "manifest", "channel", 0.0),
+        ("E", "inspect", "gate_out", -1.0)}
+    splits = {s["of"]: s["way"] for s in found["clocks"]["calendar"]["splits"]}
+    assert splits["red"]["mean"] == 40 and (splits["green"]["n"], splits["green"]["open"]) == (2, 1)
+    assert sum(g["share"] for g in gaps.values()) == pytest.approx(1, abs=Decimal('0.03'))
+
+
+@pytest.mark.parametrize(("by", "keys"), [
+    ("weekday", ["1 monday", "2 tuesday"]), ("hour", ["00", "02"]), ("port", ["cat-hai", "lach-huyen"]), ("type", ["container"])])
+def test_study__split__by_where_and_when_it_arrived(by: str, keys: list[str]) -> None:
+    cases = [case("A", arrive=0, gate_out=5), case("B", arrive=26, gate_out=30, port="lach-huyen")]
+    found = study(cases, at(100), ZONE, by=by)
+    assert [s["of"] for s in found["clocks"]["calendar"]["splits"]] == keys
+
+
+def test_study__unknown_split__refused() -> None:
+    with pytest.raises(InputError, match="not split by"):
+        study([], at(1), ZONE, by="colour")
+
+
+@pytest.fixture(scope="module")
+def journey() -> Any:
+    index = JourneyIndex()
+    index.post(((poster, path) for _, poster, path in story()), {})
+    return index
+
+
+def test_cases__of_the_journey__are_its_containers_with_their_stages(journey: Any) -> None:
+    with journey.session() as session:
+        year = Span(parse_span("2025-01-01", ZONE).start_ms, parse_span("2025-12-31", ZONE).end_ms)
+        far = year.end_ms + int(timedelta(days=400).total_seconds() * 1000)
+        cases = read_cases(session, directory(), year, far)
+    containers = [c for c in cases if c.type == "container"]
+    assert containers and all(c.stages["arrive"].at_ms <= c.stages["gate_out"].at_ms for c in containers if "gate_out" in c.stages)
+    assert any({"arrive", "eligible", "gate_out"} <= set(c.stages) for c in cases)
+    assert all(c.stages["eligible"].by.startswith("customs") for c in cases if "eligible" in c.stages)
+    assert {c.channel for c in cases} == {"green", "yellow", "red"} and {c.prearrival for c in cases} == {"yes"}
+    assert all("documents" in c.stages for c in cases if c.channel == "yellow" and c.label.startswith("RDLHPH2502117"))
+    with journey.session() as session:  # later arrivals are no cases of an earlier period; later acts had not occurred
+        assert read_cases(session, directory(), Span(0, year.start_ms - 1), far) == []
+        first = min(c.stages["arrive"].at_ms for c in cases)
+        assert [set(c.stages) for c in read_cases(session, directory(), year, first)] == [{"arrive"}]
+    found = study(cases, far, ZONE)
+    assert found["clocks"]["calendar"]["way"]["n"] > 0 and found["errors"] == []
