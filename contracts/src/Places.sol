@@ -46,18 +46,27 @@ library Places {
     }
 
     /// @dev The event happens at this place: it says so (ARRIVE, ACCEPT and OBSERVE state where), or everything it
-    ///      names stands there. What is offered while it is carried may be refused at the gate.
+    ///      names stands there. What is offered while it is carried may be refused at the gate; what comes out of
+    ///      something that stands there, by STRIP or SPLIT, comes into being there.
     function happensAt(Store storage s, CustodyEvent memory e, uint32 facility) internal view returns (bool) {
         if (e.facility != 0 && (e.kind == Kinds.ARRIVE || e.kind == Kinds.ACCEPT || e.kind == Kinds.OBSERVE))
         {
             return e.facility == facility;
         }
+        uint256 unmade = Things.NONE + 1;
+        uint256 nowhere = 0; // below this a thing may stand nowhere: it is yet to be made, or turned away at the gate
+        if (e.kind == Kinds.REFUSE) nowhere = Things.LOT;
+        else if (e.kind == Kinds.STRIP || e.kind == Kinds.SPLIT) nowhere = unmade;
+        bool here = false;
         for (uint256 i = 0; i < e.lines.length; ++i) {
             uint256 word = s.unitAt(e.lines[i].unit);
             uint32 place = word.facility();
-            bool refusedAtGate = e.kind == Kinds.REFUSE && place == 0 && word.thing() != Things.LOT;
-            if (place != facility && !refusedAtGate) return false;
+            if (place != facility) {
+                if (place != 0 || word.thing() >= nowhere) return false;
+                if (nowhere == unmade) continue;
+            }
+            here = true;
         }
-        return e.lines.length != 0;
+        return here;
     }
 }

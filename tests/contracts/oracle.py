@@ -381,8 +381,11 @@ class Oracle:
         if event.facility and event.kind in (Kind.ARRIVE, Kind.ACCEPT, Kind.OBSERVE):
             require(event.facility == place, Outcome.SIGNER_ELSEWHERE)
             return
-        require(bool(event.lines), Outcome.SIGNER_ELSEWHERE)
+        made = {line.unit for line in event.lines if event.kind in (Kind.STRIP, Kind.SPLIT) and line.unit not in self.units}
+        require(len(made) < len(event.lines), Outcome.SIGNER_ELSEWHERE)
         for line in event.lines:
+            if line.unit in made:
+                continue
             unit = self.units.get(line.unit)
             carried = unit is None or (self.box_of(unit).facility == 0 and unit.thing is not Thing.LOT)
             here = self.place_of(line.unit) == place or (event.kind is Kind.REFUSE and carried)

@@ -166,6 +166,20 @@ def test_key_for_one_place__some_of_the_units_elsewhere__refused(phone: World) -
     assert phone.post(PHONE, Kind.OBSERVE, ln("box"), ln("other")) is Outcome.SIGNER_ELSEWHERE
 
 
+def test_key_for_one_place__container_unpacked_there__what_comes_out_comes_into_being_there(phone: World) -> None:
+    out = (ln("bale", LineRole.OUTPUT), ln("crate", LineRole.OUTPUT))
+    phone.hand_over("box", CARRIER, TERMINAL, AT_TERMINAL)
+    nothing_here = phone.event(Kind.STRIP, *out)
+    assert phone.record(PHONE, nothing_here) is Outcome.SIGNER_ELSEWHERE
+    assert phone.post(PHONE, Kind.STRIP, ln("box", LineRole.CONTAINER), *out) is Outcome.RECORDED
+    assert phone.post(PHONE, Kind.OBSERVE, ln("bale"), ln("crate")) is Outcome.RECORDED
+    phone.arrived("other")
+    phone.set_place(AT_YARD, TERMINAL, True)
+    phone.hand_over("other", CARRIER, TERMINAL, AT_YARD)
+    elsewhere = phone.event(Kind.STRIP, ln("other", LineRole.CONTAINER), ln("roll", LineRole.OUTPUT))
+    assert phone.record(PHONE, elsewhere) is Outcome.SIGNER_ELSEWHERE
+
+
 def test_key_for_one_place__lot_offered__a_lot_stands_nowhere(phone: World) -> None:
     phone.add_key(61, FACTORY, place=AT_FACTORY)
     phone.ok(FACTORY, Kind.RECEIVE_DOMESTIC, ln("lot", LineRole.OUTPUT, q=9, balance=Balance.RAW, material="x"), book=BOOK)
