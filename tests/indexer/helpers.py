@@ -28,7 +28,9 @@ def make_indexer(story: Story, chain: FakeChain, engine: Engine | None = None, *
 
 @cache
 def _first() -> Engine:
-    return open_engine("sqlite://")
+    engine = open_engine("sqlite://")
+    engine.connect().close()  # asks for SQLite's version, once
+    return engine
 
 
 def warm(engine: Engine) -> Engine:
