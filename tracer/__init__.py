@@ -3,5 +3,6 @@
 Pure functions over what the index or a folder of files holds; no chain access, no clock, no randomness. Start
 with `book` (the data of one book; `load` reads it from the index, `files` from files, `content` what EPCIS
 says), then `replay` (balances), `graph`, `balance`, `production` and `feasibility` (what could have been
-made), `rules` and `settlement`. `check` evaluates a book whole.
+made), `yields` and `allocation` (whose material a product took), `rules` and `settlement`. `check` evaluates
+a book whole; `filed` reads a report as it was filed; `release` measures how long goods wait.
 """

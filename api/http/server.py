@@ -136,12 +136,16 @@ def bind(host: str, port: int) -> tuple[list[socket.socket], str]:
 
 
 @contextmanager
-def quiet_signals() -> Iterator[None]:
-    """uvicorn stops on a signal, then raises it once more: that one must not cut the clean-up short."""
+def quiet_signals() -> Iterator[list[int]]:
+    """uvicorn stops on a signal, then raises it once more: that one must not cut the clean-up short.
+
+    Gives the signals that came, those while no server ran among them.
+    """
     kinds = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(kind, lambda *_: None) for kind in kinds]
+    came: list[int] = []
+    before = [signal.signal(kind, lambda number, _: came.append(number)) for kind in kinds]
     try:
-        yield
+        yield came
     finally:
         for kind, handler in zip(kinds, before, strict=True):
             signal.signal(kind, handler)
@@ -159,13 +163,15 @@ def serve(home: Home, sockets: list[socket.socket], url: str, *, docs: bool = Fa
     file = home.path / SERVER_FILE
     file.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
     try:
-        with quiet_signals():
+        with quiet_signals() as told_to_stop:
             while _serve_one_ledger(home, [listener.dup() for listener in sockets], docs=docs):
                 try:
                     home.follow()
                 except CargoLedgerError as fault:
                     log.critical("stopping", extra=said_of(fault))
                     home.fault = fault
+                    break
+                if told_to_stop:
                     break
     finally:
         file.unlink(missing_ok=True)

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.chain.client import Receipt
-from ledger.gateway.outbox import StoredEvent, add_history, change, stored_event
+from ledger.gateway.outbox import StoredEvent, add_history, change, store_outcomes, stored_event
 from ledger.gateway.store import Store
+from ledger.gateway.submission import TX_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +127,14 @@ class Batches:
         """
         with self._store.transaction() as sql:
             self._close(sql, batch, "settled", receipt)
-            sql.executemany(
-                "UPDATE submission SET status=:status, outcome=:outcome, tx_hash=:tx_hash,"
-                " block_number=:block_number, block_hash=:block_hash, block_time_s=:block_time_s,"
-                " log_index=:log_index, participant=:participant, announced=0 WHERE seq=:seq",
-                [{"seq": seq, **columns} for seq, columns in outcomes])
-            add_history(sql, [
-                (seq, c["status"], c["outcome"], now_s, c["tx_hash"], c["block_number"], c["note"])
-                for seq, c in outcomes])
+            store_outcomes(sql, outcomes, now_s)
 
-    def fail_alone(self, batch: StoredBatch, event: StoredEvent, code: str, *, receipt: Receipt, note: str,
+    def fail_alone(self, batch: StoredBatch, event: StoredEvent, *, receipt: Receipt, note: str,
                    now_s: int) -> None:
         """Give up on one event whose transaction fails even alone; it burned no nonce on the ledger."""
         with self._store.transaction() as sql:
             self._close(sql, batch, "failed", receipt)
-            change(sql, event.seq, "not_taken", code, now_s, tx_hash=batch.tx_hash, note=note)
+            change(sql, event.seq, "not_taken", TX_FAILED, now_s, tx_hash=batch.tx_hash, note=note)
 
     def unannounced(self) -> list[sqlite3.Row]:
         """Events with an outcome that listeners have not heard of, in order."""

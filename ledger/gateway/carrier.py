@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ledger.chain.tx import AccountError
 from ledger.errors import CargoLedgerError, InputError, InvariantError, UnavailableError
@@ -21,8 +21,8 @@ from ledger.events.model import domain_separator, event_id
 from ledger.gateway.batching import GAS_TRANSACTION, Batch, choose_batch, event_gas
 from ledger.gateway.delivery import BLOCK_SHARE, Delivery
 from ledger.gateway.outbox import Outbox, StoredEvent, stored_event
-from ledger.gateway.outcomes import admitted, can_find, ended, find_outcomes, outcomes_of
-from ledger.gateway.submission import LEDGER_ENDED, TX_FAILED, Settled
+from ledger.gateway.outcomes import admitted, can_find, ended, find_outcomes, outcomes_before, outcomes_of
+from ledger.gateway.submission import Settled
 
 if TYPE_CHECKING:
     from ledger.chain.client import ChainClient, Receipt
@@ -139,7 +139,10 @@ class Carrier:
                 break
             events = self._outbox.events([event.seq for event in batch.chosen])
             if strangers := self._of_ended_ledgers(events):
-                self._outbox.give_back(strangers, LEDGER_ENDED, _POST_AGAIN, self._clock())
+                found = self._on_any_ledger(strangers)
+                if found is None:
+                    break
+                self._outbox.end(strangers, found, _POST_AGAIN, self._clock())
                 continue
             carried_count += len(events)
             if not self._finish(self._delivery.make(events, gas, batch.gas)):
@@ -151,11 +154,21 @@ class Carrier:
             self._last_flush = (self._pace.monotonic(), carried_count)
 
     def _of_ended_ledgers(self, events: Sequence[StoredEvent]) -> list[StoredEvent]:
-        """Those signed for a ledger that ended before they were carried: a signature names its ledger."""
+        """Those signed for a ledger that another follows by now: a signature names its ledger."""
         if not getattr(self._deployment, "earlier", ()):
             return []
         separator = domain_separator(self._chain.chain_id(), self._deployment.ledger)
         return [event for event in events if event_id(event.custody_event, separator) != event.event_id]
+
+    def _on_any_ledger(self, events: Sequence[StoredEvent]) -> list[tuple[int, dict[str, Any]]] | None:
+        """Outcomes that events of an ended ledger have: some may have come in another way, and are no loss.
+
+        Returns:
+            As `outcomes_of`, without those that have none; None if one is in a block that is not final yet.
+        """
+        found, where = outcomes_before(events, self._chain.head_number(), self._chain, self._deployment,
+                                       self._batches.first_sent_at)
+        return None if any(self._finality.confirmations_missing(receipt) for receipt in where) else found
 
     def _choose(self, gas: int) -> Batch:
         """The next batch within what a transaction may use."""
@@ -234,13 +247,16 @@ class Carrier:
             return
         header = self._finality.accept(receipt)
         if receipt.status != 1:
+            over = self._of_ended_ledgers(events) or ended(self._chain, self._deployment)
+            found = self._on_any_ledger(events) if over else []
+            if found is None:
+                return
             with self._store.transaction():
                 self._finality.remember(header)
-                code, note = TX_FAILED, "its transaction fails even alone"
-                if ended(self._chain, self._deployment):
-                    code, note = LEDGER_ENDED, _POST_AGAIN
-                self._batches.fail_alone(
-                    batch, events[0], code, receipt=receipt, note=note, now_s=self._clock())
+                self._batches.fail_alone(batch, events[0], receipt=receipt, now_s=self._clock(),
+                                         note="its transaction fails even alone")
+                if over:
+                    self._outbox.end(events, found, _POST_AGAIN, self._clock())
             return
         if batch.gas_estimated:
             self._gas_factor = max(self._gas_factor, receipt.gas_used / batch.gas_estimated)

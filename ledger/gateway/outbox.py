@@ -21,7 +21,7 @@ from ledger.errors import ConflictError, FullError
 from ledger.events.model import ZERO32, CustodyEvent
 from ledger.gateway.batching import SHOWS_WITNESS, Queued
 from ledger.gateway.store import Store
-from ledger.gateway.submission import EventStatus, SignedSubmission, StatusChange, label_of
+from ledger.gateway.submission import LEDGER_ENDED, EventStatus, SignedSubmission, StatusChange, label_of
 from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind, Outcome
 
@@ -230,11 +230,15 @@ class Outbox:
                      "" if event.reference == missing else ", behind an earlier event on the same unit"))
                 for event, missing in fresh])
 
-    def give_back(self, events: Sequence[StoredEvent], code: str, note: str, now_s: int) -> None:
-        """The ledger will not take these; nothing of them is on it."""
+    def end(self, events: Sequence[StoredEvent], outcomes: Sequence[tuple[int, dict[str, Any]]], note: str,
+            now_s: int) -> None:
+        """Done with events of a ledger that ended: those without an outcome are given back."""
+        known = {seq for seq, _ in outcomes}
         with self.store.transaction() as sql:
+            store_outcomes(sql, outcomes, now_s)
             for event in events:
-                change(sql, event.seq, "not_taken", code, now_s, note=note)
+                if event.seq not in known:
+                    change(sql, event.seq, "not_taken", LEDGER_ENDED, now_s, note=note)
 
     def set_aside(self, event: StoredEvent, note: str, now_s: int) -> None:
         """Keep a queued event from holding up others: it is tried again later, each time after longer."""
@@ -322,6 +326,20 @@ def change(sql: sqlite3.Connection, seq: int, status: str, outcome: str | None, 
                 " block_time_s=NULL, log_index=NULL, announced=0 WHERE seq=?",
                 (status, outcome, tx_hash, seq))
     add_history(sql, [(seq, status, outcome, now_s, tx_hash, None, note)])
+
+
+def store_outcomes(
+    sql: sqlite3.Connection, outcomes: Sequence[tuple[int, dict[str, Any]]], now_s: int,
+) -> None:
+    """Give events their outcomes, within a transaction; see `Batches.settle`."""
+    sql.executemany(
+        "UPDATE submission SET status=:status, outcome=:outcome, tx_hash=:tx_hash,"
+        " block_number=:block_number, block_hash=:block_hash, block_time_s=:block_time_s,"
+        " log_index=:log_index, participant=:participant, announced=0 WHERE seq=:seq",
+        [{"seq": seq, **columns} for seq, columns in outcomes])
+    add_history(sql, [
+        (seq, c["status"], c["outcome"], now_s, c["tx_hash"], c["block_number"], c["note"])
+        for seq, c in outcomes])
 
 
 def add_history(sql: sqlite3.Connection, changes: Sequence[History]) -> None:

@@ -86,7 +86,7 @@ def _facts(receipt: Receipt, deployment: Contracts) -> dict[bytes, _Fact]:
         TrustError: a log of ours that cannot be read.
     """
     found = {}
-    ledgers = getattr(deployment, "ledgers", (deployment.ledger,))  # a batch may have gone to one that ended
+    ledgers = _ledgers(deployment)
     for log in receipt.logs:
         if log.address not in ledgers or log.topics[:1] not in ((OUTCOME_TOPIC,), (NOT_TAKEN_TOPIC,)):
             continue
@@ -96,6 +96,12 @@ def _facts(receipt: Receipt, deployment: Contracts) -> dict[bytes, _Fact]:
         if len(log.topics) != 2 or number not in _CODES:
             raise TrustError(f"log {log.index} of block {receipt.block_number} cannot be read.")
         found[log.topics[1]] = _Fact(Outcome(number), participant, log.index)
+    return found
+
+
+def _ledgers(deployment: Contracts) -> tuple[bytes, ...]:
+    """Every ledger that an event of ours may be on: before a succession it went to one that ended."""
+    found: tuple[bytes, ...] = getattr(deployment, "ledgers", (deployment.ledger,))
     return found
 
 
@@ -112,10 +118,27 @@ def _columns(event: StoredEvent, fact: _Fact, where: Receipt, time_s: int, note:
     }
 
 
+def outcomes_before(
+    events: Sequence[StoredEvent], high: int, chain: ChainClient, deployment: Contracts,
+    first_sent: FirstSent,
+) -> tuple[list[tuple[int, dict[str, Any]]], list[Receipt]]:
+    """Outcomes that events have already, up to block `high`: by a batch whose reply was lost, or through
+    another gateway.
+
+    Returns:
+        Their columns of the outbox (see `outcomes_of`), and the receipts that they stand in.
+    """
+    found = find_outcomes({e.event_id for e in events}, high, chain, deployment,
+                          first_sent([e.seq for e in events]))
+    known = [(event, *found[event.event_id]) for event in events if event.event_id in found]
+    return [(event.seq, _columns(event, fact, where, time_s, f"it was in block {where.block_number} already"))
+            for event, fact, where, time_s in known], [where for _, _, where, _ in known]
+
+
 def find_outcomes(
     wanted: set[bytes], high: int, chain: ChainClient, deployment: Contracts, first_sent: int | None = None,
 ) -> dict[bytes, _Earlier]:
-    """Outcomes that events have on the ledger, up to block `high`.
+    """Outcomes that events have on the ledger, or on one that ended before it, up to block `high`.
 
     A node that can look logs up is asked once for all of them, over the whole chain. Elsewhere the last
     blocks are read, one pass over a bounded number, so that posting used nonces on purpose stops nobody.
@@ -137,12 +160,12 @@ def _blocks_with(wanted: set[bytes], high: int, chain: Any, deployment: Contract
     """Numbers of the blocks with outcomes of these events, by the index of node or embedded ledger."""
     first = getattr(deployment, "block_number", 0)
     if hasattr(chain, "blocks_with_log"):
-        found: list[int] = chain.blocks_with_log(
-            deployment.ledger, [[OUTCOME_TOPIC], sorted(wanted)], first, high)
-        return found
+        topics = [[OUTCOME_TOPIC], sorted(wanted)]
+        return sorted({number for ledger in _ledgers(deployment)
+                       for number in chain.blocks_with_log(ledger, topics, first, high)})
     from ledger.chain.embedded.log_index import LogFilter  # only where that engine is in use already
 
-    asked = LogFilter(frozenset({deployment.ledger}), (frozenset({OUTCOME_TOPIC}), frozenset(wanted)))
+    asked = LogFilter(frozenset(_ledgers(deployment)), (frozenset({OUTCOME_TOPIC}), frozenset(wanted)))
     return sorted({log.block.number for log in chain.logs(asked, first, high, len(wanted) + 1)})
 
 

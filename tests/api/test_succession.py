@@ -141,6 +141,49 @@ def test_succession__events_queued_and_recorded_but_not_heard_of__one_given_back
         assert home.settle_outbox().settled == ()
 
 
+def test_server__told_to_stop_while_it_follows__stops(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[str] = []
+
+    def ended(*_: object, **__: object) -> bool:
+        rounds.append("served")
+        return len(rounds) < 3
+
+    with Home.open(folder) as home:
+        monkeypatch.setattr("api.http.server._serve_one_ledger", ended)
+        monkeypatch.setattr(home, "follow", lambda: os.kill(os.getpid(), signal.SIGTERM))
+        sockets, url = bind("127.0.0.1", 0)
+        assert serve(home, sockets, url) is True
+    assert rounds == ["served"]
+
+
+def test_server__the_ledger_ends_in_a_contract_that_is_none__stops_and_says_so(folder: Path) -> None:
+    with Home.open(folder) as home:
+        assert home.indexer.run_once().block_number > 0
+        Authority(home.chain, home.deployment, home.keyring.authority()).succeed(home.deployment.participants)
+        sockets, url = bind("127.0.0.1", 0)
+        assert serve(home, sockets, url) is False
+        assert "no ledger that this version knows" in str(home.fault)
+        assert home.deployment.earlier == ()
+
+
+def test_succession__event_that_came_in_another_way_before__keeps_its_outcome(folder: Path) -> None:
+    """Recorded through another gateway while it waited here: given back it would be posted, and recorded, twice."""
+    with Home.open(folder) as home:
+        new = bytes.fromhex(Governing(home).prepare_successor()["ledger"][2:])
+        home.post_document(second("7a1f0c8f"), "terminal")
+        home.post_document(second("7a1f0c9f").replace(b"MSKU6011672", b"CSQU3054383"), "terminal")
+        waiting = home.outbox.events([row["seq"] for row in home._store.rows("SELECT seq FROM submission WHERE status='queued'")])
+        first = next(event for event in waiting if "7a1f0c8f" in event.epcis_event_id)
+        Sender(home.chain, home.keyring.gateway()).send(
+            home.deployment.ledger, encode_record([(first.custody_event, first.signature, first.witness)]))
+        assert Governing(home).succeed(new)["done"] is True
+    with Home.open(folder) as home:
+        found = {x.epcis_event_id[9:17]: x.label for x in home.settle_outbox().settled}
+        assert found == {"7a1f0c8f": "recorded", "7a1f0c9f": "not_taken:LEDGER_ENDED"}
+        (again,) = home.post_document(second("7a1f0c8f"), "terminal")
+        assert (again.repeated, again.status) == (True, "recorded")
+
+
 def test_succession__rebuilt_from_the_beginning__the_same_index(folder: Path) -> None:
     from indexer.digest import digest
     from indexer.export import export

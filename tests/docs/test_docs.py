@@ -70,7 +70,7 @@ def test_documents__scripts_and_commands_named__exist() -> None:
         [sys.executable, "-m", "api.cli.main", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout))
     for document in DOCS:
         text = document.read_text("utf-8")
-        wrong += [f"{document.name}: {name}" for name in re.findall(r"\b(scripts/[\w.]+)", text) if not (ROOT / name).exists()]
+        wrong += [f"{document.name}: {name}" for name in re.findall(r"\b((?:tests/)?scripts/[\w.]+)", text) if not (ROOT / name).exists()]
         for command in re.findall(r"(?:^|`|\$ )cargoledger ([a-z]+)\b", text, flags=re.M):
             if command not in commands:
                 wrong.append(f"{document.name}: cargoledger {command}")
