@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.shell import HomeOption, JsonOption, emit, opened
-from ledger.errors import NotFoundError
+from ledger.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,6 +62,8 @@ def release_study(
     offset = "+07:00"
     hours = None if calendar is None else read_calendar(calendar, offset)
     period = Span(parse_span(first, offset).start_ms, parse_span(last, offset).end_ms)
+    if period.end_ms < period.start_ms:
+        raise InputError("the last day lies before the first.", remedy="Give --from before --to.")
     with opened(home) as opened_home, opened_home.session() as session:
         here = position(session)
         if here is None:

@@ -135,6 +135,8 @@ def test_release_study__of_the_story__as_json_and_drawn(folder: Path, tmp_path: 
     assert code == 0 and "Arrival to gate, calendar hours" in out and "Still there" in out and world.BOX in out
     code, _, err = command("release-study", *days, "--by", "colour", home=folder)
     assert code == 2 and "port, channel" in err
+    code, _, err = command("release-study", "--from", "2026-02-01", "--to", "2026-01-01", home=folder)
+    assert code == 2 and "before the first" in err
 
 
 def test_check__findings_or_none_or_no_book__exit_code_says_which(folder: Path, tmp_path: Path) -> None:
