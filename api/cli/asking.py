@@ -1,4 +1,4 @@
-"""Commands that ask: show, trace, settle, check, verify."""
+"""Commands that ask about one thing: show, trace, verify."""
 
 from __future__ import annotations
 
@@ -19,14 +19,10 @@ from api.cli.shell import (
 )
 from ledger.errors import InputError, NotFoundError
 
-XlsxOption = Annotated[Path | None, typer.Option(
-    "--xlsx", metavar="FILE", help="Write forms, statement and evidence as a workbook, too.",
-    show_default=False)]
-
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the app."""
-    for command in (show, trace, settle, check, verify):
+    for command in (show, trace, verify):
         app.command(command.__name__)(command)
 
 
@@ -108,89 +104,6 @@ def trace(
             question.session, opened_home, HOLDER, key, direction, as_of_ms=when.as_of_ms)
     view |= when.said()
     emit(view, as_json, lambda: lineage_tree(view))
-
-
-def settle(
-    book: Annotated[str, typer.Argument(metavar="BOOK", help="Id of the book.")],
-    *,
-    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
-    last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
-    allocation: Annotated[str, typer.Option(
-        "--allocation", help="Policy for import lines: SPECIFIC (default), FIFO, LIFO, AVERAGE, LOW_TO_HIGH, "
-        "LOW_TO_HIGH_TURNOVER, LOW_TO_HIGH_BLANKET or VN_EXPORT_RATIO.", show_default=False)] = "",
-    yield_basis: Annotated[str, typer.Option(
-        "--yield-basis", help="How products account for materials: VN_NORM (default), CN_NET_LOSS, "
-        "EU_RATE_OF_YIELD, US_USED_IN, US_LESS_VALUABLE_WASTE, US_RELATIVE_VALUE or US_APPEARING_IN.",
-        show_default=False)] = "",
-    turnover_days: Annotated[int | None, typer.Option(
-        "--turnover-days", help="Average inventory turn-over period, for LOW_TO_HIGH_TURNOVER.", min=1,
-        show_default=False)] = None,
-    xlsx: XlsxOption = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Settle a book: forms, exemption statement, findings.
-
-    Forms 15, 15a and 16 of the days given, the exemption by import line, and what does not add up. With
-    --xlsx as a workbook too: the forms as they are filed, and for every figure the events behind it.
-
-    Example: cargoledger settle dmg-sxxk --from 2026-01-01 --to 2026-12-31 --xlsx 2026.xlsx
-    """
-    from api.cli.books import write_workbook
-    from api.cli.render import settlement_tables
-    from api.views.books import Ask, Policy, settlement_view
-
-    policy = Policy(allocation, yield_basis, turnover_days)
-    with opened(home) as opened_home, opened_home.session() as session:
-        view = settlement_view(Ask(opened_home, session, book, first, last, policy=policy))
-    write_workbook(xlsx, view, view["report"])
-    emit(view, as_json, lambda: settlement_tables(view))
-
-
-def check(
-    book: Annotated[
-        str,
-        typer.Argument(
-            metavar="BOOK|DIR",
-            help="Id of a book in the index, or a folder with a book.toml (a name with a slash is a folder).",
-        ),
-    ],
-    *,
-    first: Annotated[
-        str,
-        typer.Option("--from", help="First day [default: the year of the latest event].", show_default=False),
-    ] = "",
-    last: Annotated[str, typer.Option("--to", help="Last day.", show_default=False)] = "",
-    xlsx: XlsxOption = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Run the rules over a book. Exit code 1 if anything was found, 2 if the book cannot be checked.
-
-    A folder needs neither ledger nor home: declarations, norms, counts and movements as an ERP exports them,
-    CSV or XLSX (docs/formats/book.md). It is settled too: forms 15, 15a, 16 and the exemption.
-
-    Example: cargoledger check dmg-sxxk
-
-    Example: cargoledger check ./my-book
-    """
-    from api.cli.books import check_folder, folder_of
-    from api.cli.render import findings_table
-
-    if (folder := folder_of(book)) is not None:
-        if check_folder(folder, first, last, xlsx=xlsx, as_json=as_json)["findings"]:
-            raise typer.Exit(EXIT_BAD_NEWS)
-        return
-    if xlsx is not None:
-        raise InputError("--xlsx of check is for folders.",
-                         remedy=f"Use cargoledger settle {book} --from ... --to ... --xlsx {xlsx}.")
-    from api.views.books import Ask, check_view
-
-    with opened(home) as opened_home, opened_home.session() as session:
-        view = check_view(Ask(opened_home, session, book, first, last))
-    emit(view, as_json, lambda: findings_table(view))
-    if view["findings"]:
-        raise typer.Exit(EXIT_BAD_NEWS)
 
 
 def verify(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.shell import JsonOption, emit
 from ledger.errors import InputError
+
+if TYPE_CHECKING:
+    from tracer.papers.kinds import PaperKind
+    from tracer.policy import Policy
 
 
 def add_to(books: typer.Typer) -> None:
@@ -79,17 +84,24 @@ def folder_of(book: str) -> Path | None:
     return None
 
 
-def write_workbook(file: Path | None, settlement: dict[str, Any], report: dict[str, Any]) -> None:
-    """Write a settlement as a workbook, where a file for it is named.
+def write_papers(kind: PaperKind, settlement: dict[str, Any], report: dict[str, Any], *, xlsx: Path | None,
+                 pdf: Path | None) -> None:
+    """Write a paper as a workbook and as PDF, where a file for it is named.
 
     Raises:
         InputError: the file cannot be written.
     """
-    if file is None:
-        return
-    from tracer.settlement.workbook import workbook
+    if xlsx is not None:
+        from tracer.settlement.workbook import workbook
 
-    content = workbook(settlement, report)
+        _write(xlsx, workbook(settlement, report, kind.sheets))
+    if pdf is not None:
+        from tracer.papers.kinds import pdf_of
+
+        _write(pdf, pdf_of(kind, settlement, report))
+
+
+def _write(file: Path, content: bytes) -> None:
     try:
         file.write_bytes(content)
     except OSError as fault:
@@ -98,7 +110,8 @@ def write_workbook(file: Path | None, settlement: dict[str, Any], report: dict[s
 
 
 def check_folder(
-    folder: Path, first: str, last: str, *, as_json: bool, xlsx: Path | None = None,
+    folder: Path, first: str, last: str, *, as_json: bool, xlsx: Path | None = None, pdf: Path | None = None,
+    kind: PaperKind | None = None, policy: Policy | None = None,
 ) -> dict[str, Any]:
     """Check a folder of files and print the report.
 
@@ -108,6 +121,7 @@ def check_folder(
     from api.cli.book_report import book_report
     from tracer.files import read_book
     from tracer.files.document import document_of
+    from tracer.papers.kinds import paper_kind
 
     if first or last:
         raise InputError(
@@ -116,9 +130,12 @@ def check_folder(
         )
     gc.disable()  # a book makes no cycles, and looking for them again and again costs a quarter of the time
     try:
-        view = document_of(read_book(folder))
+        read = read_book(folder)
+        if policy is not None:
+            read = replace(read, book=policy.on(read.book))
+        view = document_of(read)
     finally:
         gc.enable()
-    write_workbook(xlsx, view, view)
+    write_papers(kind or paper_kind("settlement"), view, view, xlsx=xlsx, pdf=pdf)
     emit(view, as_json, lambda: book_report(view))
     return view

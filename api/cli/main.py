@@ -20,6 +20,7 @@ from api.cli import (
     posting,
     ruling,
     serving,
+    settling,
     status,
     studying,
     tokens,
@@ -46,6 +47,7 @@ tokens.add_to(app)
 devices.add_to(app)
 posting.add_to(app)
 asking.add_to(app)
+settling.add_to(app)
 studying.add_to(app)
 books.add_to(network.book_app)
 filing.add_to(network.book_app)

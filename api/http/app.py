@@ -7,7 +7,8 @@ GET  /events, /events/{id}        EPCIS events with the ledger's outcome
 GET  /looks                       who looked at the caller's content
 GET  /units/{id}                  a unit, its state and history
 GET  /lots/{id}/trace             lineage with quantities
-GET  /books/{id}/settlement       forms, exemption, findings
+GET  /books/{id}/settlement       forms, exemption, findings; also .xlsx and .pdf
+GET  /books/{id}/check            findings
 GET  /changes                     the change feed
 /, /view/..., /sign-in            pages for people
 """
@@ -24,7 +25,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 
 from api import __version__
-from api.http import capture, changes, problems, reading
+from api.http import books, capture, changes, problems, reading
 from api.http.deps import (
     ExactJSON,
     HomeDep,
@@ -85,6 +86,7 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
     guarded = [Depends(caller_of), Depends(known_parameters_only)]
     app.include_router(capture.router, dependencies=[*guarded, Depends(may_capture)])
     app.include_router(reading.router, dependencies=[*guarded, Depends(may_read)])
+    app.include_router(books.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(changes.router, dependencies=[*guarded, Depends(may_read)])
 
     @app.get(

@@ -1,4 +1,4 @@
-"""GET routes: events, units, lineage, settlement. What the caller may not see is not found."""
+"""GET routes: events, units, lineage. What the caller may not see is not found."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col
 from starlette.responses import Response
 
-from api.http.deps import AskedDep, ExactJSON, HomeDep, ReaderDep, SessionDep, TracedDep
-from api.views.books import Ask, settlement_view
+from api.http.deps import AskedDep, ExactJSON, HomeDep, ReaderDep, TracedDep
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_view
 from api.views.past import milliseconds
@@ -23,10 +22,8 @@ from ledger.errors import InputError
 from ledger.events.model import unhex32
 from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind
-from tracer.settlement.workbook import workbook
 
 PAGE_ROWS = 30
-WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 router = APIRouter()
 
 KindName = StrEnum("KindName", {kind.name: kind.name for kind in Kind})  # type: ignore[misc]
@@ -150,47 +147,6 @@ def get_trace(
     view = lineage_view(
         question.session, home, reader, lot_id, direction, as_of_ms=question.when.as_of_ms)
     return ExactJSON({**view, **question.when.said()})
-
-
-@router.get(
-    "/books/{book_id}/settlement", tags=["books"], summary="Settlement of a book", response_class=ExactJSON
-)
-def get_settlement(
-    home: HomeDep,
-    reader: ReaderDep,
-    session: SessionDep,
-    book_id: IdPath,
-    *,
-    from_: Annotated[str, Query(alias="from", max_length=10, description="first day, YYYY-MM-DD")],
-    to: Annotated[str, Query(max_length=10, description="last day, YYYY-MM-DD")],
-) -> Response:
-    """Forms 15, 15a and 16 of a period, the exemption statement, and what does not add up."""
-    return ExactJSON(settlement_view(Ask(home, session, book_id, from_, to, reader)))
-
-
-@router.get(
-    "/books/{book_id}/settlement.xlsx", tags=["books"], summary="Settlement of a book as a workbook",
-    response_class=Response, responses={200: {"content": {WORKBOOK_TYPE: {}}}},
-)
-def get_workbook(
-    home: HomeDep,
-    reader: ReaderDep,
-    session: SessionDep,
-    book_id: IdPath,
-    *,
-    from_: Annotated[str, Query(alias="from", max_length=10, description="first day, YYYY-MM-DD")],
-    to: Annotated[str, Query(max_length=10, description="last day, YYYY-MM-DD")],
-) -> Response:
-    """Forms 15, 15a and 16 as they are filed, the statement, and for every figure the events behind it."""
-    return workbook_answer(Ask(home, session, book_id, from_, to, reader))
-
-
-def workbook_answer(ask: Ask) -> Response:
-    """A settlement as a file to keep."""
-    view = settlement_view(ask)
-    name = f"settlement-{view['period']['from']}-{view['period']['to']}.xlsx"
-    return Response(workbook(view, view["report"]), media_type=WORKBOOK_TYPE,
-                    headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def _place(token: str | None) -> int:

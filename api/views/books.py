@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from api.views.forms import tables_of
+from api.views.names import iso_s
+from api.views.past import PRESENT, When
 from api.views.ways import note_look_at_book
 from indexer.lookups import HOLDER, Reader
 from indexer.models import Event, Grant
+from indexer.queries import position
 from ledger.directory import BookEntry
 from ledger.errors import InputError, NotFoundError
 from ledger.events.strict_json import parse_json
 from ledger.vocabulary import Role
 from tracer.allocation import POLICIES
-from tracer.book import BookData
 from tracer.check import examine
 from tracer.facts import Facts
 from tracer.load import load_book, period_of
-from tracer.moment import iso_day
+from tracer.moment import iso, iso_day
+from tracer.policy import OWN_POLICY, Policy
 from tracer.settlement import settle_facts
 from tracer.yields import BASES
 
@@ -33,32 +37,15 @@ OFFSET = "+07:00"
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """How a book is settled where the ledger does not say: empty fields leave the book's own."""
-
-    allocation: str = ""
-    yield_basis: str = ""
-    turnover_days: int | None = None
-
-    def on(self, book: BookData) -> BookData:
-        """The book under this policy.
-
-        Raises:
-            InputError: no such policy or basis.
-        """
-        allocation = self.allocation.upper() or book.allocation
-        basis = self.yield_basis.upper() or book.yield_basis
-        for value, known, what in ((allocation, POLICIES, "allocation policy"),
-                                   (basis, tuple(BASES), "yield basis")):
-            if value not in known:
-                raise InputError(f"{value!r} is no {what}.", remedy=f"Choose one of {', '.join(known)}.")
-        return replace(book, allocation=allocation, yield_basis=basis,
-                       turnover_days=self.turnover_days or book.turnover_days)
-
-
-@dataclass(frozen=True, slots=True)
 class Ask:
-    """A question about a book: where, for whom, which one, and of which days (YYYY-MM-DD, both included)."""
+    """A question about a book: where, for whom, which one, and of which days (YYYY-MM-DD, both included).
+
+    Attributes:
+        session: of the present; by it is judged what the reader may see.
+        policy: how it is settled.
+        when: nothing after `as_of_ms` is known; `known_at` is what `then` answers for.
+        then: the session that answers, where it is one about the past (`indexer.past`).
+    """
 
     home: Home
     session: Session
@@ -66,7 +53,32 @@ class Ask:
     first: str = ""
     last: str = ""
     reader: Reader = HOLDER
-    policy: Policy = Policy()
+    policy: Policy = OWN_POLICY
+    when: When = PRESENT
+    then: Session | None = None
+
+    @property
+    def data(self) -> Session:
+        """The session that answers."""
+        return self.session if self.then is None else self.then
+
+    def known_at(self) -> dict[str, Any] | None:
+        """The last block that the answer knows of: asked again as known at it, the answer is the same."""
+        here = position(self.data)
+        return None if here is None else {
+            "block": here.block_number, "hash": here.block_hash, "time": iso_s(here.timestamp)}
+
+    def query(self) -> str:
+        """What was asked, as the query of an address: days, policy and moment."""
+        asked = {"from": self.first, "to": self.last, "allocation": self.policy.allocation,
+                 "yield_basis": self.policy.yield_basis, "turnover_days": self.policy.turnover_days,
+                 "as_of": None if self.when.as_of_ms is None else iso(self.when.as_of_ms, OFFSET),
+                 "known_at": self.when.known_at}
+        return urlencode({key: value for key, value in asked.items() if value not in (None, "")})
+
+    def during(self, first: str, last: str) -> Ask:
+        """The same of other days."""
+        return replace(self, first=first, last=last)
 
     def entry(self) -> BookEntry:
         """The book, where the reader may settle it; see `book_for`."""
@@ -80,7 +92,7 @@ class Ask:
             InputError: not days.
         """
         entry = self.entry()
-        facts = facts_of(self.home, self.session, entry, first, last)
+        facts = facts_of(self, entry, first, last)
         owner = self.home.directory.participant(entry.owner).number
         if not self.reader.everything and self.reader.participant != owner:
             asked = period_of(first, last, OFFSET)
@@ -119,33 +131,56 @@ def book_for(home: Home, session: Session, reader: Reader, book_id: str) -> Book
     return home.directory.book(book_id)
 
 
-def facts_of(home: Home, session: Session, entry: BookEntry, first: str, last: str) -> Facts:
-    """The data of a book in a period, ready for rules and forms.
+def facts_of(ask: Ask, entry: BookEntry, first: str, last: str) -> Facts:
+    """The data of a book in a period under the policy asked for, ready for rules and forms.
 
     Args:
         first, last: days, YYYY-MM-DD, both included.
 
     Raises:
-        InputError: not days, or the last lies before the first.
+        InputError: not days, the last lies before the first, all of them before the book began or after what
+            is known, or the moment asked about lies before them.
     """
     if not (len(first) == len(last) == 10):
         raise InputError("a period is two days.", remedy="Write them like 2026-01-01 and 2026-12-31.")
     period = period_of(first, last, OFFSET)
-    return Facts(load_book(session, home.directory, entry.id, period=period, offset=OFFSET))
+    as_of_ms = ask.when.as_of_ms
+    if as_of_ms is not None and as_of_ms < period.start_ms:
+        raise InputError(f"as of {iso(as_of_ms, OFFSET)} nothing of a period from {first} on had happened.",
+                         remedy="Ask as of a time in the period or after it.", pointer="/as_of")
+    began, known = _extent(ask, entry)
+    if began is not None and (period.end_ms < began or period.start_ms > known):
+        raise InputError(
+            f"{first} to {last} lies outside book {entry.id}: it begins on {iso_day(began, OFFSET)} and is "
+            f"known up to {iso_day(known, OFFSET)}.", remedy="Name days between the two.", pointer="/from")
+    book = load_book(ask.data, ask.home.directory, entry.id, period=period, as_of_ms=as_of_ms, offset=OFFSET)
+    return Facts(ask.policy.on(book))
+
+
+def _extent(ask: Ask, entry: BookEntry) -> tuple[int | None, int]:
+    """When the book's first event happened, and up to when anything can be known (ms since 1970)."""
+    first = ask.data.exec(select(func.min(Event.occurred_at_ms)).where(
+        col(Event.book) == entry.number, col(Event.outcome) < 100)).one()
+    here = position(ask.data)
+    if ask.when.known_at is None or here is None:
+        return None if first is None else int(first), ask.home.clock() * 1_000
+    return None if first is None else int(first), here.timestamp * 1_000
 
 
 def settlement_view(ask: Ask) -> dict[str, Any]:
     """Forms, exemption and findings of a book's period, under the policy asked for."""
-    facts = Facts(ask.policy.on(ask.facts(ask.first, ask.last).book))
-    return {**settle_facts(facts).to_json(), "report": examine(facts).to_json()}
+    facts = ask.facts(ask.first, ask.last)
+    return {**settle_facts(facts).to_json(), "known_at": ask.known_at(), "report": examine(facts).to_json()}
 
 
 def check_view(ask: Ask) -> dict[str, Any]:
     """What the rules say of a book; without days, of the year of its latest event."""
     entry = ask.entry()
     first, last = _period(ask, entry)
-    report = examine(ask.facts(first, last))
-    return {**report.to_json(), "period": {"from": first, "to": last}}
+    facts = ask.facts(first, last)
+    return {**examine(facts).to_json(), "period": {"from": first, "to": last},
+            "as_of": iso(facts.book.as_of_ms, OFFSET), "allocation": facts.book.allocation,
+            "yield_basis": facts.book.yield_basis, "known_at": ask.known_at()}
 
 
 def book_view(ask: Ask) -> dict[str, Any]:
@@ -163,6 +198,12 @@ def book_view(ask: Ask) -> dict[str, Any]:
         "findings": _titled(report, report["findings"]),
         "notEvaluable": report["not_evaluable"],
         "rulePack": report["rule_pack"],
+        "allocation": settlement["allocation"],
+        "yieldBasis": settlement["yield_basis"],
+        "policies": POLICIES,
+        "bases": BASES,
+        "knownAt": ask.known_at(),
+        "query": ask.during(first, last).query(),
         "rules": report["rules"],
     }
 
@@ -191,7 +232,7 @@ def _titled(report: dict[str, Any], findings: list[dict[str, Any]]) -> list[dict
 def _period(ask: Ask, entry: BookEntry) -> tuple[str, str]:
     if ask.first and ask.last:
         return ask.first, ask.last
-    latest = ask.session.exec(
+    latest = ask.data.exec(
         select(func.max(Event.occurred_at_ms)).where(
             col(Event.book) == entry.number, col(Event.outcome) < 100
         )

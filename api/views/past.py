@@ -47,6 +47,9 @@ class When:
                          "knownAt": self.known_at}}
 
 
+PRESENT = When()
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question: the session that answers it, the second at which it stands, and of when it is."""

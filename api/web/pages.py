@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlsplit
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from sqlmodel import col
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from api.http.books import book_of, pdf_answer, workbook_answer
 from api.http.deps import HomeDep, ReaderDep, SessionDep
 from api.http.gate import COOKIE, is_page
-from api.http.reading import workbook_answer
 from api.views.books import Ask, book_view, books_for, findings_about
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_drawing
@@ -44,6 +44,9 @@ TIMELINE_ROWS = 200
 router = APIRouter(include_in_schema=False)
 
 Text = Annotated[str, Query(max_length=300)]
+First = Annotated[str, Query(alias="from", max_length=10)]
+Last = Annotated[str, Query(max_length=10)]
+BookDep = Annotated[Ask, Depends(book_of)]
 
 
 def install(app: FastAPI) -> None:
@@ -176,38 +179,22 @@ def event(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDe
 
 
 @router.get("/view/book/{book_id}")
-def book(
-    request: Request,
-    home: HomeDep,
-    reader: ReaderDep,
-    session: SessionDep,
-    book_id: str,
-    *,
-    from_: Annotated[str, Query(alias="from", max_length=10)] = "",
-    to: Annotated[str, Query(max_length=10)] = "",
-) -> Response:
+def book(request: Request, home: HomeDep, session: SessionDep, ask: BookDep, *, from_: First = "",
+         to: Last = "") -> Response:
     """The settlement of a book and what does not add up."""
-    return _page(
-        request,
-        home,
-        "book.html",
-        session=session,
-        b=book_view(Ask(home, session, book_id, from_, to, reader)),
-    )
+    return _page(request, home, "book.html", session=session, b=book_view(ask.during(from_, to)))
 
 
 @router.get("/view/book/{book_id}/settlement.xlsx")
-def book_workbook(
-    home: HomeDep,
-    reader: ReaderDep,
-    session: SessionDep,
-    book_id: str,
-    *,
-    from_: Annotated[str, Query(alias="from", max_length=10)],
-    to: Annotated[str, Query(max_length=10)],
-) -> Response:
-    """The settlement of a book as a workbook."""
-    return workbook_answer(Ask(home, session, book_id, from_, to, reader))
+def book_workbook(ask: BookDep, *, from_: First, to: Last, paper: Text = "settlement") -> Response:
+    """A paper of a book as a workbook."""
+    return workbook_answer(ask.during(from_, to), paper)
+
+
+@router.get("/view/book/{book_id}/settlement.pdf")
+def book_pdf(ask: BookDep, *, from_: First, to: Last, paper: Text = "settlement") -> Response:
+    """A paper of a book as PDF."""
+    return pdf_answer(ask.during(from_, to), paper)
 
 
 def problem_page(request: Request, body: dict[str, Any]) -> Response | None:

@@ -149,8 +149,11 @@ def test_check__findings_or_none_or_no_book__exit_code_says_which(folder: Path, 
     assert "L1" in {f["rule"] for f in found["findings"]}
     code, out, _ = command("check", "garment-book", home=folder)
     assert code == 1 and found["findings"][0]["rule"] in out
-    clean = as_json("check", "rival-book", "--from", "2030-01-01", "--to", "2030-12-31", home=folder)
+    clean = as_json("check", "rival-book", "--from", "2026-03-02", "--to", "2026-03-02", home=folder)
     assert clean["findings"] == []
+    for first, last in (("2030-01-01", "2030-12-31"), ("2024-01-01", "2026-03-01")):
+        outside = as_json("check", "rival-book", "--from", first, "--to", last, home=folder, code=2)["error"]
+        assert "lies outside book rival-book: it begins on 2026-03-02" in outside["message"] and outside["remedy"]
     assert as_json("check", "no-book", home=folder, code=2)["error"]["code"] == "CL-INPUT-002"
     as_json("check", "garment-book", "--from", "2026-02-30", "--to", "2026-12-31", home=folder, code=2)
 

@@ -13,11 +13,13 @@ import pytest
 import world
 from fastapi.routing import APIRoute
 from openpyxl import load_workbook
+from pypdf import PdfReader
 from starlette.testclient import TestClient
 
 from api.home import Home
 from api.http.app import create_app
 from api.http.gate import PUBLIC_PATHS, PUBLIC_PREFIXES, is_page
+from api.words import grouped
 from ledger.limits import DEFAULT_LIMITS
 from ledger.settings import Settings
 
@@ -457,3 +459,51 @@ def test_workbook__of_a_settlement__says_what_the_settlement_says(client: TestCl
     assert shown
     assert client.get(f"/books/garment-book/settlement.xlsx?{days}", headers=headers("carrier")).status_code == 404
     assert client.get(f"/books/garment-book/settlement.xlsx?{days}").status_code == 401
+
+
+DAYS = "from=2026-01-01&to=2026-12-31"
+
+
+def test_pdf__of_a_settlement__says_what_the_settlement_says(client: TestClient, headers: Headers) -> None:
+    answer = client.get(f"/books/garment-book/settlement.pdf?{DAYS}", headers=headers("garment"))
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-disposition"] == 'attachment; filename="settlement-2026-01-01-2026-12-31.pdf"'
+    said = client.get(f"/books/garment-book/settlement?{DAYS}", headers=headers("garment")).json()
+    first = PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
+    assert said["form15"][0]["code"] in first and grouped(said["form15"][0]["closing"]) in first
+    assert f"as known at block {said['known_at']['block']} of the ledger" in first
+    again = client.get(f"/books/garment-book/settlement.pdf?{DAYS}", headers=headers("garment"))
+    assert again.content == answer.content
+    statement = client.get(f"/books/garment-book/settlement.pdf?{DAYS}&paper=exemption", headers=headers("garment"))
+    assert "Used in products that left" in PdfReader(io.BytesIO(statement.content)).pages[0].extract_text()
+    assert client.get(f"/books/garment-book/settlement.pdf?{DAYS}", headers=headers("rival")).status_code == 404
+    assert client.get(f"/books/garment-book/settlement.pdf?{DAYS}").status_code == 401
+
+
+def test_settlement__policy_and_basis__as_asked_and_named(client: TestClient, headers: Headers) -> None:
+    own = client.get(f"/books/garment-book/settlement?{DAYS}", headers=headers("garment")).json()
+    assert (own["allocation"], own["yield_basis"]) == ("SPECIFIC", "VN_NORM")
+    more = "allocation=low_to_high_turnover&turnover_days=30&yield_basis=US_USED_IN"
+    other = client.get(f"/books/garment-book/settlement?{DAYS}&{more}", headers=headers("garment")).json()
+    assert (other["allocation"], other["allocation_method"], other["yield_basis"]) == ("LOW_TO_HIGH_TURNOVER", "05", "US_USED_IN")
+    checked = client.get(f"/books/garment-book/check?{more}", headers=headers("garment")).json()
+    assert (checked["allocation"], checked["yield_basis"]) == ("LOW_TO_HIGH_TURNOVER", "US_USED_IN")
+    assert checked["findings"] == other["report"]["findings"] and checked["period"] == {"from": "2026-01-01", "to": "2026-12-31"}
+
+
+@pytest.mark.parametrize(("route", "query", "says"), [
+    ("settlement", f"{DAYS}&allocation=CHEAPEST", "'CHEAPEST' is no allocation policy"),
+    ("settlement", f"{DAYS}&yield_basis=GUESS", "'GUESS' is no yield basis"),
+    ("settlement", f"{DAYS}&turnover_days=0", "greater than or equal to 1"),
+    ("settlement", f"{DAYS}&known_at=999999", "block 999999 is not indexed"),
+    ("settlement", f"{DAYS}&as_of=2026-03-02", "no time zone"),
+    ("settlement", f"{DAYS}&as_of=2025-03-02T00:00:00%2B07:00", "nothing of a period from 2026-01-01 on had happened"),
+    ("settlement", "from=2030-01-01&to=2030-12-31", "lies outside book garment-book: it begins on 2026-03-02"),
+    ("settlement", "from=2025-01-01&to=2025-12-31", "lies outside book garment-book"),
+    ("settlement.pdf", f"{DAYS}&paper=invoice", "paper"), ("settlement.xlsx", f"{DAYS}&paper=invoice", "paper"),
+    ("check", "allocation=CHEAPEST", "'CHEAPEST' is no allocation policy"), ("check", "polcy=FIFO", "'polcy' is unknown here"),
+    ("check", "known_at=-1", "greater than or equal to 0")])
+def test_book__asked_wrongly__400_that_says_what_and_what_to_do(client: TestClient, headers: Headers, route: str, query: str, says: str) -> None:
+    answer = client.get(f"/books/garment-book/{route}?{query}", headers=headers("garment"))
+    assert answer.status_code == 400 and answer.headers["content-type"] == "application/problem+json"
+    assert says in answer.json()["detail"]

@@ -92,3 +92,51 @@ def test_http__past_of_what_is_not_for_the_caller__not_found(client: TestClient,
     assert unknown.json()["detail"].replace("NOPE", world.BOX) == forbidden.json()["detail"]
     listed = client.get("/events", params=good, headers=headers("rival")).json()["events"]
     assert {row["participant"]["id"] for row in listed} == {"rival"}
+
+
+DAYS = ("--from", "2026-01-01", "--to", "2026-12-31")
+
+
+def test_settlement__made_at_a_block_and_asked_again_as_known_at_it__same_bytes(home: Home, folder: Path, tmp_path: Path) -> None:
+    before = command("settle", "garment-book", *DAYS, "--json", "--pdf", str(tmp_path / "a.pdf"), "--xlsx", str(tmp_path / "a.xlsx"), home=folder)
+    checked = command("check", "garment-book", *DAYS, "--json", home=folder)
+    block = as_json("settle", "garment-book", *DAYS, home=folder)["known_at"]["block"]
+    home.post_document(world.document(world.receipt("garment", "buy-again", "COT-2", 77, "COTTON")), "garment")
+    home.settle_outbox()
+    after = as_json("settle", "garment-book", *DAYS, home=folder)
+    assert after["known_at"]["block"] > block and after["form15"] != as_json(
+        "settle", "garment-book", *DAYS, "--known-at", str(block), home=folder)["form15"]
+    known = ("--known-at", str(block))
+    again = command("settle", "garment-book", *DAYS, *known, "--json", "--pdf", str(tmp_path / "b.pdf"), "--xlsx", str(tmp_path / "b.xlsx"), home=folder)
+    assert again == before and checked == command("check", "garment-book", *DAYS, *known, "--json", home=folder)
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+    assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
+
+
+def test_settlement__as_of_a_time__nothing_later_counts(folder: Path) -> None:
+    full = as_json("settle", "garment-book", *DAYS, home=folder)
+    early = as_json("settle", "garment-book", *DAYS, "--as-of", "2026-03-02T08:15:00+07:00", home=folder)
+    assert early["as_of"] == "2026-03-02T08:15:00+07:00" and early["form15a"] == [] and full["form15a"]
+    assert {row["issued"] for row in early["form15"]} == {"60"}
+
+
+def test_settlement__over_http_as_known_at__what_the_command_says(client: TestClient, headers: Headers, folder: Path) -> None:
+    issue = as_json("show", world.uri("garment") + "events/issue", home=folder)["block"]["number"]
+    said = as_json("settle", "garment-book", *DAYS, "--known-at", str(issue), home=folder)
+    params = {"from": "2026-01-01", "to": "2026-12-31", "known_at": issue}
+    assert client.get("/books/garment-book/settlement", params=params, headers=headers("garment")).json() == said
+    assert said["form15a"] == [] and said["known_at"]["block"] == issue
+    assert client.get("/books/garment-book/settlement", params=params, headers=headers("rival")).status_code == 404
+    findings = client.get("/books/garment-book/check", params={"known_at": issue}, headers=headers("garment")).json()
+    assert findings["known_at"] == said["known_at"] and findings["findings"] == said["report"]["findings"]
+
+
+def test_settle__of_a_block_that_is_not_there_or_before_the_period__said(folder: Path) -> None:
+    fault = as_json("settle", "garment-book", *DAYS, "--known-at", "999999", home=folder, code=2)["error"]
+    assert "block 999999 is not indexed" in fault["message"]
+    fault = as_json("check", "garment-book", *DAYS, "--as-of", "2025-01-01T00:00:00+07:00", home=folder, code=2)["error"]
+    assert "nothing of a period from 2026-01-01 on had happened" in fault["message"] and fault["remedy"]
+    fault = as_json("settle", "garment-book", *DAYS, "--paper", "invoice", home=folder, code=2)["error"]
+    assert "'invoice' is no paper" in fault["message"] and "settlement" in fault["remedy"]
+    fault = as_json("settle", "garment-book", *DAYS, "--pdf", "/nowhere/x.pdf", home=folder, code=2)["error"]
+    assert "cannot be written" in fault["message"]

@@ -134,5 +134,8 @@ def test_book_page__workbook__is_a_click_away_and_only_for_those_who_may_settle(
 def test_book_page__another_period__empty_forms_not_an_error(sign_in: Callable[[str], TestClient]) -> None:
     browser = sign_in("garment")
     assert f">{grouped(world.EXACT)}<" in browser.get("/view/book/garment-book").text
-    assert browser.get("/view/book/garment-book?from=2030-01-01&to=2030-12-31").status_code == 200
+    assert browser.get("/view/book/garment-book?from=2026-03-03&to=2026-03-04").status_code == 200
+    for days in ("from=2030-01-01&to=2030-12-31", "from=2025-01-01&to=2025-12-31"):
+        outside = browser.get(f"/view/book/garment-book?{days}")
+        assert outside.status_code == 400 and "lies outside book garment-book" in outside.text
     assert browser.get("/view/book/garment-book?from=2030-13-01&to=2030-12-31").status_code == 400

@@ -11,7 +11,7 @@ from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.quantity import nearest
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
-from tracer.rules.norm import consumption, norms_lacking
+from tracer.rules.norm import Consumption, consumption, norms_lacking
 from tracer.settlement.exemption import receipts_of
 
 
@@ -28,9 +28,8 @@ def b6(facts: Facts, tally: Tally) -> None:
     flagged KXDDM has no norm, so nothing can be worked out for it.
     """
     sums = consumption(facts)
-    taken = _uncounted(facts)
-    base = _base_norms(facts)
-    came = _came_in(facts)
+    came = came_in(facts)
+    left = unexplained(facts, sums)
     for material in sums.materials:
         if not facts.is_material(material):
             continue
@@ -39,12 +38,18 @@ def b6(facts: Facts, tally: Tally) -> None:
         if lacking:
             tally.missing(subject, *lacking)
             continue
-        unexplained = sums.real.get(material, Fraction(0)) - sums.theoretical.get(material, Fraction(0))
-        unexplained += taken.get(("material", material), 0)
-        for (product, part), norm in base.items():
-            if part == material:
-                unexplained += norm * (taken.get(("product", product), 0) + taken.get(("semi", product), 0))
-        _report(facts, tally, material, nearest(came.get(material, Fraction(0))), nearest(unexplained))
+        _report(facts, tally, material, nearest(came.get(material, Fraction(0))), nearest(left[material]))
+
+
+def unexplained(facts: Facts, sums: Consumption) -> dict[str, Fraction]:
+    """What has no outcome, per material, exact micro-units: used beyond norms, or not found by a count."""
+    taken = uncounted(facts)
+    result = {m: sums.real.get(m, Fraction(0)) - sums.theoretical.get(m, Fraction(0))
+              + taken.get(("material", m), 0) for m in sums.materials}
+    for (product, material), norm in base_norms(facts).items():
+        if material in result:
+            result[material] += norm * (taken.get(("product", product), 0) + taken.get(("semi", product), 0))
+    return result
 
 
 def _report(facts: Facts, tally: Tally, material: str, came: int, unexplained: int) -> None:
@@ -54,7 +59,7 @@ def _report(facts: Facts, tally: Tally, material: str, came: int, unexplained: i
         tally.clean()
         return
     severity: Severity = "high" if unexplained > 0 else "medium"
-    least, most, policy = _duty(facts, material, unexplained)
+    least, most, policy = duty_range(facts, material, unexplained)
     words = f"Unexplained; duty on it between {least} and {most}, by {facts.book.allocation} {policy}." \
         if policy is not None else "Unexplained; the duty on it is not known."
     counts = [facts.by_id[c.event] for take in facts.stock_takes if take.code == material
@@ -70,7 +75,7 @@ def _report(facts: Facts, tally: Tally, material: str, came: int, unexplained: i
         "More is accounted for than came in: a norm is too high, or a receipt was not recorded.")
 
 
-def _uncounted(facts: Facts) -> dict[tuple[str, str], int]:
+def uncounted(facts: Facts) -> dict[tuple[str, str], int]:
     """What the books say is there and the count did not find, by kind of stock and code.
 
     Work in progress is left out: consumption already takes what was counted of it.
@@ -82,7 +87,7 @@ def _uncounted(facts: Facts) -> dict[tuple[str, str], int]:
     return dict(result)
 
 
-def _base_norms(facts: Facts) -> dict[tuple[str, str], Fraction]:
+def base_norms(facts: Facts) -> dict[tuple[str, str], Fraction]:
     """Base materials of one unit: as declared; of semi-finished goods without a norm, as the ledger shows."""
     use = facts.usage
     declared = {p for p, _ in use.base_declared}
@@ -90,7 +95,7 @@ def _base_norms(facts: Facts) -> dict[tuple[str, str], Fraction]:
     return {**shown, **use.base_declared}
 
 
-def _came_in(facts: Facts) -> dict[str, Fraction]:
+def came_in(facts: Facts) -> dict[str, Fraction]:
     """Opened, received and inside opened or returned products, per material."""
     result: dict[str, Fraction] = defaultdict(Fraction)
     books = facts.accounts
@@ -107,12 +112,12 @@ def _came_in(facts: Facts) -> dict[str, Fraction]:
     for (code, _), row in (*books.products.items(), *books.semi_finished.items()):
         held[code] += row["opening"]
         held[code] += row["received"] - made.get(code, 0) if "received" in row.columns else 0
-    for (product, material), norm in _base_norms(facts).items():
+    for (product, material), norm in base_norms(facts).items():
         result[material] += norm * max(0, held.get(product, 0))
     return dict(result)
 
 
-def _duty(facts: Facts, material: str, quantity: int) -> tuple[str, str, str | None]:
+def duty_range(facts: Facts, material: str, quantity: int) -> tuple[str, str, str | None]:
     """Least and most duty that a quantity of a material can carry, and by the policy of the book."""
     receipts = [r for r in receipts_of(facts, material) if r.duty_per_unit]
     average = facts.duty_on(material, quantity)

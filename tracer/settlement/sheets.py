@@ -6,7 +6,7 @@ on the form as filed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,24 @@ def _t(key: str, heading: str, number: str = "", width: int = 14) -> Column:
 
 def _n(key: str, heading: str, number: str = "", width: int = 14) -> Column:
     return Column(key, heading, number, width, numeric=True)
+
+
+def head(layout: SheetLayout, document: Mapping[str, Any],
+         report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What stands above a table, line by line with its style (title, plain, note)."""
+    period = document["period"]
+    yield "title", layout.title
+    if layout.subtitle:
+        yield "plain", layout.subtitle
+    yield "plain", (f"{document['enterprise']}, book {document['book']} ({document['regime']}), "
+                    f"{period['from']} to {period['to']}")
+    known = document.get("known_at")
+    block = f", as known at block {known['block']} of the ledger" if known else ""
+    yield "note", (f"As of {document['as_of']}{block}. Layout {document['form_version']}, allocation "
+                   f"{document['allocation']}, rule pack {report['rule_pack']}. {layout.note}").strip()
+    if layout.numbered:
+        yield from (("note", f"Left out, for want of: {text}.") for text in document["missing"])
+    yield "plain", ""
 
 
 _SIGNED = ("", "Ngày ... tháng ... năm ...", "NGƯỜI LẬP (prepared by)",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from io import BytesIO
@@ -22,7 +22,7 @@ from openpyxl.styles import Alignment, Border, Font, Side
 from openpyxl.utils import get_column_letter
 
 from ledger.errors import TooLargeError
-from tracer.settlement.sheets import SHEETS, Column, SheetLayout
+from tracer.settlement.sheets import SHEETS, Column, SheetLayout, head
 
 ROWS_MAX = 1_048_576
 """Rows of a sheet of a workbook (ECMA-376 leaves it open, the programs do not)."""
@@ -48,17 +48,20 @@ class _Look:
 _TITLE = _Look(Font(bold=True, size=13))
 _PLAIN = _Look()
 _NOTE = _Look(_SOFT)
+_STYLES = {"title": _TITLE, "plain": _PLAIN, "note": _NOTE}
 _HEAD = _Look(_HEADING, Alignment(wrap_text=True, horizontal="center", vertical="center"), _BOX)
 _NUMBERED = _Look(_SOFT, Alignment(horizontal="center"), _BOX)
 _TEXT = _Look(None, Alignment(wrap_text=True, vertical="top"), _BOX)
 _AMOUNT = _Look(None, Alignment(horizontal="right", vertical="top"), _BOX)
 
 
-def workbook(settlement: Mapping[str, Any], report: Mapping[str, Any]) -> bytes:
-    """The workbook of a settlement.
+def workbook(settlement: Mapping[str, Any], report: Mapping[str, Any],
+             sheets: Sequence[SheetLayout] = SHEETS) -> bytes:
+    """The workbook of a settlement, or of another paper by its own sheets.
 
     Args:
         settlement: `Settlement.to_json`. report: `check.Report.to_json` of the same book and period.
+        sheets: what stands on which sheet.
 
     Returns:
         The file, XLSX (ECMA-376).
@@ -67,7 +70,7 @@ def workbook(settlement: Mapping[str, Any], report: Mapping[str, Any]) -> bytes:
         TooLargeError: a table has more rows than a sheet can have.
     """
     book = Workbook(write_only=True)
-    for layout in SHEETS:
+    for layout in sheets:
         rows = list(layout.rows(settlement, report))
         if layout.optional and not rows:
             continue
@@ -84,14 +87,14 @@ def _write(sheet: Any, layout: SheetLayout, settlement: Mapping[str, Any], repor
            rows: Sequence[Mapping[str, Any]]) -> None:
     for place, column in enumerate(layout.columns, 1):
         sheet.column_dimensions[get_column_letter(place)].width = column.width
-    head = list(_head(layout, settlement, report))
-    sheet.freeze_panes = f"A{len(head) + (2 if layout.numbered else 1) + 1}"
+    above = list(head(layout, settlement, report))
+    sheet.freeze_panes = f"A{len(above) + (2 if layout.numbered else 1) + 1}"
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    sheet.print_title_rows = f"{len(head) + 1}:{len(head) + (2 if layout.numbered else 1)}"
-    for look, text in head:
-        sheet.append([_cell(sheet, text, look)])
+    sheet.print_title_rows = f"{len(above) + 1}:{len(above) + (2 if layout.numbered else 1)}"
+    for style, text in above:
+        sheet.append([_cell(sheet, text, _STYLES[style])])
     sheet.append([_cell(sheet, column.heading, _HEAD) for column in layout.columns])
     if layout.numbered:
         sheet.append([_cell(sheet, f"({c.number})" if c.number else "", _NUMBERED) for c in layout.columns])
@@ -101,21 +104,6 @@ def _write(sheet: Any, layout: SheetLayout, settlement: Mapping[str, Any], repor
         sheet.append([_cell(sheet, layout.empty, _NOTE)])
     for text in layout.foot:
         sheet.append([_cell(sheet, text, _PLAIN)])
-
-
-def _head(layout: SheetLayout, settlement: Mapping[str, Any],
-          report: Mapping[str, Any]) -> Iterator[tuple[_Look, str]]:
-    period = settlement["period"]
-    yield _TITLE, layout.title
-    if layout.subtitle:
-        yield _PLAIN, layout.subtitle
-    yield _PLAIN, (f"{settlement['enterprise']}, book {settlement['book']} ({settlement['regime']}), "
-                   f"{period['from']} to {period['to']}")
-    yield _NOTE, (f"As of {settlement['as_of']}. Layout {settlement['form_version']}, allocation "
-                  f"{settlement['allocation']}, rule pack {report['rule_pack']}. {layout.note}").strip()
-    if layout.numbered:
-        yield from ((_NOTE, f"Left out, for want of: {text}.") for text in settlement["missing"])
-    yield _PLAIN, ""
 
 
 def _value(sheet: Any, column: Column, value: Any) -> Any:

@@ -1,0 +1,165 @@
+"""Commands that ask about a book as a whole: settle and check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.shell import (
+    EXIT_BAD_NEWS,
+    AsOfOption,
+    HomeOption,
+    JsonOption,
+    KnownAtOption,
+    emit,
+    opened,
+)
+from ledger.errors import InputError
+
+if TYPE_CHECKING:
+    from api.views.books import Ask
+    from api.views.past import When
+    from tracer.policy import Policy
+
+AllocationOption = Annotated[str, typer.Option(
+    "--allocation", help="Policy for import lines: SPECIFIC (default), FIFO, LIFO, AVERAGE, LOW_TO_HIGH, "
+    "LOW_TO_HIGH_TURNOVER, LOW_TO_HIGH_BLANKET or VN_EXPORT_RATIO.", show_default=False)]
+YieldOption = Annotated[str, typer.Option(
+    "--yield-basis", help="How products account for materials: VN_NORM (default), CN_NET_LOSS, "
+    "EU_RATE_OF_YIELD, US_USED_IN, US_LESS_VALUABLE_WASTE, US_RELATIVE_VALUE or US_APPEARING_IN.",
+    show_default=False)]
+TurnoverOption = Annotated[int | None, typer.Option(
+    "--turnover-days", help="Average inventory turn-over period, for LOW_TO_HIGH_TURNOVER.", min=1,
+    show_default=False)]
+PaperOption = Annotated[str, typer.Option(
+    "--paper", help="What --xlsx and --pdf write: settlement (default) or exemption.", show_default=False)]
+XlsxOption = Annotated[Path | None, typer.Option(
+    "--xlsx", metavar="FILE", help="Write the paper as a workbook, too, with its evidence.",
+    show_default=False)]
+PdfOption = Annotated[Path | None, typer.Option(
+    "--pdf", metavar="FILE", help="Write the paper as PDF, too.", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into the app."""
+    for command in (settle, check):
+        app.command(command.__name__)(command)
+
+
+@contextmanager
+def question(
+    home: Path | None, book: str, days: tuple[str, str], policy: Policy, when: When,
+) -> Iterator[Ask]:
+    """A question about a book of the index, of the present or as known at a block."""
+    from api.views.books import Ask
+    from api.views.past import asked
+
+    with opened(home) as opened_home, opened_home.session() as session, \
+            asked(opened_home, when, traced=True) as past:
+        yield Ask(opened_home, session, book, *days, policy=policy, when=when, then=past.session)
+
+
+def settle(
+    book: Annotated[str, typer.Argument(metavar="BOOK", help="Id of the book.")],
+    *,
+    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
+    allocation: AllocationOption = "",
+    yield_basis: YieldOption = "",
+    turnover_days: TurnoverOption = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
+    paper: PaperOption = "",
+    xlsx: XlsxOption = None,
+    pdf: PdfOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Settle a book: forms, exemption statement, findings.
+
+    Forms 15, 15a and 16 of the days given, the exemption by import line, and what does not add up. With
+    --xlsx as a workbook too: the forms as they are filed, and for every figure the events behind it; with
+    --pdf as a paper to hand over. With --known-at as it was settled when that block was the ledger's head.
+
+    Example: cargoledger settle dmg-sxxk --from 2026-01-01 --to 2026-12-31 --xlsx 2026.xlsx --pdf 2026.pdf
+    """
+    from api.cli.books import write_papers
+    from api.cli.render import settlement_tables
+    from api.views.books import settlement_view
+    from api.views.past import When
+    from tracer.papers.kinds import paper_kind
+    from tracer.policy import Policy
+
+    kind = paper_kind(paper or "settlement")
+    policy, when = Policy(allocation, yield_basis, turnover_days), When.parse(as_of, known_at)
+    with question(home, book, (first, last), policy, when) as ask:
+        view = settlement_view(ask)
+    write_papers(kind, view, view["report"], xlsx=xlsx, pdf=pdf)
+    emit(view, as_json, lambda: settlement_tables(view))
+
+
+def check(
+    book: Annotated[
+        str,
+        typer.Argument(
+            metavar="BOOK|DIR",
+            help="Id of a book in the index, or a folder with a book.toml (a name with a slash is a folder).",
+        ),
+    ],
+    *,
+    first: Annotated[
+        str,
+        typer.Option("--from", help="First day [default: the year of the latest event].", show_default=False),
+    ] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day.", show_default=False)] = "",
+    allocation: AllocationOption = "",
+    yield_basis: YieldOption = "",
+    turnover_days: TurnoverOption = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
+    paper: PaperOption = "",
+    xlsx: XlsxOption = None,
+    pdf: PdfOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the rules over a book. Exit code 1 if anything was found, 2 if the book cannot be checked.
+
+    A folder needs neither ledger nor home: declarations, norms, counts and movements as an ERP exports them,
+    CSV or XLSX (docs/formats/book.md). It is settled too: forms 15, 15a, 16 and the exemption. Policy and
+    yield basis of its book.toml hold unless others are given.
+
+    Example: cargoledger check dmg-sxxk
+
+    Example: cargoledger check ./my-book
+    """
+    from api.cli.books import check_folder, folder_of
+    from api.cli.render import findings_table
+    from tracer.papers.kinds import paper_kind
+    from tracer.policy import Policy
+
+    kind, policy = paper_kind(paper or "settlement"), Policy(allocation, yield_basis, turnover_days)
+    if (folder := folder_of(book)) is not None:
+        if as_of is not None or known_at is not None:
+            raise InputError("--as-of and --known-at are for books in the index.",
+                             remedy="as_of of a folder stands in its book.toml; files know no block.")
+        if check_folder(folder, first, last, xlsx=xlsx, pdf=pdf, kind=kind, policy=policy,
+                        as_json=as_json)["findings"]:
+            raise typer.Exit(EXIT_BAD_NEWS)
+        return
+    if xlsx is not None or pdf is not None:
+        option = "--pdf" if xlsx is None else "--xlsx"
+        raise InputError(f"{option} of check is for folders.",
+                         remedy=f"Use cargoledger settle {book} --from ... --to ... {option} {xlsx or pdf}.")
+    from api.views.books import check_view
+    from api.views.past import When
+
+    with question(home, book, (first, last), policy, When.parse(as_of, known_at)) as ask:
+        view = check_view(ask)
+    emit(view, as_json, lambda: findings_table(view))
+    if view["findings"]:
+        raise typer.Exit(EXIT_BAD_NEWS)

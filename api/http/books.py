@@ -1,0 +1,113 @@
+"""GET routes about a book as a whole: settlement, check, and papers of them as files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response
+
+from api.http.deps import ExactJSON, HomeDep, ReaderDep, SessionDep, TracedDep
+from api.views.books import Ask, check_view, settlement_view
+from tracer.papers.kinds import PaperKind, paper_kind, pdf_of
+from tracer.policy import Policy
+from tracer.settlement.workbook import workbook
+
+PDF_TYPE = "application/pdf"
+WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PaperName = Literal["settlement", "exemption"]
+router = APIRouter()
+
+
+def policy_of(
+    allocation: Annotated[str, Query(
+        max_length=40, description="policy for import lines, see docs/formats/settlement.md")] = "",
+    yield_basis: Annotated[str, Query(
+        max_length=40, description="how products account for their materials")] = "",
+    turnover_days: Annotated[int | None, Query(
+        ge=1, le=100_000, description="average inventory turn-over period, for LOW_TO_HIGH_TURNOVER")] = None,
+) -> Policy:
+    """How a book is settled where the ledger does not say."""
+    return Policy(allocation, yield_basis, turnover_days)
+
+
+def book_of(book_id: Annotated[str, Path(max_length=300)], home: HomeDep, reader: ReaderDep, *,
+            session: SessionDep, question: TracedDep, policy: Annotated[Policy, Depends(policy_of)]) -> Ask:
+    """A question about a book, without its days."""
+    return Ask(home, session, book_id, reader=reader, policy=policy, when=question.when,
+               then=question.session)
+
+
+def period_asked(
+    ask: Annotated[Ask, Depends(book_of)],
+    from_: Annotated[str, Query(alias="from", max_length=10, description="first day, YYYY-MM-DD")],
+    to: Annotated[str, Query(max_length=10, description="last day, YYYY-MM-DD")],
+) -> Ask:
+    """A question about a book in the days named."""
+    return ask.during(from_, to)
+
+
+def period_or_year(
+    ask: Annotated[Ask, Depends(book_of)],
+    from_: Annotated[str, Query(
+        alias="from", max_length=10, description="first day, YYYY-MM-DD; else the year of the latest event",
+    )] = "",
+    to: Annotated[str, Query(max_length=10, description="last day, YYYY-MM-DD")] = "",
+) -> Ask:
+    """A question about a book; without days, of the year of its latest event."""
+    return ask.during(from_, to)
+
+
+PeriodDep = Annotated[Ask, Depends(period_asked)]
+YearDep = Annotated[Ask, Depends(period_or_year)]
+
+
+@router.get(
+    "/books/{book_id}/settlement", tags=["books"], summary="Settlement of a book", response_class=ExactJSON
+)
+def get_settlement(ask: PeriodDep) -> Response:
+    """Forms 15, 15a and 16 of a period, the exemption statement, and what does not add up."""
+    return ExactJSON(settlement_view(ask))
+
+
+@router.get(
+    "/books/{book_id}/settlement.xlsx", tags=["books"], summary="A paper of a book as a workbook",
+    response_class=Response, responses={200: {"content": {WORKBOOK_TYPE: {}}}},
+)
+def get_workbook(ask: PeriodDep, paper: PaperName = "settlement") -> Response:
+    """Forms 15, 15a and 16 as they are filed, the statement, and for every figure the events behind it."""
+    return workbook_answer(ask, paper)
+
+
+@router.get(
+    "/books/{book_id}/settlement.pdf", tags=["books"], summary="A paper of a book as PDF",
+    response_class=Response, responses={200: {"content": {PDF_TYPE: {}}}},
+)
+def get_pdf(ask: PeriodDep, paper: PaperName = "settlement") -> Response:
+    """The same figures on paper, to hand over."""
+    return pdf_answer(ask, paper)
+
+
+@router.get("/books/{book_id}/check", tags=["books"], summary="What the rules say of a book",
+            response_class=ExactJSON)
+def get_check(ask: YearDep) -> Response:
+    """Findings, what could not be judged and why, and how much each rule looked at."""
+    return ExactJSON(check_view(ask))
+
+
+def workbook_answer(ask: Ask, paper: str) -> Response:
+    """A paper as a workbook to keep."""
+    kind, view = paper_kind(paper), settlement_view(ask)
+    return _file(kind, view, "xlsx", workbook(view, view["report"], kind.sheets), WORKBOOK_TYPE)
+
+
+def pdf_answer(ask: Ask, paper: str) -> Response:
+    """A paper as PDF to keep."""
+    kind, view = paper_kind(paper), settlement_view(ask)
+    return _file(kind, view, "pdf", pdf_of(kind, view, view["report"]), PDF_TYPE)
+
+
+def _file(kind: PaperKind, view: dict[str, Any], ending: str, content: bytes, media_type: str) -> Response:
+    name = f"{kind.name}-{view['period']['from']}-{view['period']['to']}.{ending}"
+    return Response(content, media_type=media_type,
+                    headers={"Content-Disposition": f'attachment; filename="{name}"'})
