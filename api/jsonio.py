@@ -7,10 +7,10 @@ wrote ourselves.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
+from json.encoder import encode_basestring
 from typing import Any
 
 from ledger.errors import InvariantError
@@ -27,42 +27,50 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     Raises:
         InvariantError: a float, a byte string or another type that has no exact JSON form.
     """
-    return "".join(_parts(value, indent, 0))
+    out: list[str] = []
+    _write(value, out, indent, "\n" if indent else "")
+    return "".join(out)
 
 
-def _parts(value: Any, indent: int | None, level: int) -> list[str]:
+def _write(value: Any, out: list[str], indent: int | None, newline: str) -> None:
+    """Append the text of a value; `newline` begins a line of the level that it stands on."""
     if isinstance(value, Mapping):
-        items = [
-            [
-                json.dumps(str(key), ensure_ascii=False),
-                ": " if indent else ":",
-                *_parts(item, indent, level + 1),
-            ]
-            for key, item in value.items()
-        ]
-        return _bracket("{", "}", items, indent, level)
-    if isinstance(value, list | tuple):
-        return _bracket("[", "]", [_parts(item, indent, level + 1) for item in value], indent, level)
-    return [_scalar(value)]
-
-
-def _bracket(left: str, right: str, items: list[list[str]], indent: int | None, level: int) -> list[str]:
-    if not items:
-        return [left + right]
-    newline = "\n" + " " * (indent * (level + 1)) if indent else ""
-    out = [left]
-    for i, item in enumerate(items):
-        out.append(("," if i else "") + newline)
-        out.extend(item)
-    out.append(("\n" + " " * (indent * level) if indent else "") + right)
-    return out
+        if not value:
+            out.append("{}")
+            return
+        inner = newline + " " * (indent or 0)
+        before, colon = "{" + inner, ": " if indent else ":"
+        for key, item in value.items():
+            out.append(f"{before}{encode_basestring(str(key))}{colon}")
+            if type(item) is str:
+                out.append(encode_basestring(item))
+            else:
+                _write(item, out, indent, inner)
+            before = "," + inner
+        out.append(newline + "}")
+    elif isinstance(value, list | tuple):
+        if not value:
+            out.append("[]")
+            return
+        inner = newline + " " * (indent or 0)
+        if all(type(item) is str for item in value):  # ids of events, a million in a large book
+            out.append(f"[{inner}{f',{inner}'.join(map(encode_basestring, value))}{newline}]")
+            return
+        before = "[" + inner
+        for item in value:
+            out.append(before)
+            _write(item, out, indent, inner)
+            before = "," + inner
+        out.append(newline + "]")
+    else:
+        out.append(_scalar(value))
 
 
 def _scalar(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str) and not isinstance(value, Enum):
-        return json.dumps(value, ensure_ascii=False)
+        return encode_basestring(value)
     if isinstance(value, int) and not isinstance(value, Enum):
         return str(value)
     if isinstance(value, Decimal) and value.is_finite():

@@ -25,6 +25,7 @@ from fractions import Fraction
 
 from ledger.errors import InputError
 from tracer.moment import DAY_MS
+from tracer.quick import quick
 
 LOOK_BACK = ("LOW_TO_HIGH_TURNOVER", "LOW_TO_HIGH_BLANKET")
 """Policies that look at export withdrawals alone, and back over a window of days."""
@@ -36,6 +37,7 @@ BLANKET_DAYS = 180
 _PRO_RATA = ("AVERAGE", "VN_EXPORT_RATIO")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Goods available under one import line.
@@ -53,6 +55,7 @@ class Receipt:
     duty_per_unit: Fraction = Fraction(0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
     """Goods that left: for export (then a claim rests on it) or otherwise (then it only uses stock up)."""

@@ -18,12 +18,15 @@ from fractions import Fraction
 
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
 from tracer.moment import Span
+from tracer.quick import quick
 
 NO_LINE = ""
+_RECORDED = Outcome.RECORDED
 HELD = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP, Balance.SHORT, Balance.LOADED)
 """Balances that the ledger keeps of a lot."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Leg:
     """A thing named by an event, and how much of it.
@@ -45,6 +48,7 @@ class Leg:
     uom: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Loss:
     """Process loss declared with a TRANSFORM: material, quantity, unit of measure."""
@@ -69,6 +73,7 @@ class Weighing:
     uncertainty_micro: int | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event, recorded or refused.
@@ -120,9 +125,10 @@ class Event:
     @property
     def recorded(self) -> bool:
         """Whether the act counts (a refused one is evidence only)."""
-        return self.outcome == Outcome.RECORDED
+        return self.outcome is _RECORDED
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Lot:
     """Identity of a lot: one code, one unit of measure, one origin, one source line."""
@@ -135,6 +141,7 @@ class Lot:
     book: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class DeclarationLine:
     """A declaration line as it stands, with what it was worth.
@@ -195,6 +202,7 @@ class Norm:
     declared_ms: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Count:
     """A stock stated by a stock-take. `stock` is material, wip, product or scrap; `lot` may be empty."""

@@ -26,6 +26,7 @@ import networkx as nx
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
 from tracer.book import BookData, Event, Leg, Lot
 from tracer.norms import NormTable
+from tracer.quick import quick
 from tracer.replay import Delta, Replay, replay
 from tracer.usage import MADE, lot_legs, shares
 
@@ -47,6 +48,7 @@ _STATES = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where goods entered the book.
@@ -71,6 +73,7 @@ class Source:
     units: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """Where goods are at the end: a state, the lot they are in or left from, and the line they left on."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
 from ledger.errors import InputError
+from tracer.quick import quick
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -18,6 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - one name for
 _OFFSET = re.compile(r"^([+-])(\d\d):(\d\d)$")
 
 
+@quick
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """An interval of time, both ends included, in milliseconds since 1970 UTC."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Thing
 from tracer.book import BookData, Event, Leg, Lot
+from tracer.quick import quick
 
 STOCK = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP)
 """Balances that a stock-take can find."""
@@ -54,6 +55,7 @@ OVERDRAWN = frozenset({Outcome.NOT_ENOUGH, Outcome.EMPTY_LOT, Outcome.LINE_EXCEE
 _NOT_THERE = OVERDRAWN | {Outcome.UNKNOWN_UNIT}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Delta:
     """A change of one balance of one lot by one event; `change` in micro-units, signed."""
@@ -64,6 +66,7 @@ class Delta:
     change: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A refused draw: what it asked for and what was left of the balance when it was refused."""

@@ -12,6 +12,7 @@ from tracer.files.cells import Parser, Style, parser_of
 from tracer.files.faults import Faults
 from tracer.files.sheets import WORKBOOK, Sheet, csv_sheet, xlsx_sheet
 from tracer.files.tables import TABLES, Table
+from tracer.quick import quick
 
 SETTINGS = "book.toml"
 EVENTS = "events.jsonl"
@@ -20,6 +21,7 @@ _CODES = ("code", "material", "product")
 _KNOWN_MAX = 50_000  # cells of a column whose values are kept: read once, and in memory once
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row: where it stands, and its values by column; a column without a value is not in it."""
