@@ -26,8 +26,10 @@ from tracer.yields import Run, runs, unit_use
 class Facts:
     """One book and what follows from it."""
 
-    def __init__(self, book: BookData) -> None:
+    def __init__(self, book: BookData, effects: Replay | None = None) -> None:
+        """Facts of a book; `effects` is its replay, where the caller has it."""
         self.book = book
+        self._effects = effects
         self._of_kinds: dict[tuple[Kind, ...], list[Event]] = {}
         self.factors = Factors(book.conversions)
 
@@ -92,7 +94,7 @@ class Facts:
     @cached_property
     def replay(self) -> Replay:
         """Effects of the events."""
-        return replay(self.book)
+        return self._effects or replay(self.book)
 
     @cached_property
     def accounts(self) -> Accounts:

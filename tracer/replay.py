@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Thing
 from tracer.book import BookData, Event, Leg, Lot
@@ -21,10 +22,11 @@ STOCK = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP)
 _IN = {
     Kind.RECEIVE_FACTORY: Balance.RAW, Kind.RECEIVE_DOMESTIC: Balance.RAW, Kind.FG_RETURN: Balance.FINISHED,
 }
-_MOVE = {
+MOVES = {
     Kind.ISSUE_PROD: (Balance.RAW, Balance.WIP), Kind.RETURN_PROD: (Balance.WIP, Balance.RAW),
     Kind.EXPORT_LOAD: (Balance.FINISHED, Balance.LOADED), Kind.REEXPORT: (Balance.RAW, Balance.LOADED),
 }
+"""Kinds that move a quantity of a lot from one of its balances to another."""
 _OUT = {
     Kind.EXIT_CONFIRM: Balance.LOADED, Kind.REPURPOSE: Balance.NONE, Kind.SELL_INLAND: Balance.NONE,
     Kind.SCRAP_OUT: Balance.SCRAP, Kind.DESTROY: Balance.NONE,
@@ -91,7 +93,10 @@ class Replay:
 
 def in_order(events: Iterable[Event]) -> list[Event]:
     """Events as the ledger took them."""
-    return sorted(events, key=lambda e: (e.seq, e.id))
+    given = list(events)
+    if all(a.seq < b.seq for a, b in pairwise(given)):  # as both sources give them
+        return given
+    return sorted(given, key=lambda e: (e.seq, e.id))
 
 
 def replay(book: BookData) -> Replay:
@@ -120,30 +125,34 @@ class Machine:
                 self.offers[event.id] = event
             if event.recorded:
                 self.apply(event)
-            elif event.outcome in _NOT_THERE and event.kind in DRAWS:
+            elif attempted(event):
                 self._attempt(event)
         made = self.result.created_by.keys()
         self.result.attempts = [
             a for a in self.result.attempts
             if a.event.outcome != Outcome.UNKNOWN_UNIT or a.leg.unit not in made]
+        return self.ended()
+
+    def ended(self) -> Replay:
+        """The result, with the balances as they are now."""
         self.result.balances = {lot: dict(held) for lot, held in self.state.items()}
         return self.result
 
     def apply(self, event: Event) -> None:
         """Move what a recorded event moves."""
-        legs = [leg for leg in event.legs if leg.thing == Thing.LOT]
         kind = event.kind
-        if kind == Kind.OPENING:
+        legs = [leg for leg in event.legs if leg.thing is Thing.LOT]
+        if kind in MOVES:
+            source, target = MOVES[kind]
+            for leg in legs:
+                self._change(event, leg.unit, source, -leg.quantity_micro)
+                self._change(event, leg.unit, target, leg.quantity_micro)
+        elif kind == Kind.OPENING:
             for leg in legs:
                 self._make(event, leg, leg.balance)
         elif kind in _IN:
             for leg in legs:
                 self._make(event, leg, _IN[kind])
-        elif kind in _MOVE:
-            source, target = _MOVE[kind]
-            for leg in legs:
-                self._change(event, leg.unit, source, -leg.quantity_micro)
-                self._change(event, leg.unit, target, leg.quantity_micro)
         elif kind in _OUT:
             for leg in legs:
                 self._change(
@@ -277,12 +286,17 @@ class Machine:
                    for leg in legs if leg.unit in self.lots)
 
 
+def attempted(event: Event) -> bool:
+    """Whether an event is a refused draw of what was not there."""
+    return event.outcome in _NOT_THERE and event.kind in DRAWS
+
+
 def drawn_balance(event: Event, leg: Leg, lot: Lot | None) -> Balance:
     """Which balance an act takes from, where the leg does not say: raw of a material, finished of a
     product.
     """
-    if event.kind in _MOVE:
-        return _MOVE[event.kind][0]
+    if event.kind in MOVES:
+        return MOVES[event.kind][0]
     if event.kind == Kind.TRANSFORM:
         return Balance.WIP
     fixed = _OUT.get(event.kind, Balance.NONE)

@@ -27,6 +27,7 @@ from tracer.files.example import Files, clean, csv_text, write_example
 from tracer.files.example_faults import FAULTS, ExampleFault, fault
 from tracer.files.tables import MOVEMENTS
 from tracer.finding import schema
+from tracer.replay import attempted, replay
 from tracer.rules import RULES
 
 UNKNOWN = {"N3", "N4", "O7"}
@@ -103,6 +104,16 @@ def test_example__one_fault__its_rule_fires_with_the_right_quantity_and_nothing_
     if one.verdict == "found":
         assert {f["rule"] for f in unknown} == UNKNOWN
     assert set(findings[0]) == set(schema()["properties"]) if findings else True
+
+
+@pytest.mark.parametrize("name", ["", *(f.name for f in FAULTS)])
+def test_reading__what_the_events_did__is_what_a_replay_of_the_book_finds(name: str, tmp_path: Path) -> None:
+    write_example(tmp_path / "book", fault(name).change if name else None)
+    read = read_book(tmp_path / "book")
+    if any(attempted(e) for e in read.book.events):
+        assert read.effects is None, "a replay also says what was left when a draw was refused"
+    else:
+        assert read.effects is not None and read.effects.deltas and read.effects == replay(read.book)
 
 
 def test_fault__unknown_name__names_the_known_ones() -> None:

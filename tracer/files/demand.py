@@ -212,7 +212,7 @@ class Demand:
     def _left_of(self, event: Event, unit: str, balance: Balance) -> int:
         if balance == Balance.LOADED:
             return self.machine.loaded_for(unit, event.line)
-        return self.machine.state[unit][balance] if unit in self.machine.state else 0
+        return self.machine.state[unit].get(balance, 0) if unit in self.machine.state else 0
 
     def _allowed(self, unit: str, balance: Balance) -> int:
         """What may be missing within the tolerance; nothing of a balance that never held anything."""

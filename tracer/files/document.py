@@ -19,7 +19,7 @@ def document_of(folder: BookFolder, params: Overrides | None = None) -> dict[str
     Raises:
         InputError: an unknown parameter of a rule.
     """
-    facts = Facts(folder.book)
+    facts = Facts(folder.book, folder.effects)
     settlement = settle_facts(facts).to_json()
     report = examine(facts, params=params).to_json()
     refused = [event for event in facts.events if event.outcome.refused]

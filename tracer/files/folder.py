@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -127,49 +128,73 @@ class Folder:
 
     def _values(self, table: Table, sheet: Sheet, places: dict[str, int], heading: int) -> Iterator[Row]:
         style = Style(self.offset, sheet.decimal_comma)
-        columns: list[tuple[str, int, bool, Parser, dict[str, Any]]] = [
-            (c.name, places[c.name], c.required, parser_of(c, style), {})
-            for c in table.columns
-            if c.name in places
-        ]
-        width = max(places.values()) + 1
+        columns = [c for c in table.columns if c.name in places]
+        names = [c.name for c in columns]
+        known = [_Known(parser_of(c, style)) for c in columns]
+        pick = itemgetter(*(places[name] for name in names), 0)  # never alone, so always a tuple
+        required = frozenset(c.name for c in columns if c.required)
+        by_name = dict(zip(names, known, strict=True))
         for number, cells in sheet.rows:
-            if not any(cells) or not any(c.strip() for c in cells):
-                continue
-            values: dict[str, Any] = {}
-            sound = True
-            if len(cells) > heading and any(c.strip() for c in cells[heading:]):
-                self.faults.add(
-                    sheet.name,
-                    number,
-                    "",
-                    f"has {len(cells)} cells, the heading {heading}.",
-                    "Put a text that contains the separator in quotation marks.",
-                )
-                continue
-            if len(cells) < width:
-                cells.extend([""] * (width - len(cells)))
-            for name, place, required, parse, known in columns:
-                cell = cells[place]
-                if cell in known:  # nearly every cell was there before
-                    values[name] = known[cell]
-                    continue
-                text = cell.strip()
-                if not text:
-                    if required:
-                        sound = False
-                        self.faults.add(
-                            sheet.name, number, name, "is empty.", f"Give it: {table.column(name).meaning}."
-                        )
-                    continue
-                try:
-                    values[name] = parse(text)
-                    if len(known) < _KNOWN_MAX:
-                        known[cell] = values[name]
-                except InputError as fault:
+            if len(cells) <= heading:
+                try:  # nearly every row; what stops here is looked at cell by cell below
+                    values = {n: k[c] for n, k, c in zip(names, known, pick(cells), strict=False) if c}
+                    if required <= values.keys():
+                        yield Row(sheet.name, number, values)
+                        continue
+                except (InputError, IndexError):
+                    pass
+            row = self._told(table, sheet.name, number, cells, heading=heading, known=by_name, places=places)
+            if row is not None:
+                yield row
+
+    def _told(self, table: Table, file: str, number: int, cells: list[str], *, heading: int,
+              known: dict[str, _Known], places: dict[str, int]) -> Row | None:
+        """One row with what is wrong in it told; None where it cannot be used, or is blank."""
+        if not any(c.strip() for c in cells):
+            return None
+        if any(c.strip() for c in cells[heading:]):
+            self.faults.add(
+                file,
+                number,
+                "",
+                f"has {len(cells)} cells, the heading {heading}.",
+                "Put a text that contains the separator in quotation marks.",
+            )
+            return None
+        cells.extend([""] * (max(places.values()) + 1 - len(cells)))
+        values: dict[str, Any] = {}
+        sound = True
+        for name, parsed in known.items():
+            cell = cells[places[name]]
+            if not cell.strip():
+                column = table.column(name)
+                if column.required:
                     sound = False
-                    self.faults.add(sheet.name, number, name, fault.message, fault.remedy)
-            if not sound:
-                self.faults.incomplete |= {cells[places[c]].strip() for c in _CODES if c in places} - {""}
-            else:
-                yield Row(sheet.name, number, values)
+                    self.faults.add(file, number, name, "is empty.", f"Give it: {column.meaning}.")
+                continue
+            try:
+                values[name] = parsed[cell]
+            except InputError as fault:
+                sound = False
+                self.faults.add(file, number, name, fault.message, fault.remedy)
+        if sound:
+            return Row(file, number, values)
+        self.faults.incomplete |= {cells[places[c]].strip() for c in _CODES if c in places} - {""}
+        return None
+
+
+class _Known(dict[str, Any]):
+    """Values of a column by cell: nearly every cell was there before. A cell that cannot be read raises."""
+
+    def __init__(self, parse: Parser) -> None:
+        super().__init__()
+        self._parse = parse
+
+    def __missing__(self, cell: str) -> Any:
+        text = cell.strip()
+        if not text:
+            raise InputError("blank")  # told by who knows the row
+        value = self._parse(text)
+        if len(self) < _KNOWN_MAX:
+            self[cell] = value
+        return value

@@ -18,7 +18,7 @@ from tracer.book import BookData, DeclarationLine, Event, Lot, Tolerances
 from tracer.files.demand import CREATES, SALES, Asked, Demand
 from tracer.files.draw import Bins
 from tracer.moment import Span
-from tracer.replay import Machine
+from tracer.replay import MOVES, Machine, Replay, attempted
 
 _RANK = {
     kind: rank
@@ -78,6 +78,8 @@ _DRAWS = frozenset(
 )
 _BACK = frozenset({Kind.RETURN_PROD, Kind.UNLOAD})
 """Goods that come back are no new inflow: what was refused before stays refused."""
+_ONE_LOT: dict[Kind, tuple[Balance, Balance | None]] = {**MOVES, Kind.SCRAP_OUT: (Balance.SCRAP, None)}
+"""Kinds whose usual movement is of one lot: the balance it takes from, and the one it adds to."""
 _CUSTODY = frozenset(
     {Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, Kind.GATE_OUT, Kind.ACCEPT, Kind.REFUSE, Kind.CANCEL}
 )
@@ -99,6 +101,8 @@ class Judge:
 
     Attributes:
         book, enterprise: ids. lines: by key, for their purpose.
+        effects: after `run`, what a replay of the book would find; None where it has refused draws, for which
+            a replay looks at what was left.
     """
 
     book: str
@@ -107,6 +111,7 @@ class Judge:
     tolerances: Tolerances
     lots: dict[str, Lot] = field(default_factory=dict)
     taken: list[Event | None] = field(default_factory=list)
+    effects: Replay | None = None
     _machine: Machine = field(init=False)
     _demand: Demand = field(init=False)
     _waiting: dict[tuple[str, Balance], list[_Waiting]] = field(default_factory=lambda: defaultdict(list))
@@ -131,9 +136,13 @@ class Judge:
         result = [e for e in self.taken if e is not None]
         for seq, event in enumerate(result, 1):
             object.__setattr__(event, "seq", seq)  # made here and seen by nobody yet: no copy of a million
+        if not any(attempted(event) for event in result):
+            self.effects = self._machine.ended()
         return result
 
     def _take(self, event: Event) -> None:
+        if self._usual(event):
+            return
         judged, outcome, missing = self._judge(event)
         if outcome == Outcome.RECORDED:
             self._record(judged)
@@ -145,6 +154,34 @@ class Judge:
                 self._waiting[key].append(waiting)
         else:
             self.taken.append(self._refused(judged, outcome))
+
+    def _usual(self, event: Event) -> bool:
+        """Record at once what nearly every movement of a large book is: a quantity of one lot, which is there
+        and which nobody holds. True if it was; what is asked here is what `_judge` would find.
+        """
+        move = _ONE_LOT.get(event.kind)
+        if move is None or len(event.legs) != 1:
+            return False
+        leg, (source, target) = event.legs[0], move
+        unit = leg.unit
+        held = self._machine.state.get(unit)
+        if held is None or leg.thing is not Thing.LOT or not (leg.code and leg.uom):
+            return False
+        if not 0 < leg.quantity_micro <= held.get(source, 0):
+            return False
+        if self._holds and (self._holds.get(unit) or self._holds.get(event.line)):
+            return False
+        self.taken.append(event)
+        self._machine.apply(event)
+        moved = self._demand.bins.moved
+        moved(unit, source)
+        if target is not None:
+            moved(unit, target)
+            if event.kind not in _BACK:
+                self._demand.into[unit, target] += leg.quantity_micro
+                if self._waiting:
+                    self._covered({(unit, target): None, (self.lots[unit].code, target): None})
+        return True
 
     def _refused(self, event: Event, outcome: Outcome) -> Event:
         """A refused act with the lots that it asked of; one that never came into being gets a name, so that
@@ -180,21 +217,26 @@ class Judge:
         event = self._coded(event)
         self.taken.append(event)
         machine = self._machine
-        before = len(machine.result.deltas)
+        deltas = machine.result.deltas
+        before = len(deltas)
         if event.kind == Kind.OFFER:
             machine.offers[event.id] = event
             self._offers.update({leg.unit: event for leg in event.legs})
         machine.apply(event)
         came: dict[tuple[str, Balance], None] = {}
-        for delta in machine.result.deltas[before:]:
+        for delta in deltas[before:]:
             self._demand.bins.moved(delta.lot, delta.balance)
             if delta.change > 0 and event.kind not in _BACK:
                 self._demand.into[delta.lot, delta.balance] += delta.change
                 came[delta.lot, delta.balance] = None
                 came[self.lots[delta.lot].code, delta.balance] = None
-        machine.result.deltas.clear()
         if event.kind in _CUSTODY:
             self._custody(event)
+        if self._waiting:
+            self._covered(came)
+
+    def _covered(self, came: Iterable[tuple[str, Balance]]) -> None:
+        """Goods came in: what waits for them is judged again."""
         for key in came:
             if not self._waiting.get(key):
                 continue

@@ -15,6 +15,7 @@ from tracer.book import Count, Event, Leg, Loss
 from tracer.files import tables as t
 from tracer.files.folder import Row
 from tracer.files.records import Reference
+from tracer.files.usual import BALANCE, BOXES, MADE, PLAIN, STOCK, THINGS, Lots, Usual
 from tracer.labels import label
 from tracer.moment import Span
 
@@ -22,40 +23,7 @@ CUSTOMS = "customs"
 """Who acts where a row about holds, eligibility or exit names nobody."""
 JOINED = (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM)
 _CUSTOMS_ACTS = frozenset({Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, Kind.EXIT_CONFIRM})
-_MADE = {
-    "": LineRole.PRODUCT,
-    "product": LineRole.PRODUCT,
-    "co-product": LineRole.CO_PRODUCT,
-    "scrap": LineRole.SCRAP,
-    "semi": LineRole.SEMI_FINISHED,
-}
-_BALANCE = {
-    "material": Balance.RAW,
-    "semi": Balance.RAW,
-    "wip": Balance.WIP,
-    "product": Balance.FINISHED,
-    "scrap": Balance.SCRAP,
-}
-_STOCK = {
-    "": "material",
-    "semi": "material",
-    "material": "material",
-    "wip": "wip",
-    "product": "product",
-    "co-product": "product",
-    "scrap": "scrap",
-}
-_THINGS = {"container": Thing.CONTAINER, "cargo": Thing.CARGO}
-_BOXES = {Thing.CONTAINER: LineRole.CONTAINER, Thing.CARGO: LineRole.CARGO}
-_PLAIN = {
-    Kind.RECEIVE_FACTORY: (LineRole.OUTPUT, Balance.RAW),
-    Kind.RECEIVE_DOMESTIC: (LineRole.OUTPUT, Balance.RAW),
-    Kind.FG_RETURN: (LineRole.OUTPUT, Balance.FINISHED),
-    Kind.ISSUE_PROD: (LineRole.NONE, Balance.RAW),
-    Kind.RETURN_PROD: (LineRole.NONE, Balance.WIP),
-    Kind.EXPORT_LOAD: (LineRole.NONE, Balance.FINISHED),
-}
-"""Kinds whose one leg is always the same: its role and balance."""
+_KINDS = dict(Kind.__members__)
 _WITHOUT_QUANTITY = frozenset({*t.CUSTODY_KINDS, Kind.EXIT_CONFIRM})
 
 
@@ -66,31 +34,6 @@ class _Goods(NamedTuple):
     quantity_micro: int
     code: str
     uom: str
-
-
-@dataclass(slots=True)
-class Lots:
-    """Names of lots. One number used for several codes (as ERPs do) stands for as many lots.
-
-    Attributes:
-        enterprise: lots are called `enterprise/number`.
-        codes: codes by lot number.
-    """
-
-    enterprise: str
-    codes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def unit(self, lot: str, code: str) -> str:
-        """How the lot is called; empty for none."""
-        if not lot:
-            return ""
-        several = len(self.codes.get(lot, ())) > 1
-        return label(self.enterprise, f"{lot} ({code})" if several else lot)
-
-    def code(self, lot: str) -> str:
-        """The one code of a lot number; empty where there is none or more than one."""
-        known = self.codes.get(lot, set())
-        return next(iter(known)) if len(known) == 1 else ""
 
 
 @dataclass(slots=True)
@@ -110,20 +53,28 @@ class Movements:
     counts: list[Count] = field(default_factory=list)
     opening: list[tuple[Row, Count, str]] = field(default_factory=list)
     cited: dict[str, set[Kind]] = field(default_factory=lambda: defaultdict(set))
+    _usual: Usual = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._usual = Usual(self.reference, self.lots)
 
     def read(self, rows: Iterable[Row]) -> None:
         """Take in all rows."""
         kept = list(self._once(rows))
         for row in kept:
-            values = row.values
-            if values.get("lot") and values.get("code"):
-                self.lots.codes[values["lot"]].add(self.reference.code(values["code"]))
+            get = row.values.get
+            if (lot := get("lot")) and (code := get("code")):
+                self.lots.codes[lot].add(self.reference.codes.get(code, code))
         joined: dict[tuple[Kind, str], list[Row]] = defaultdict(list)
         for row in kept:
             values = row.values
-            kind = Kind[values["kind"]]
+            kind = _KINDS[values["kind"]]
             if kind not in JOINED:
-                self._act(kind, values["id"], [row])
+                leg = self._usual.leg(kind, values)
+                if leg is None:
+                    self._act(kind, values["id"], [row])
+                else:
+                    self.events.append(self._event_of_row(kind, values["id"], row, (leg,), ()))
             elif values.get("op"):
                 joined[kind, values["op"]].append(row)
             elif kind == Kind.SPLIT:
@@ -161,12 +112,17 @@ class Movements:
         losses: list[Loss] = []
         used: list[Row] = []
         for row in rows:
+            usual = self._usual.leg(kind, row.values)
+            if usual is not None:
+                used.append(row)
+                legs.append(usual)
+                continue
             if not self._sound(kind, row):
                 continue
             role = row.values.get("role", "")
-            if role in _THINGS and kind in t.CUSTODY_KINDS:
-                thing = _THINGS[role]
-                legs.append(Leg(row.text("lot"), thing, _BOXES[thing]))
+            if role in THINGS and kind in t.CUSTODY_KINDS:
+                thing = THINGS[role]
+                legs.append(Leg(row.text("lot"), thing, BOXES[thing]))
                 used.append(row)
                 continue
             goods = self._goods(kind, row)
@@ -184,7 +140,7 @@ class Movements:
                 (
                     row,
                     Count(
-                        row["at"], _STOCK[row.text("role")], leg.code, leg.quantity_micro, leg.uom, leg.unit
+                        row["at"], STOCK[row.text("role")], leg.code, leg.quantity_micro, leg.uom, leg.unit
                     ),
                     "own" if row.text("role") == "semi" else "",
                 )
@@ -197,11 +153,6 @@ class Movements:
         """Whether a row says what its kind needs; else a fault."""
         get = row.values.get
         quantity = get("quantity")
-        if quantity and quantity > 0 and kind in _PLAIN and get("code") and (
-            (get("declaration", "") and get("line")) or (kind != Kind.RECEIVE_FACTORY
-            and not get("declaration") and not get("line"))
-        ) and get("role", "") not in _THINGS:
-            return True  # nearly every row; the checks below say the same
         if (
             quantity is None
             and kind not in _WITHOUT_QUANTITY
@@ -240,7 +191,7 @@ class Movements:
                 f"{kind.name} does not say whether this goes in or comes out.",
                 "Write in or out.",
             )
-        elif not get("lot") and (not get("code") or get("role", "") in _THINGS):
+        elif not get("lot") and (not get("code") or get("role", "") in THINGS):
             if kind in (Kind.HOLD, Kind.UNHOLD) and get("declaration"):
                 return True
             self._fault(row, "lot", f"{kind.name} names neither a lot nor a code.", "Name what was moved.")
@@ -280,14 +231,14 @@ class Movements:
         def leg(role: LineRole = LineRole.NONE, balance: Balance = Balance.NONE) -> Leg:
             return Leg(goods.unit, Thing.LOT, role, balance, abs(goods.quantity_micro), goods.code, goods.uom)
 
-        if kind in _PLAIN:
-            return [leg(*_PLAIN[kind])]
+        if kind in PLAIN:
+            return [leg(*PLAIN[kind])]
         role = row.text("role")
         into = row.text("side") == "in" if row.get("side") else False
         if kind in (Kind.HOLD, Kind.UNHOLD) and not goods.unit:
             return []
         if kind == Kind.TRANSFORM:
-            return [leg(LineRole.INPUT, Balance.WIP) if into else leg(_MADE.get(role, LineRole.PRODUCT))]
+            return [leg(LineRole.INPUT, Balance.WIP) if into else leg(MADE.get(role, LineRole.PRODUCT))]
         if kind == Kind.TRANSFER:  # in: into this book
             return [leg(LineRole.OUTPUT if into else LineRole.INPUT, Balance.RAW)]
         if kind == Kind.SPLIT and row.get("parent"):
@@ -300,13 +251,13 @@ class Movements:
                 goods.code,
                 goods.uom,
             )
-            return [parent, leg(LineRole.OUTPUT, _BALANCE.get(role, Balance.NONE))]
+            return [parent, leg(LineRole.OUTPUT, BALANCE.get(role, Balance.NONE))]
         if kind in (Kind.SPLIT, Kind.MERGE):
-            return [leg(LineRole.INPUT if into else LineRole.OUTPUT, _BALANCE.get(role, Balance.NONE))]
+            return [leg(LineRole.INPUT if into else LineRole.OUTPUT, BALANCE.get(role, Balance.NONE))]
         if kind == Kind.ADJUST:
             less = goods.quantity_micro < 0 or row.text("side") == "out"
-            return [leg(LineRole.INPUT if less else LineRole.OUTPUT, _BALANCE.get(role, Balance.NONE))]
-        return [leg(balance=_BALANCE.get(role, Balance.NONE))]
+            return [leg(LineRole.INPUT if less else LineRole.OUTPUT, BALANCE.get(role, Balance.NONE))]
+        return [leg(balance=BALANCE.get(role, Balance.NONE))]
 
     def _line(self, row: Row) -> str:
         declaration = row.values.get("declaration")
@@ -374,7 +325,7 @@ class Movements:
             self.counts.append(
                 Count(
                     row["at"],
-                    _STOCK[row.text("role")],
+                    STOCK[row.text("role")],
                     leg.code,
                     leg.quantity_micro,
                     leg.uom,

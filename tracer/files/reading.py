@@ -15,10 +15,12 @@ from tracer.files.epcis import Signed
 from tracer.files.faults import Faults
 from tracer.files.folder import EVENTS, Folder
 from tracer.files.judge import Judge
-from tracer.files.movements import CUSTOMS, Lots, Movements
+from tracer.files.movements import CUSTOMS, Movements
 from tracer.files.records import Reference, Stock
 from tracer.files.settings import FILE, read_settings
+from tracer.files.usual import Lots
 from tracer.moment import Span
+from tracer.replay import Replay
 from tracer.usage import MADE
 
 _STOCK_BALANCE = {
@@ -37,11 +39,13 @@ class BookFolder:
     Attributes:
         book: all that could be used. faults: what could not, and what was ignored.
         files: names of the files that were read.
+        effects: what the events did, where reading has found it (`Judge.effects`).
     """
 
     book: BookData
     faults: Faults
     files: tuple[str, ...]
+    effects: Replay | None = None
 
 
 def read_book(path: Path) -> BookFolder:
@@ -141,7 +145,7 @@ def _assembled(
         hs=dict(sorted(signed.hs.items())),
         descriptions=dict(sorted({**signed.descriptions, **reference.descriptions}.items())),
     )
-    return BookFolder(book, folder.faults, tuple(folder.read))
+    return BookFolder(book, folder.faults, tuple(folder.read), judge.effects)
 
 
 def _named(stock: Stock, lots: Lots) -> Count:
