@@ -8,6 +8,7 @@
     gateway.sqlite      outbox, payloads, grants, tokens
     posters/            nonces and secrets, one file a participant
     index.sqlite        the index
+    runs.sqlite         settlements that are kept
 
 Parts are opened when first used: reading the index needs no ledger, so questions can be asked while a server
 has the ledger open. `create` may be killed at any moment and run again; so may all that sets something up.

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from ledger.gateway.tokens import TokenRegistry
     from ledger.keys.signers import AskSecret, Signer
     from ledger.proofs.verify import TrustRoot
+    from tracer.runs.making import Keeper
+    from tracer.runs.store import RunStore
 
 SERVER_FILE = "server.json"
 TRUST_FILE = "trust.json"
@@ -83,7 +85,7 @@ class Parts:
     def close(self) -> None:
         """Let go of every file and lock."""
         with self._lock:
-            for name in ("posting", "jobs", "checkpoints", "_store", "chain", "engine"):
+            for name in ("posting", "jobs", "checkpoints", "runs", "_store", "chain", "engine"):
                 part = self.__dict__.pop(name, None)
                 if part is None:
                     continue
@@ -276,6 +278,21 @@ class Parts:
         from api.http.jobs import Jobs
 
         return Jobs(self.path / "captures.sqlite")
+
+    @cached_property
+    def runs(self) -> RunStore:
+        """Settlements that are kept, and their questions."""
+        from tracer.runs.store import RunStore
+
+        return RunStore(self.path / "runs.sqlite")
+
+    @property
+    def keeper(self) -> Keeper:
+        """Who brings kept settlements up to date."""
+        from api import __version__
+        from tracer.runs.making import Keeper
+
+        return Keeper(self.engine, self.directory, self.runs, __version__)
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -63,6 +63,7 @@ class Settings:
     index_url: str = "sqlite:///index.sqlite"   # SQLAlchemy URL; a relative SQLite path starts at home
     feed_changes_max: int = 5_000_000           # changes that the index's feed keeps
     history_days: int = 3_660                   # how long the index remembers how rows were; 0 for ever
+    runs_every_s: int = 60                      # how often a server looks after kept settlements; 0 never
     tx_gas_max: int = 16_000_000                # gas limit of one batch transaction
     receipt_wait_s: int = 30                    # how long one flush waits for a receipt
     reference_wait_s: int = 86_400              # wait for a referenced event that nobody has seen
@@ -157,7 +158,7 @@ class Settings:
                                 ("reference_wait_s", 0, 2**31), ("event_deadline_s", 60, 2**31),
                                 ("batch_wait_ms", 0, 60_000), ("outbox_events_max", 1, 2**31),
                                 ("late_after_s", 0, 2**31), ("feed_changes_max", 1_000, 2**40),
-                                ("history_days", 0, 2**20),
+                                ("history_days", 0, 2**20), ("runs_every_s", 0, 2**31),
                                 *((f"{act}_delay_s", 0, 2**31) for act in DELAYED)):
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"{PREFIX}{name.upper()} must lie between {low} and {high}.")

@@ -12,7 +12,7 @@ Events after `as_of` are not read. Norms are, since a norm may be filed after th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, or_, select
@@ -22,7 +22,7 @@ from sqlmodel import col
 from indexer import models as m
 from ledger.directory import BookEntry, Directory
 from ledger.errors import InputError
-from tracer.book import BookData, Tolerances
+from tracer.book import BookData, Count, Norm, Tolerances
 from tracer.load_elsewhere import elsewhere
 from tracer.load_rows import Reader
 from tracer.moment import Span, parse_span
@@ -67,6 +67,7 @@ def load_book(
     norms = reader.norms(or_(col(m.Norm.book) == entry.id, col(m.Norm.book) == ""), owner)
     counts = reader.counts(entry, directory.participant(entry.owner).id, owner)
     reader.read_events(or_(_of_book(entry, owner), col(m.Event.event_id).in_(sorted(reader.taken_back))))
+    codes = _codes(reader, norms, counts)
     return BookData(
         entry.id,
         directory.participant(entry.owner).id,
@@ -82,8 +83,8 @@ def load_book(
         norms=norms,
         counts=counts,
         events=tuple(reader.events),
-        descriptions=dict(sorted(reader.descriptions.items())),
-        hs=dict(sorted(reader.hs.items())),
+        descriptions=_known(reader.descriptions, codes),
+        hs=_known(reader.hs, codes),
         customs=_customs(reader),
         elsewhere=elsewhere(session, reader.names, reader.events, reader.lines.values()),
         ledger_balances=reader.settled_balances(entry.number),
@@ -138,6 +139,20 @@ def load_all(session: Session, directory: Directory, *, period: Span, as_of_ms: 
         *books,
         load_custody(session, directory, period=period, as_of_ms=as_of_ms, offset=offset, without=books),
     ]
+
+
+def _codes(reader: Reader, norms: Iterable[Norm], counts: Iterable[Count]) -> frozenset[str]:
+    """Codes of materials and products that a book speaks of; those of other enterprises are not its own."""
+    codes = {lot.code for lot in reader.lots.values()} | {line.code for line in reader.lines.values()}
+    codes |= {count.code for count in counts}
+    codes |= {code for norm in norms for code in (norm.product, norm.material)}
+    codes |= {leg.code for event in reader.events for leg in event.legs}
+    codes |= {loss.code for event in reader.events for loss in event.loss}
+    return frozenset(codes)
+
+
+def _known(said: Mapping[str, str], codes: frozenset[str]) -> dict[str, str]:
+    return {code: said[code] for code in sorted(codes & said.keys())}
 
 
 def _customs(reader: Reader) -> frozenset[str]:

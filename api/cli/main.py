@@ -14,6 +14,7 @@ from api.cli import (
     devices,
     filing,
     governing,
+    keeping,
     keys,
     network,
     node,
@@ -49,6 +50,7 @@ posting.add_to(app)
 asking.add_to(app)
 settling.add_to(app)
 studying.add_to(app)
+keeping.add_to(app)
 books.add_to(network.book_app)
 filing.add_to(network.book_app)
 ruling.add_to(app)

@@ -9,6 +9,7 @@ GET  /units/{id}                  a unit, its state and history
 GET  /lots/{id}/trace             lineage with quantities
 GET  /books/{id}/settlement       forms, exemption, findings; also .xlsx and .pdf
 GET  /books/{id}/check            findings
+GET  /books/{id}/runs, /runs/{n}  settlements as they were given, and what two of them differ in
 GET  /changes                     the change feed
 /, /view/..., /sign-in            pages for people
 """
@@ -25,7 +26,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 
 from api import __version__
-from api.http import books, capture, changes, problems, reading
+from api.http import books, capture, changes, kept, problems, reading
 from api.http.deps import (
     ExactJSON,
     HomeDep,
@@ -87,6 +88,7 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
     app.include_router(capture.router, dependencies=[*guarded, Depends(may_capture)])
     app.include_router(reading.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(books.router, dependencies=[*guarded, Depends(may_read)])
+    app.include_router(kept.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(changes.router, dependencies=[*guarded, Depends(may_read)])
 
     @app.get(

@@ -22,6 +22,7 @@ import uvicorn
 
 from api.home import SERVER_FILE
 from api.http.app import create_app
+from api.http.bookkeeper import Bookkeeper
 from api.logs import said_of
 from indexer.faults import LedgerEndedError
 from ledger.errors import CargoLedgerError, TrustError, UnavailableError
@@ -190,12 +191,16 @@ def _serve_one_ledger(home: Home, sockets: list[socket.socket], *, docs: bool) -
 
     worker = Worker(home, stop)
 
+    bookkeeper = Bookkeeper(home)
+
     @contextmanager
     def working() -> Iterator[None]:
         worker.start()
+        bookkeeper.start()
         try:
             yield
         finally:
+            bookkeeper.stop()
             worker.stop()
 
     app = create_app(home, docs=docs, lifespan=working)

@@ -91,8 +91,14 @@ class Ask:
             NotFoundError: the book is not for this reader, or not these days of it.
             InputError: not days.
         """
-        entry = self.entry()
+        entry = self.days(first, last)
         facts = facts_of(self, entry, first, last)
+        note_look_at_book(self.home, self.reader, entry, f"/books/{entry.id}?from={first}&to={last}")
+        return facts
+
+    def days(self, first: str, last: str) -> BookEntry:
+        """The book, where the reader may settle it in a period; errors as `facts`."""
+        entry = self.entry()
         owner = self.home.directory.participant(entry.owner).number
         if not self.reader.everything and self.reader.participant != owner:
             asked = period_of(first, last, OFFSET)
@@ -100,8 +106,7 @@ class Ask:
             if not any(start <= asked.start_ms and asked.end_ms <= end for start, end in spans):
                 raise NotFoundError(f"nothing of book {entry.id!r} on those days is granted to you.",
                                     remedy="Ask its owner or customs for a grant of the period.")
-        note_look_at_book(self.home, self.reader, entry, f"/books/{entry.id}?from={first}&to={last}")
-        return facts
+        return entry
 
 
 def books_for(home: Home, reader: Reader, session: Session | None = None) -> list[dict[str, Any]]:
@@ -191,8 +196,20 @@ def book_view(ask: Ask) -> dict[str, Any]:
     report = examine(facts).to_json()
     settlement = settle_facts(facts).to_json()
     return {
-        "book": _book(ask.home, entry),
-        "period": {"from": first, "to": last},
+        **page_of(ask.home, entry, settlement, report),
+        "policies": POLICIES,
+        "bases": BASES,
+        "knownAt": ask.known_at(),
+        "query": ask.during(first, last).query(),
+    }
+
+
+def page_of(home: Home, entry: BookEntry, settlement: dict[str, Any],
+            report: dict[str, Any]) -> dict[str, Any]:
+    """A settlement and its findings as a page shows them, whenever they were made."""
+    return {
+        "book": _book(home, entry),
+        "period": settlement["period"],
         "tables": tables_of(settlement),
         "missing": settlement["missing"],
         "findings": _titled(report, report["findings"]),
@@ -200,10 +217,6 @@ def book_view(ask: Ask) -> dict[str, Any]:
         "rulePack": report["rule_pack"],
         "allocation": settlement["allocation"],
         "yieldBasis": settlement["yield_basis"],
-        "policies": POLICIES,
-        "bases": BASES,
-        "knownAt": ask.known_at(),
-        "query": ask.during(first, last).query(),
         "rules": report["rules"],
     }
 

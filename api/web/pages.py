@@ -21,9 +21,11 @@ from starlette.staticfiles import StaticFiles
 from api.http.books import book_of, pdf_answer, workbook_answer
 from api.http.deps import HomeDep, ReaderDep, SessionDep
 from api.http.gate import COOKIE, is_page
+from api.http.kept import RunPath
 from api.views.books import Ask, book_view, books_for, findings_about
 from api.views.events import event_rows, event_view
 from api.views.lineage import lineage_drawing
+from api.views.runs import run_page, runs_view
 from api.views.units import search, unit_view
 from api.views.ways import note_looks
 from api.web.templates import render
@@ -182,7 +184,17 @@ def event(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDe
 def book(request: Request, home: HomeDep, session: SessionDep, ask: BookDep, *, from_: First = "",
          to: Last = "") -> Response:
     """The settlement of a book and what does not add up."""
-    return _page(request, home, "book.html", session=session, b=book_view(ask.during(from_, to)))
+    return _page(request, home, "book.html", session=session, b=book_view(ask.during(from_, to)),
+                 kept=runs_view(home, session, ask.reader, ask.book)["runs"])
+
+
+@router.get("/view/run/{number}")
+def run(
+    request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep,
+    number: RunPath,
+) -> Response:
+    """A settlement as it was given, and what it changed."""
+    return _page(request, home, "run.html", session=session, b=run_page(home, session, reader, number))
 
 
 @router.get("/view/book/{book_id}/settlement.xlsx")

@@ -1,0 +1,204 @@
+"""The group `runs`: settlements that are kept, brought up to date, compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.settling import AllocationOption, TurnoverOption, YieldOption
+from api.cli.shell import HomeOption, JsonOption, console, emit, opened
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+runs_app = typer.Typer(
+    no_args_is_help=True, help="Settlements that are kept, and re-opened by what comes later.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the group into the application."""
+    app.add_typer(runs_app, name="runs")
+    for name, command in (("keep", keep), ("refresh", refresh), ("list", list_runs), ("show", show),
+                          ("compare", compare), ("end", end)):
+        runs_app.command(name)(command)
+
+
+def keep(
+    book: Annotated[str, typer.Argument(metavar="BOOK", help="Id of the book.")],
+    *,
+    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
+    allocation: AllocationOption = "",
+    yield_basis: YieldOption = "",
+    turnover_days: TurnoverOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Settle a book, keep the answer, and keep it up to date from now on.
+
+    The answer stays readable as it was given, with the block at which it was given. Where nothing has changed
+    since the last time, that answer is given again.
+
+    Example: cargoledger runs keep dmg-sxxk --from 2026-01-01 --to 2026-12-31
+    """
+    from api.views.runs import run_json
+    from tracer.policy import Policy
+    from tracer.runs.store import Question
+
+    question = Question(book, first, last, Policy(allocation.upper(), yield_basis.upper(), turnover_days))
+    with opened(home) as opened_home:
+        view = run_json(opened_home.keeper.ask(question, opened_home.clock()))
+    emit(view, as_json, lambda: _table([view], "Kept"))
+
+
+def refresh(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Settle again whatever later events, corrections or newly readable content have touched.
+
+    A server does this by itself. Old answers stay as they are.
+
+    Example: cargoledger runs refresh
+    """
+    from api.views.runs import run_json
+
+    def say(book: str, done: int, of: int) -> None:
+        console(stderr=True).print(f"{done + 1} of {of}: {book}", style="dim")
+
+    with opened(home) as opened_home:
+        made = [run_json(run) for run in
+                opened_home.keeper.refresh(opened_home.clock(), None if as_json else say)]
+        kept = len(opened_home.runs.kept())
+    emit({"runs": made, "kept": kept}, as_json, lambda: _table(made, f"Re-opened, of {kept} kept")
+         if made else f"Every answer still holds ({kept} kept).")
+
+
+def list_runs(
+    book: Annotated[
+        str | None, typer.Argument(metavar="[BOOK]", help="Only of this book.", show_default=False)] = None,
+    *,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the answers that are kept, the oldest first, with what re-opened each.
+
+    Example: cargoledger runs list dmg-sxxk
+    """
+    from api.views.runs import runs_view
+    from indexer.lookups import HOLDER
+
+    with opened(home) as opened_home, opened_home.session() as session:
+        view = runs_view(opened_home, session, HOLDER, book)
+    emit(view, as_json, lambda: _table(view["runs"], "Runs") if view["runs"] else
+         "None is kept yet. Keep one: cargoledger runs keep BOOK --from ... --to ...")
+
+
+def show(
+    number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="Number of the run.")],
+    *,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a settlement as it was given: forms, exemption, findings.
+
+    Example: cargoledger runs show 1
+    """
+    from rich.console import Group
+
+    from api.cli.render import settlement_tables
+    from api.views.runs import run_view
+    from indexer.lookups import HOLDER
+
+    with opened(home) as opened_home, opened_home.session() as session:
+        view = run_view(opened_home, session, HOLDER, number)
+    later = f"Run {view['latest']} is the latest answer to this question."
+    emit(view, as_json, lambda: Group(
+        _table([view], "As it was given"), *([later] if view["latest"] != number else []),
+        settlement_tables(view["document"])))
+
+
+def compare(
+    number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The earlier run.")],
+    other: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The later run.")],
+    *,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what two runs of one book and period differ in: figures, and findings new, changed or gone.
+
+    Example: cargoledger runs compare 1 2
+    """
+    from api.views.runs import difference_view
+    from indexer.lookups import HOLDER
+
+    with opened(home) as opened_home, opened_home.session() as session:
+        view = difference_view(opened_home, session, HOLDER, number, other)
+    emit(view, as_json, lambda: _difference(view))
+
+
+def end(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="Its 16 digits, as `runs list` shows.")],
+    *,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep a question up to date no longer. Its answers stay.
+
+    Example: cargoledger runs end 0123456789abcdef
+    """
+    with opened(home) as opened_home:
+        opened_home.runs.end(question, opened_home.clock())
+    emit({"question": question, "kept": False}, as_json,
+         lambda: f"{question} is not kept up to date any more; its runs stay.")
+
+
+def _table(runs: list[dict[str, Any]], title: str) -> RenderableType:
+    from api.cli.render import table
+
+    return table(title, ("run", "question", "book", "period", "policy", "made", "known at", "findings",
+                         "re-opened by"),
+                 [(str(r["run"]), r["question"], r["book"], f"{r['from']} to {r['to']}", _policy(r),
+                   r["made_at"], f"block {r['known_at']}", str(r["findings"]), _causes(r)) for r in runs],
+                 right=(0, 7))
+
+
+def _policy(run: dict[str, Any]) -> str:
+    return " ".join(part for part in (run["allocation"], run["yield_basis"]) if part) or "the book's own"
+
+
+def _causes(run: dict[str, Any]) -> str:
+    causes, shown = run["reopened_by"], 3
+    kinds = [f"{cause['kind']} {cause['event'][:10]}" for cause in causes[:shown]]
+    more = len(causes) - len(kinds) + run["more_causes"]
+    return ", ".join(kinds) + (f" and {more} more" if more else "") or "-"
+
+
+def _difference(view: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+
+    from api.cli.render import table
+
+    if view["same"]:
+        return "They say the same."
+    figures = [(cell["table"], " / ".join(cell["key"].values()), cell["column"], _said(cell["before"]),
+                _said(cell["after"])) for cell in view["figures"]]
+    findings = [(f["change"], f["rule"], f"{f['subject']['type']} {f['subject']['id']}",
+                 _figure(f["before"]), _figure(f["after"])) for f in view["findings"]]
+    parts: list[RenderableType] = []
+    if figures:
+        parts.append(table("Figures", ("table", "row", "column", "before", "after"), figures, right=(3, 4)))
+    if findings:
+        parts.append(table("Findings", ("change", "rule", "subject", "before", "after"), findings))
+    if view["rule_pack"]["before"] != view["rule_pack"]["after"]:
+        parts.append(f"Other rules: {view['rule_pack']['before']}, then {view['rule_pack']['after']}.")
+    return Group(*parts)
+
+
+def _said(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def _figure(finding: dict[str, Any] | None) -> str:
+    if finding is None:
+        return "-"
+    return " ".join(str(part) for part in (finding["severity"], finding.get("difference"), finding.get("uom"))
+                    if part)
