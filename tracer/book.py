@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
+from tracer.beside import NOTHING_BESIDE, NOTHING_MORE, Beside, More
 from tracer.moment import Span
 from tracer.quick import quick
 
@@ -88,7 +89,7 @@ class Event:
         product: what an issue to production is meant for, where it was said.
         norm: event id of the norm a TRANSFORM cites.
         customs_seals, broken_seals: of the seals named, those of customs, and those found broken or tampered.
-        weighing: what a scale showed, where the event says.
+        weighing: what a scale showed, where the event says. more: what else it says.
         withdrawn_by: for a refused event, the CORRECT by which its own poster took it back.
         voided_by: for an event that counts all the same, the CORRECT by its own poster.
     """
@@ -121,6 +122,7 @@ class Event:
     customs_seals: tuple[str, ...] = ()
     broken_seals: tuple[str, ...] = ()
     weighing: Weighing | None = None
+    more: More = NOTHING_MORE
 
     @property
     def recorded(self) -> bool:
@@ -155,6 +157,8 @@ class DeclarationLine:
         book: the book it names; empty where it names none.
         cleared, cancelled: when; with the event and time of recording.
         certificate: number of a certificate of origin that goes with it, or empty.
+        destination: country that the goods go to. contract: processing contract that it belongs to.
+        channel, mode: green, yellow or red; way of transport. stated_uom: unit of measure on the declaration.
     """
 
     key: str
@@ -179,6 +183,11 @@ class DeclarationLine:
     declared_by: str = ""
     book: str = ""
     certificate: str = ""
+    destination: str = ""
+    contract: str = ""
+    channel: str = ""
+    mode: str = ""
+    stated_uom: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +373,7 @@ class BookData:
         ledger_balances: what the ledger says of each lot at the end of the events, in micro-units; empty
             where there is nothing to compare with.
         unit_ids: ledger ids of names, so that a screen can link them.
+        beside: tables that stand beside the events (see `beside`).
     """
 
     id: str
@@ -403,6 +413,7 @@ class BookData:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     ledger_balances: Mapping[str, Mapping[Balance, int]] = field(default_factory=dict)
     unit_ids: Mapping[str, str] = field(default_factory=dict)
+    beside: Beside = NOTHING_BESIDE
 
     def known_at(self, known_at_ms: int) -> BookData:
         """The same book with only what had been recorded by then (the record time of a bitemporal

@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.vocabulary import MICRO, Balance, LineRole
+from tracer.beside import NOTHING_MORE, Document, More
 from tracer.book import Leg, Loss, Weighing
 from tracer.labels import line_label
 from tracer.quantity import micro, nearest, number
+
+_PIECE = ":sgtin:"
+"""Identifiers of single pieces of trade items (GS1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Content:
         epcis_id: its eventID, empty if it has none.
         seals, customs_seals: numbers of the seals named, and of those that are of customs.
         loss: declared process losses. cited: keys of the declaration lines that it names as transactions.
-        weighing: the first mass that a scale reported.
+        weighing: the first mass that a scale reported. more: what only some rules ask.
     """
 
     epcis_id: str = ""
@@ -34,6 +38,7 @@ class Content:
     reason: str = ""
     product: str = ""
     weighing: Weighing | None = None
+    more: More = NOTHING_MORE
 
 
 def content_of(document: Mapping[str, Any]) -> Content:
@@ -47,7 +52,41 @@ def content_of(document: Mapping[str, Any]) -> Content:
         loss=tuple(Loss(x["code"], micro(x["quantity"]), x["uom"]) for x in document.get("cl:loss") or ()),
         cited=tuple(filter(None, (line_label(str(t.get("bizTransaction", ""))) for t in transactions))),
         reason=str(document.get("cl:reason") or ""), product=str(document.get("cl:product") or ""),
-        weighing=_weighing(document))
+        weighing=_weighing(document),
+        more=_more(document))
+
+
+def _more(document: Mapping[str, Any]) -> More:
+    """Papers, amounts, single pieces, and what devices reported beside a mass."""
+    amount = document.get("cl:amount") or {}
+    volume = temperature = None
+    device = alarm = ""
+    for element in document.get("sensorElementList") or ():
+        device = device or _device(element)
+        for report in element.get("sensorReport") or ():
+            device = device or str(report.get("deviceID") or "")
+            alarm = alarm or str(report.get("exception") or "").rpartition(":")[2]
+            value = report.get("value")
+            kind = str(report.get("type", "")).rpartition(":")[2].rpartition("-")[2]
+            if kind == "Volume" and report.get("uom") == "LTR" and value is not None:
+                volume = number(value)
+            elif kind == "Temperature" and report.get("uom") == "CEL" and value is not None:
+                temperature = number(value)
+    more = More(
+        documents=tuple(Document(str(d["number"]), str(d["type"]), str(d.get("sha256", "")).lower())
+                        for d in document.get("cl:documents") or ()),
+        value=None if amount.get("value") is None else number(amount["value"]),
+        currency=str(amount.get("currency") or ""), device=device, volume=volume, temperature=temperature,
+        channel=str(document.get("cl:channel") or "").lower(),
+        serials=tuple(str(epc) for epc in document.get("epcList") or () if _PIECE in str(epc)), alarm=alarm)
+    return NOTHING_MORE if more == NOTHING_MORE else more
+
+
+def _device(element: Mapping[str, Any]) -> str:
+    reading = element.get("cl:reading")
+    if isinstance(reading, dict) and reading.get("device"):
+        return str(reading["device"])
+    return str((element.get("sensorMetadata") or {}).get("deviceID") or "")
 
 
 def _weighing(document: Mapping[str, Any]) -> Weighing | None:

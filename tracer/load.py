@@ -23,6 +23,7 @@ from indexer import models as m
 from ledger.directory import BookEntry, Directory
 from ledger.errors import InputError
 from tracer.book import BookData, Count, Norm, Tolerances
+from tracer.load_beside import places, registered, told_of_lines
 from tracer.load_elsewhere import elsewhere
 from tracer.load_rows import Reader
 from tracer.moment import Span, parse_span
@@ -79,7 +80,9 @@ def load_book(
         allocation=allocation,
         tolerances=tolerances or Tolerances(),
         lots=tuple(reader.lots.values()),
-        lines=tuple(reader.lines.values()),
+        lines=told_of_lines(reader.lines.values(), reader.events),
+        places=places(session, directory),
+        beside=registered(session, reader.names, as_of),
         norms=norms,
         counts=counts,
         events=tuple(reader.events),
@@ -120,7 +123,9 @@ def load_custody(session: Session, directory: Directory, *, period: Span, as_of_
         period,
         as_of,
         offset=offset,
-        lines=tuple(reader.lines.values()),
+        lines=told_of_lines(reader.lines.values(), reader.events),
+        places=places(session, directory),
+        beside=registered(session, reader.names, as_of),
         events=tuple(kept),
         customs=_customs(reader),
         elsewhere=elsewhere(session, reader.names, kept, reader.lines.values()),

@@ -257,6 +257,7 @@ class Reader:
             voided_by=self._voids.own(row) if row.outcome < Outcome.BAD_SIGNATURE else "",
             customs_seals=content.customs_seals,
             weighing=content.weighing if kind != Kind.CORRECT else None,  # it repeats what it takes back
+            more=replace(content.more, signer=row.signer),
         )
 
     def _own_line(self, lines: list[m.EventLine]) -> str:

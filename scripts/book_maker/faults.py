@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from book_maker.enterprise import write_book
-from book_maker.injectors import BUILDERS, Look
+from book_maker.injectors import BUILDERS
+from book_maker.looking import Look
+from book_maker.paper_injectors import PAPER_NAMES
 from tracer.files import read_book
 from tracer.files.document import document_of
 from tracer.files.example import Files, csv_text
@@ -24,7 +26,7 @@ NAMES = (
     "short-stock", "wrong-unit", "padded-norm", "idle-norm", "over-claim", "never-left", "phantom-export",
     "double-use", "undeclared-inland-sale", "lot-under-hold", "issued-before-receipt", "loss-left-out",
     "other-opening", "missing-factor", "told-late", "unclaimed", "two-holders", "no-answer", "same-heading",
-    "relabelled", "two-places", "unknown-line")
+    "relabelled", "two-places", "unknown-line", *PAPER_NAMES)
 """Every fault, in the order of its builder."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 EVENTS = 900
@@ -89,7 +91,8 @@ def trial(folder: Path, trade: str, seed: int) -> list[tuple[ExampleFault, bool,
     for fault in faults_of(Look(files, clean)):
         spoil(folder, {name: [dict(row) for row in rows] for name, rows in files.items()}, fault)
         right, others = judged(fault, clean, document_of(read_book(folder)))
-        (folder / "claims.csv").unlink(missing_ok=True)
+        for extra in {path.stem for path in folder.glob("*.csv")} - files.keys():
+            (folder / f"{extra}.csv").unlink()
         result.append((fault, right, others))
     return result
 

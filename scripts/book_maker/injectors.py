@@ -9,51 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from book_maker.clerk import container
+from book_maker.looking import Look, Row, later, plain, rest
+from book_maker.paper_injectors import PAPERS
 from tracer.files.example import Files
 from tracer.files.example_faults import ExampleFault, add, edit, together
 
-Row = dict[str, str]
-Builder = Callable[["Look"], ExampleFault | None]
-
-
-class Look:
-    """The rows of a clean book, and questions about them."""
-
-    def __init__(self, files: Files, document: dict[str, Any]) -> None:
-        self.files, self.document = files, document
-        self.enterprise = str(document["enterprise"])
-
-    def rows(self, table: str, **cells: str) -> list[Row]:
-        """Rows with these values."""
-        return [r for r in self.files.get(table, []) if all(r.get(k, "") == v for k, v in cells.items())]
-
-    def last(self, table: str, **cells: str) -> Row | None:
-        """The last of them."""
-        return next(reversed(self.rows(table, **cells)), None)
-
-    def total(self, **cells: str) -> Decimal:
-        """Sum of the movements with these values."""
-        return sum((Decimal(r["quantity"]) for r in self.rows("movements", **cells)), Decimal(0))
-
-
-def _text(value: Decimal) -> str:
-    return f"{value.normalize():f}"
-
-
-def _later(day: str, days: int) -> str:
-    return (date.fromisoformat(day[:10]) + timedelta(days=days)).isoformat()
-
-
-def _rest(look: Look) -> Row | None:
-    """The largest count of a material that is counted in one row only."""
-    rows = look.rows("counts", stock="material")
-    alone = [r for r in rows if sum(x["code"] == r["code"] for x in rows) == 1]
-    return max(alone, key=lambda r: Decimal(r["quantity"]), default=None)
+Builder = Callable[[Look], ExampleFault | None]
 
 
 def _count(row: Row) -> dict[str, str]:
@@ -68,19 +32,19 @@ def short_stock(look: Look) -> ExampleFault | None:
     half = Decimal(row["quantity"]) / 2
     return ExampleFault(
         "short-stock", "Half of a rest in store is not on the shelf.",
-        edit("counts", _count(row), quantity=_text(half)), "B2", row["code"], _text(-half),
+        edit("counts", _count(row), quantity=plain(half)), "B2", row["code"], plain(-half),
         companions=frozenset({"B6"}))
 
 
 def wrong_unit(look: Look) -> ExampleFault | None:
     """U3."""
-    row = _rest(look)
+    row = rest(look)
     if row is None:
         return None
     q = Decimal(row["quantity"])
     return ExampleFault(
         "wrong-unit", "A rest is counted in thousandths of its unit.",
-        edit("counts", _count(row), quantity=_text(q * 1000)), "U3", row["code"], _text(q * 999),
+        edit("counts", _count(row), quantity=plain(q * 1000)), "U3", row["code"], plain(q * 999),
         companions=frozenset({"B2", "B6"}))
 
 
@@ -101,8 +65,8 @@ def padded_norm(look: Look) -> ExampleFault | None:
     return ExampleFault(
         "padded-norm", "A norm is declared 60 % too high.",
         edit("norms", {"product": norm["product"], "material": norm["material"]},
-             norm=_text(Decimal(norm["norm"]) * Decimal("1.6"))),
-        "N1", norm["material"], _text(-used * Decimal("0.6")),
+             norm=plain(Decimal(norm["norm"]) * Decimal("1.6"))),
+        "N1", norm["material"], plain(-used * Decimal("0.6")),
         companions=frozenset({"N2", "N6", "B6", "X2", "O2"}))
 
 
@@ -122,7 +86,7 @@ def over_claim(look: Look) -> ExampleFault | None:
     first = materials[0]
     more = Decimal(first["exempt"]) / 5 // 1
     rows = [add("claims", material=m["material"], uom=m["uom"],
-                quantity=_text(Decimal(m["exempt"]) + (more if m is first else 0))) for m in materials]
+                quantity=plain(Decimal(m["exempt"]) + (more if m is first else 0))) for m in materials]
 
     def change(files: Files) -> None:
         files.setdefault("claims", [])
@@ -130,7 +94,7 @@ def over_claim(look: Look) -> ExampleFault | None:
 
     return ExampleFault(
         "over-claim", "A fifth more is claimed exempt than exported goods used.", change, "N6",
-        str(first["material"]), _text(more))
+        str(first["material"]), plain(more))
 
 
 def never_left(look: Look) -> ExampleFault:
@@ -140,7 +104,7 @@ def never_left(look: Look) -> ExampleFault:
         "never-left", "An export was cleared and loaded, and never seen leaving.",
         edit("declarations", {"declaration": line["declaration"], "line": line["line"]},
              exit_confirmed_at=""),
-        "X4", f"{line['declaration']}/{line['line']}", _text(-Decimal(line["quantity"])))
+        "X4", f"{line['declaration']}/{line['line']}", plain(-Decimal(line["quantity"])))
 
 
 def phantom_export(look: Look) -> ExampleFault:
@@ -155,9 +119,9 @@ def phantom_export(look: Look) -> ExampleFault:
         "phantom-export", "More of a product is declared and loaded than was ever made.",
         together(
             add("declarations", **{**line, **cells, "declaration": number, "line": "1",
-                                   "quantity": _text(kept + 200)}),
+                                   "quantity": plain(kept + 200)}),
             add("movements", **{**load, "id": "PHANTOM", "at": "2026-12-20", "declaration": number,
-                                "line": "1", "quantity": _text(kept + 200)})),
+                                "line": "1", "quantity": plain(kept + 200)})),
         "X1", line["code"], "200", companions=frozenset({"L1", "X2"}))
 
 
@@ -214,7 +178,7 @@ def early_issue(look: Look) -> ExampleFault | None:
     issue = look.rows("movements", kind="ISSUE_PROD", lot=row["lot"])[0]
     return ExampleFault(
         "issued-before-receipt", "A material is issued to production three days before it came.",
-        edit("movements", {"id": issue["id"]}, at=_later(row["at"], -3)), "T4",
+        edit("movements", {"id": issue["id"]}, at=later(row["at"], -3)), "T4",
         f"{look.enterprise}/{row['lot']}", "-72", companions=frozenset({"B1"}))
 
 
@@ -234,7 +198,7 @@ def loss_left_out(look: Look) -> ExampleFault | None:
         return None
     return ExampleFault(
         "loss-left-out", "The process loss of a run is not written down.",
-        edit("movements", {"id": row["id"]}, drop="yes"), "B5", row["op"], _text(-weight(row)))
+        edit("movements", {"id": row["id"]}, drop="yes"), "B5", row["op"], plain(-weight(row)))
 
 
 def other_opening(look: Look) -> ExampleFault:
@@ -244,8 +208,8 @@ def other_opening(look: Look) -> ExampleFault:
     return ExampleFault(
         "other-opening", "A quarter less was reported as last period's closing stock.",
         edit("previous", {"code": row["code"], "stock": "material"},
-             quantity=_text(Decimal(row["quantity"]) - less)),
-        "B3", row["code"], _text(less))
+             quantity=plain(Decimal(row["quantity"]) - less)),
+        "B3", row["code"], plain(less))
 
 
 def missing_factor(look: Look) -> ExampleFault:
@@ -255,7 +219,7 @@ def missing_factor(look: Look) -> ExampleFault:
         "missing-factor", "A norm is in a unit for which no factor is given.",
         edit("norms", {"product": norm["product"], "material": norm["material"]}, material_uom="FOT"), "U1",
         norm["material"], "", verdict="not_evaluable",
-        companions=frozenset({"B6", "N1", "N2", "N5", "N6", "O2", "O4", "X2", "U3"}))
+        companions=frozenset({"B6", "N1", "N2", "N5", "N6", "O2", "O4", "X2", "U2", "U3"}))
 
 
 def told_late(look: Look) -> ExampleFault:
@@ -263,7 +227,7 @@ def told_late(look: Look) -> ExampleFault:
     row = look.rows("movements", kind="EXPORT_LOAD")[-1]
     return ExampleFault(
         "told-late", "A load is entered in the books a day after it was due.",
-        edit("movements", {"id": row["id"]}, recorded_at=f"{_later(row['at'], 2)}T00:00"), "C5",
+        edit("movements", {"id": row["id"]}, recorded_at=f"{later(row['at'], 2)}T00:00"), "C5",
         f"{look.enterprise}/{row['lot']}", "1410")
 
 
@@ -281,7 +245,7 @@ def unclaimed(look: Look) -> ExampleFault:
 def two_holders(look: Look) -> ExampleFault:
     """C3."""
     row = look.rows("movements", kind="ARRIVE")[0]
-    at = f"{_later(row['at'], 1)}T09:26"  # two days to the minute before the gate
+    at = f"{later(row['at'], 1)}T09:26"  # two days to the minute before the gate
     return ExampleFault(
         "two-holders", "A second terminal books the arrival of a container that the first one has.",
         add("movements", **{**row, "id": "SECOND", "at": at, "actor": "dry-port"}), "C3", row["lot"], "48")
@@ -354,4 +318,4 @@ def unknown_line(look: Look) -> ExampleFault:
 BUILDERS: tuple[Builder, ...] = (
     short_stock, wrong_unit, padded_norm, idle_norm, over_claim, never_left, phantom_export, double_use,
     undeclared_sale, held, early_issue, loss_left_out, other_opening, missing_factor, told_late, unclaimed,
-    two_holders, no_answer, same_heading, relabelled, two_places, unknown_line)
+    two_holders, no_answer, same_heading, relabelled, two_places, unknown_line, *PAPERS)

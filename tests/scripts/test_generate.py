@@ -110,11 +110,11 @@ def test_each_fault_is_found_with_its_quantity_and_nothing_unrelated_is(made: An
 
 
 def test_a_fault_that_is_not_there_is_not_found(made: Any, tmp_path: Path) -> None:
-    from book_maker import faults, injectors
+    from book_maker import faults, looking
 
     made.write_book(tmp_path / "book", "furniture", 1, 900)
     clean = document_of(read_book(tmp_path / "book"))
-    for fault in faults.faults_of(injectors.Look(faults.read_files(tmp_path / "book"), clean)):
+    for fault in faults.faults_of(looking.Look(faults.read_files(tmp_path / "book"), clean)):
         assert faults.judged(fault, clean, clean) == (False, set()), fault.name
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from journey_index import JOURNEY, story
 
-from ledger.vocabulary import Kind, LineRole, Origin
+from ledger.vocabulary import Kind, LineRole, Origin, Thing
+from tracer.beside import Document
 from tracer.book import BookData, Count, Event, Leg
 from tracer.files.example import csv_text
 from tracer.files.tables import STOCK_KINDS
@@ -63,9 +64,18 @@ def write_movements(path: Path, book: BookData) -> Path:
         elif (event.kind in STOCK_KINDS and event.kind != Kind.COUNT) or (
                 event.kind in CUSTODY and all(leg.code for leg in event.legs)):
             files["movements"] += _rows(event, book)
+    papers = [_paper(event, paper) for event in book.events for paper in event.more.documents if paper.sha256]
+    if papers:
+        files["documents"] = papers
     for name, rows in files.items():
         (path / f"{name}.csv").write_text(csv_text(name, rows), encoding="utf-8")
     return path
+
+
+def _paper(event: Event, paper: Document) -> Row:
+    declaration, _, line = (event.line or next((x.unit for x in event.legs if x.thing == Thing.NONE), "")).rpartition("/")
+    return {"number": paper.number, "type": paper.type, "sha256": paper.sha256, "declaration": declaration, "line": line,
+            "event": event.id}
 
 
 def _at(span: Span | None, book: BookData) -> str:

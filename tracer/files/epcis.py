@@ -152,6 +152,7 @@ class Signed:
             weighing=content.weighing if said.kind != Kind.CORRECT else None,  # it repeats what it takes back
             reason=content.reason,
             epcis_id=content.epcis_id,
+            more=content.more,
         )
         self._said.append(_Said(event, name, meaning, who in self.customs, at))
 
@@ -305,6 +306,8 @@ class Signed:
             declared_by=about.event.id,
             book=about.meaning.book or "",
             certificate=next((p.number for p in papers if "certificate" in p.type.lower()), ""),
+            contract=next((p.number for p in papers if "contract" in p.type.lower()), ""),
+            stated_uom=said.uom,
         )
         self._goods[key] = (said.code, said.uom)
         self.lines[key] = (

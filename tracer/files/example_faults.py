@@ -126,7 +126,7 @@ FAULTS: tuple[ExampleFault, ...] = (
         "FAB-PES",
         "",
         verdict="not_evaluable",
-        companions=frozenset({"N5"}),
+        companions=frozenset({"N5", "U2"}),
     ),
     ExampleFault(
         "lot-under-hold",

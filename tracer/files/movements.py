@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ledger.vocabulary import Balance, Kind, LineRole, Thing
-from tracer.book import Count, Event, Leg, Loss
+from ledger.vocabulary import Balance, Kind, LineRole, Step, Thing
+from tracer.beside import NOTHING_MORE, Document, More
+from tracer.book import Count, Event, Leg, Loss, Weighing
 from tracer.files import tables as t
 from tracer.files.folder import Row
 from tracer.files.records import Reference
@@ -24,6 +25,7 @@ CUSTOMS = "customs"
 JOINED = (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM)
 _CUSTOMS_ACTS = frozenset({Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, Kind.EXIT_CONFIRM})
 _KINDS = dict(Kind.__members__)
+_MORE = frozenset({"document", "value", "signer", "device", "volume_l", "temperature_c"})
 _WITHOUT_QUANTITY = frozenset({*t.CUSTODY_KINDS, Kind.EXIT_CONFIRM})
 
 
@@ -43,7 +45,7 @@ class Movements:
     Attributes:
         events: what happened, in no order, lots not yet drawn from.
         counts: stocks that COUNT rows state.
-        cited: kinds that cite each declaration line.
+        cited: kinds that cite each declaration line. mores: records that rows share.
     """
 
     reference: Reference
@@ -53,6 +55,7 @@ class Movements:
     counts: list[Count] = field(default_factory=list)
     opening: list[tuple[Row, Count, str]] = field(default_factory=list)
     cited: dict[str, set[Kind]] = field(default_factory=lambda: defaultdict(set))
+    mores: dict[More, More] = field(default_factory=dict)
     _usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
@@ -302,6 +305,8 @@ class Movements:
             )
         recorded: Span = get("recorded_at") or at
         product = get("product", "")
+        more = self._more(row) if not _MORE.isdisjoint(row.values) else NOTHING_MORE
+        gross: int | None = get("gross_kg")
         return Event(
             id=name or row.values["id"],
             seq=0,
@@ -318,7 +323,27 @@ class Movements:
             product=self.reference.code(product) if product else "",
             loss=loss,
             reason=get("reason", ""),
+            step=Step[get("step") or "NONE"],
+            seals=tuple(dict.fromkeys(f"{get('seals', '')} {get('customs_seals', '')}".split())),
+            customs_seals=tuple(get("customs_seals", "").split()),
+            weighing=None if gross is None else Weighing(gross, get("tare_kg")),
+            more=more,
         )
+
+    def _more(self, row: Row) -> More:
+        """What only some rules ask of a row; equal records are one."""
+        get = row.values.get
+        document = get("document", "")
+        more = More(
+            documents=(Document(document),) if document else (),
+            value=get("value"),
+            currency=get("currency", ""),
+            signer=get("signer", ""),
+            device=get("device", ""),
+            volume=get("volume_l"),
+            temperature=get("temperature_c"),
+        )
+        return self.mores.setdefault(more, more)
 
     def _count(self, rows: list[Row], legs: list[Leg]) -> None:
         for row, leg in zip(rows, legs, strict=True):

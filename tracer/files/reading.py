@@ -11,6 +11,7 @@ from ledger.errors import InputError
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
 from tracer.book import BookData, Count, DeclarationLine, Event, Leg
 from tracer.files import tables as t
+from tracer.files.beside import read_tables
 from tracer.files.epcis import Signed
 from tracer.files.faults import Faults
 from tracer.files.folder import EVENTS, Folder
@@ -66,6 +67,7 @@ def read_book(path: Path) -> BookFolder:
     reference = Reference(folder, settings.enterprise)
     reference.read()
     lots = Lots(settings.enterprise)
+    reference.lot_codes = lots.codes
     for stock in (*reference.opening, *reference.counts):
         if stock.row.get("lot"):
             lots.codes[stock.row["lot"]].add(stock.record.code)
@@ -140,6 +142,7 @@ def _assembled(
         groups=reference.groups,
         rates=reference.rates,
         peers=reference.peers,
+        beside=read_tables(reference),
         customs=frozenset(signed.customs),
         elsewhere=frozenset(signed.elsewhere),
         hs=dict(sorted(signed.hs.items())),

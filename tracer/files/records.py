@@ -45,7 +45,7 @@ class Reference:
     Attributes:
         units: unit of measure in which each code is kept: as declared, else as first stated.
         lines: by key, with the row each stands in.
-        exits: when customs confirmed the exit of an export line, by key.
+        lot_codes: codes by lot number, once the movements are read.
     """
 
     folder: Folder
@@ -67,9 +67,28 @@ class Reference:
     groups: tuple[Substitute, ...] | None = None
     rates: tuple[ExchangeRate, ...] | None = None
     peers: tuple[PeerNorm, ...] | None = None
+    lot_codes: Mapping[str, set[str]] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read every table but the movements.
+
+        Raises:
+            InputError: a file that cannot be used at all.
+        """
+        folder = self.folder
+        self.read_beside(stocks=False)
+        for row in folder.rows(t.DECLARATIONS) or ():
+            self._line(row)
+        self.norms = _versions([self._norm(r) for r in folder.rows(t.NORMS) or ()])
+        self.opening = list(self._stocks(folder.rows(t.OPENING) or ()))
+        self.counts = list(self._stocks(folder.rows(t.COUNTS) or ()))
+        self._stated()
+
+    def read_beside(self, *, stocks: bool = True) -> None:
+        """Read what may stand beside a book of the ledger too: codes, factors, claims and the like.
+
+        Args:
+            stocks: also the tables that state quantities, which are read after the declarations.
 
         Raises:
             InputError: a file that cannot be used at all.
@@ -94,15 +113,14 @@ class Reference:
             if self._positive(r, "factor")
         )
         self.factors = Factors(self.conversions)
-        for row in folder.rows(t.DECLARATIONS) or ():
-            self._line(row)
-        self.norms = _versions([self._norm(r) for r in folder.rows(t.NORMS) or ()])
-        self.opening = list(self._stocks(folder.rows(t.OPENING) or ()))
-        self.counts = list(self._stocks(folder.rows(t.COUNTS) or ()))
-        previous = folder.rows(t.PREVIOUS)
-        self.previous = None if previous is None else tuple(s.record for s in self._stocks(previous))
-        self._claims(folder.rows(t.CLAIMS))
         self._others()
+        if stocks:
+            self._stated()
+
+    def _stated(self) -> None:
+        previous = self.folder.rows(t.PREVIOUS)
+        self.previous = None if previous is None else tuple(s.record for s in self._stocks(previous))
+        self._claims(self.folder.rows(t.CLAIMS))
 
     def code(self, internal: str) -> str:
         """The declared code of an internal one."""
@@ -176,6 +194,11 @@ class Reference:
             cleared_by=cleared_id(row) if row.get("cleared_at") else "",
             declared_by=f"{row.file}:{row.number}",
             certificate=row.text("certificate"),
+            destination=row.text("destination"),
+            contract=row.text("contract"),
+            channel=row.text("channel"),
+            mode=row.text("mode"),
+            stated_uom=row["uom"],
         )
 
     def _norm(self, row: Row) -> Norm:

@@ -5,63 +5,14 @@ This is the format itself as data: the reader works from it and docs/formats/boo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from ledger.vocabulary import Kind, Step
+from tracer.files.beside_tables import BESIDE
+from tracer.files.columns import FORMS, VALID_FROM, VALID_TO, Column, Form, Table
 
-from ledger.vocabulary import Kind
-
-Form = Literal["text", "name", "moment", "quantity", "signed", "decimal", "percent", "uom", "choice"]
-"""How a cell is written; `FORMS` says it in words."""
-
-FORMS: dict[Form, str] = {
-    "text": "any text",
-    "name": "a name or number, printable",
-    "moment": "date (a whole day in the book's zone) or date and time: 2026-03-01, 2026-03-01T14:30",
-    "quantity": "decimal number, not below zero, at most six decimals",
-    "signed": "decimal number, at most six decimals",
-    "decimal": "decimal number",
-    "percent": "decimal number, in per cent",
-    "uom": "code of UNECE Recommendation 20: KGM, MTR, C62",
-    "choice": "one of the words named",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: how its cells are written, what they mean, whether every row needs one."""
-
-    name: str
-    form: Form
-    meaning: str
-    required: bool = False
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A file of rows.
-
-    Attributes:
-        name: the file is `name.csv` or `name.xlsx`, or a sheet of that name in `book.xlsx`.
-        meaning: what a row is.
-        rules: rules that cannot be evaluated without it, or that say more with it.
-        without: what happens when the file is not there.
-    """
-
-    name: str
-    meaning: str
-    columns: tuple[Column, ...]
-    rules: tuple[str, ...] = ()
-    without: str = ""
-
-    def column(self, name: str) -> Column:
-        """The column of that name."""
-        return next(c for c in self.columns if c.name == name)
-
+__all__ = ["BESIDE", "FORMS", "TABLES", "Column", "Form", "Table"]
 
 STOCKS = ("material", "wip", "product", "scrap")
-_FROM = Column("valid_from", "moment", "first day it holds; empty: always")
-_TO = Column("valid_to", "moment", "last day it holds; empty: until further notice")
+_FROM, _TO = VALID_FROM, VALID_TO
 
 
 def _stock(at: str) -> tuple[Column, ...]:
@@ -110,8 +61,13 @@ DECLARATIONS = Table(
         Column("original_declaration", "name", "declaration that this one changes (A42, B13)"),
         Column("original_line", "name", "its line"),
         Column("certificate", "name", "number of the certificate of origin that goes with it"),
+        Column("destination", "name", "country that exported goods go to"),
+        Column("contract", "name", "processing contract that it belongs to"),
+        Column("channel", "choice", "channel that customs gave", choices=("", "green", "yellow", "red")),
+        Column("mode", "choice", "way of transport", choices=("", "sea", "air", "road", "rail", "river")),
     ),
-    ("B4", "D5", "L3", "N6", "O2", "O4", "O7", "O8", "T1", "T4", "U1", "X4", "X6"),
+    ("B4", "D5", "D6", "L3", "L4", "N6", "O2", "O4", "O6", "O7", "O8", "T1", "T4", "T5", "U1", "U2", "X4",
+     "X6", "X8"),
     "Duty, claims, exits and clearance cannot be judged.",
 )
 NORMS = Table(
@@ -326,8 +282,24 @@ CUSTODY_KINDS = (
     Kind.ELIGIBLE,
     Kind.REVOKE,
     Kind.GATE_OUT,
+    Kind.OBSERVE,
 )
 """Kinds about who has the goods, and whether they may go."""
+STEPS = (
+    Step.DISCHARGE,
+    Step.GATE_IN,
+    Step.STORE,
+    Step.MOVE,
+    Step.WEIGH,
+    Step.SEAL_APPLY,
+    Step.SEAL_BREAK,
+    Step.INSPECT,
+    Step.CHANNEL,
+    Step.DOC_CHECK,
+    Step.REPACK,
+    Step.SENSOR,
+)
+"""Steps that an OBSERVE of a folder may have."""
 MOVEMENTS = Table(
     "movements",
     "A movement of goods, or one side of one. Rows of one SPLIT, MERGE or TRANSFORM share `op`.",
@@ -364,6 +336,17 @@ MOVEMENTS = Table(
         Column("document", "name", "number of the paper behind it"),
         Column("recorded_at", "moment", "when it was entered in the books; empty: when it happened"),
         Column("reason", "text", "why"),
+        Column("step", "choice", "what an OBSERVE saw", choices=("", *(s.name for s in STEPS))),
+        Column("seals", "text", "numbers of seals read or set, separated by spaces"),
+        Column("customs_seals", "text", "those of customs among them"),
+        Column("gross_kg", "quantity", "what a scale showed, in kilograms"),
+        Column("tare_kg", "quantity", "vehicle and container without goods"),
+        Column("volume_l", "decimal", "volume that was measured, in litres"),
+        Column("temperature_c", "decimal", "temperature at that, in degrees Celsius"),
+        Column("value", "decimal", "price of what was sold, for all of it"),
+        Column("currency", "name", "its currency; empty: VND"),
+        Column("signer", "name", "key or user that entered it"),
+        Column("device", "name", "device that measured"),
     ),
 )
 TABLES = (
@@ -380,5 +363,6 @@ TABLES = (
     GROUPS,
     RATES,
     PEERS,
+    *BESIDE,
     MOVEMENTS,
 )

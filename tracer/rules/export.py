@@ -10,6 +10,7 @@ from tracer.facts import Facts
 from tracer.moment import DAY_MS, iso_day
 from tracer.quantity import micro_text
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
+from tracer.rules.papers import on_spot
 
 
 def x1(facts: Facts, tally: Tally) -> None:
@@ -73,7 +74,8 @@ def x4(facts: Facts, tally: Tally) -> None:
     Clearance is not proof of export; only the confirmed exit is (Art. 53). Once the time is over at the
     date of the run, what has not left of the cleared quantity is the difference; an exit that came later
     than the limit is reported as late. A line whose time is still running is pending. An exit confirmed for
-    a line that was not cleared is reported too.
+    a line that was not cleared is reported too. Goods of an on-spot export (#&XKTC) never leave: X8 asks for
+    their import.
     """
     limit = tally.days_ms("days")
     exits: dict[str, list[Event]] = defaultdict(list)
@@ -96,8 +98,8 @@ def x4(facts: Facts, tally: Tally) -> None:
                     evidence=[event],
                     explanation="An exit was confirmed for a line that customs had not cleared.",
                 )
-        if line.cleared is None or line.cancelled is not None:
-            continue
+        if line.cleared is None or line.cancelled is not None or on_spot(line):
+            continue  # an on-spot export has no exit: X8 judges its import
         due = line.cleared.end_ms + limit
         left = [
             (leg.quantity_micro, event) for event in exits[line.key] if event.recorded for leg in event.legs
@@ -143,7 +145,7 @@ RULES = (
           "B2": "where the act was recorded, the count finds more than the identity",
           "B6": "where the act was recorded, more is accounted for than came in",
           "B4": "where the act was recorded, more is loaded than was cleared"}, x1),
-    Rule("X4", "1", "export", "Cleared but never left", "book",
+    Rule("X4", "2", "export", "Cleared but never left", "book",
          (*circular_38("53"),
           Law("Decree 169/2026/ND-CP Art. 15.1.d", valid_from="2026-07-01")),
          (Param("days", "15", "days", "from clearance to the confirmed exit"),), {}, x4),

@@ -14,6 +14,7 @@ from tracer.quantity import micro_text, ratio_text
 from tracer.rules.conservation import MASS
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
 from tracer.rules.origin import claims
+from tracer.rules.prices import line_value
 
 _LAWS = (Law("Decision 824/QD-TTg (2019)", valid_from="2019-07-04"),)
 
@@ -88,8 +89,8 @@ def o4(facts: Facts, tally: Tally) -> None:
         mixture = _imports(facts, line)
         if not mixture:
             continue
-        prices = {key: _value(facts, facts.lines[key]) for key in mixture}
-        fob = _value(facts, line)
+        prices = {key: line_value(facts, facts.lines[key]) for key in mixture}
+        fob = line_value(facts, line)
         lacking = [f"factor for the norm of {n.product} on {n.material}" for n in facts.unconverted]
         lacking += [
             f"value of {key} in the book's currency"
@@ -124,24 +125,6 @@ def o4(facts: Facts, tally: Tally) -> None:
             evidence=loads[:8],
             explanation=f"Of {ratio_text(fob, 0)} exported, {ratio_text(foreign, 0)} is imported material.",
         )
-
-
-def _value(facts: Facts, line: DeclarationLine) -> Fraction | None:
-    """Value of a line in the book's own currency."""
-    if line.value is None:
-        return None
-    if line.currency in ("", "VND"):
-        return line.value
-    at = line.registered or facts.book.period
-    for row in facts.book.rates or ():
-        early = row.valid_from is not None and at.end_ms < row.valid_from.start_ms
-        if (
-            row.currency == line.currency
-            and not early
-            and (row.valid_to is None or at.start_ms <= row.valid_to.end_ms)
-        ):
-            return line.value * row.rate
-    return None
 
 
 def o5(facts: Facts, tally: Tally) -> None:

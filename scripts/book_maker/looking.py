@@ -1,0 +1,46 @@
+"""The rows of a clean book, and questions about them: what every fault is built from."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from tracer.files.example import Files
+
+Row = dict[str, str]
+
+
+class Look:
+    """The rows of a clean book, and questions about them."""
+
+    def __init__(self, files: Files, document: dict[str, Any]) -> None:
+        self.files, self.document = files, document
+        self.enterprise = str(document["enterprise"])
+
+    def rows(self, table: str, **cells: str) -> list[Row]:
+        """Rows with these values."""
+        return [r for r in self.files.get(table, []) if all(r.get(k, "") == v for k, v in cells.items())]
+
+    def last(self, table: str, **cells: str) -> Row | None:
+        """The last of them."""
+        return next(reversed(self.rows(table, **cells)), None)
+
+    def total(self, **cells: str) -> Decimal:
+        """Sum of the movements with these values."""
+        return sum((Decimal(r["quantity"]) for r in self.rows("movements", **cells)), Decimal(0))
+
+
+def plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def later(day: str, days: int) -> str:
+    return (date.fromisoformat(day[:10]) + timedelta(days=days)).isoformat()
+
+
+def rest(look: Look) -> Row | None:
+    """The largest count of a material that is counted in one row only."""
+    rows = look.rows("counts", stock="material")
+    alone = [r for r in rows if sum(x["code"] == r["code"] for x in rows) == 1]
+    return max(alone, key=lambda r: Decimal(r["quantity"]), default=None)
