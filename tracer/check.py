@@ -7,9 +7,9 @@ input.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, Self
 
 from tracer.book import BookData
 from tracer.facts import Facts
@@ -54,6 +54,55 @@ class Report:
         }
 
 
+class Work(Protocol):
+    """Rules being run over the facts of a book, here or beside. Leaving it ends what runs beside."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def results(self) -> list[RuleResult]:
+        """What each rule found, in the order of the rules."""
+        ...
+
+
+Start = Callable[[Facts, Sequence[Rule], Overrides], Work]
+"""Begins to run rules over facts; who waits for the results may use the same facts meanwhile."""
+
+
+class InTurn:
+    """Runs the rules one after the other, when asked for the results."""
+
+    def __init__(self, facts: Facts, rules: Sequence[Rule], params: Overrides) -> None:
+        self.facts, self.rules, self.params = facts, rules, params
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def run(self, number: int) -> RuleResult:
+        """Run one of the rules."""
+        rule = self.rules[number]
+        return evaluate(rule, self.facts, self.params.get(rule.id))
+
+    def results(self) -> list[RuleResult]:
+        """What each rule found."""
+        return [self.run(number) for number in range(len(self.rules))]
+
+
+def rules_for(facts: Facts, rules: Sequence[Rule] = RULES) -> list[Rule]:
+    """The rules that a book is asked by; those about custody alone where it has no id."""
+    return [r for r in rules if facts.book.id or r.scope == "custody"]
+
+
+def report_of(facts: Facts, results: Sequence[RuleResult]) -> Report:
+    """The report of rules that have run."""
+    joint = hashlib.sha256("".join(r.params_hash for r in results).encode()).hexdigest()[:16]
+    return Report(facts.book.id, RULE_PACK, joint, tuple(results))
+
+
 def examine(book: BookData | Facts, rules: Sequence[Rule] = RULES, params: Overrides | None = None) -> Report:
     """Run rules over a book; over custody alone where the book has no id.
 
@@ -61,10 +110,7 @@ def examine(book: BookData | Facts, rules: Sequence[Rule] = RULES, params: Overr
         InputError: an unknown parameter.
     """
     facts = book if isinstance(book, Facts) else Facts(book)
-    chosen = [r for r in rules if facts.book.id or r.scope == "custody"]
-    results = tuple(evaluate(r, facts, (params or {}).get(r.id)) for r in chosen)
-    joint = hashlib.sha256("".join(r.params_hash for r in results).encode()).hexdigest()[:16]
-    return Report(facts.book.id, RULE_PACK, joint, results)
+    return report_of(facts, InTurn(facts, rules_for(facts, rules), params or {}).results())
 
 
 def check(book: BookData, rules: Sequence[Rule] = RULES, params: Overrides | None = None) -> list[Finding]:

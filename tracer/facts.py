@@ -22,6 +22,10 @@ from tracer.stocktake import Closing, StockTake, previous_closing, stock_takes
 from tracer.usage import Usage, usage
 from tracer.yields import Run, runs, unit_use
 
+SHARED = ("accounts", "usage", "lineage")
+"""Facts that take longest to work out, and that a settlement needs whatever the rules ask: who runs rules
+beside a settlement leaves those that ask for them to it (`api.beside`)."""
+
 
 class Facts:
     """One book and what follows from it."""

@@ -118,6 +118,7 @@ def check_folder(
     Raises:
         InputError: it cannot be used at all, or days were given.
     """
+    from api import beside
     from api.cli.book_report import book_report
     from tracer.files import read_book
     from tracer.files.document import document_of
@@ -133,7 +134,7 @@ def check_folder(
         read = read_book(folder)
         if policy is not None:
             read = replace(read, book=policy.on(read.book))
-        view = document_of(read)
+        view = document_of(read, start=beside.start)
     finally:
         gc.enable()
     write_papers(kind or paper_kind("settlement"), view, view, xlsx=xlsx, pdf=pdf)

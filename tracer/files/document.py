@@ -6,22 +6,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracer.check import Overrides, examine
+from tracer.check import InTurn, Overrides, Start, report_of, rules_for
 from tracer.facts import Facts
 from tracer.files.reading import BookFolder
 from tracer.quantity import micro_text
 from tracer.settlement import settle_facts
 
 
-def document_of(folder: BookFolder, params: Overrides | None = None) -> dict[str, Any]:
-    """Check and settle a book folder. Pure: the same files give the same document.
+def document_of(folder: BookFolder, params: Overrides | None = None, start: Start = InTurn) -> dict[str, Any]:
+    """Check and settle a book folder. The same files give the same document, however the rules are run.
+
+    Args:
+        folder: what was read.
+        params: parameters of rules.
+        start: runs the rules; another than `InTurn` may do so while the book is settled.
 
     Raises:
         InputError: an unknown parameter of a rule.
     """
     facts = Facts(folder.book, folder.effects)
-    settlement = settle_facts(facts).to_json()
-    report = examine(facts, params=params).to_json()
+    with start(facts, rules_for(facts), params or {}) as work:
+        settlement = settle_facts(facts).to_json()
+        report = report_of(facts, work.results()).to_json()
     refused = [event for event in facts.events if event.outcome.refused]
     return {
         **{
