@@ -18,27 +18,24 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import groupby
 from typing import Literal
 
 import networkx as nx
 
-from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
-from tracer.book import BookData, Event, Leg, Lot
+from ledger.vocabulary import Balance, Kind, LineRole, Origin
+from tracer.blend import Portion, fractions_of, lowest, part, together
+from tracer.book import BookData, Event, Lot
+from tracer.network import SINKS, UNITS, draw
 from tracer.norms import NormTable
 from tracer.quick import quick
 from tracer.replay import Delta, Replay, replay
-from tracer.usage import MADE, lot_legs, shares
+from tracer.usage import MADE, lot_legs, shares_of
 
 Basis = Literal["used", "physical"]
 Mixture = dict[str, Fraction]
 """Micro-units by source id, each in the source's own unit of measure."""
 
-UNITS = (Thing.CONTAINER, Thing.CARGO)
-_SINKS = {
-    Kind.REPURPOSE: "repurposed", Kind.SELL_INLAND: "sold_inland", Kind.SCRAP_OUT: "scrapped_out",
-    Kind.DESTROY: "destroyed", Kind.TRANSFER: "transferred", Kind.ADJUST: "adjusted",
-}
+_WITHIN = frozenset({Kind.ISSUE_PROD, Kind.RETURN_PROD})
 _STATES = {
     Balance.RAW: "in_store",
     Balance.WIP: "in_production",
@@ -89,8 +86,8 @@ class Lineage:
 
     Attributes:
         sources: by id.
-        matrix: mixture by position.
-        inflow: mixture of all that ever went into a lot.
+        placed: what stands at each position; `matrix` in fractions.
+        received: all that ever went into a lot; `inflow` in fractions.
         graph: nodes `lot:…`, `line:…`, `unit:…`, `event:…` with `type`, `label`; edges with `kind`,
             `quantity_micro`,
             `uom`, `event`.
@@ -98,10 +95,26 @@ class Lineage:
 
     basis: Basis
     sources: dict[str, Source] = field(default_factory=dict)
-    matrix: dict[Position, Mixture] = field(default_factory=dict)
-    inflow: dict[str, Mixture] = field(default_factory=dict)
+    placed: dict[Position, list[Portion]] = field(default_factory=dict)
+    received: dict[str, list[Portion]] = field(default_factory=dict)
     book: BookData | None = None
     _graph: nx.MultiDiGraph[str] | None = None
+    _matrix: dict[Position, Mixture] | None = None
+    _inflow: dict[str, Mixture] | None = None
+
+    @property
+    def matrix(self) -> dict[Position, Mixture]:
+        """Mixture by position."""
+        if self._matrix is None:
+            self._matrix = {at: fractions_of(together(portions)) for at, portions in self.placed.items()}
+        return self._matrix
+
+    @property
+    def inflow(self) -> dict[str, Mixture]:
+        """Mixture of all that ever went into a lot."""
+        if self._inflow is None:
+            self._inflow = {lot: fractions_of(together(portions)) for lot, portions in self.received.items()}
+        return self._inflow
 
     @property
     def graph(self) -> nx.MultiDiGraph[str]:
@@ -109,7 +122,7 @@ class Lineage:
         if self._graph is None:
             self._graph = nx.MultiDiGraph()
             if self.book is not None:
-                _draw(self.book, {lot.id: lot for lot in self.book.lots}, self._graph)
+                draw(self.book, self._graph)
         return self._graph
 
     def row(self, name: str, kind: str = "line") -> dict[Position, Fraction]:
@@ -154,31 +167,45 @@ def lineage(
     return _Flow(book, effects or replay(book), basis, table or NormTable(book.norms), mark).run()
 
 
+class _Lot:
+    """What is in a lot: its quantity by the events, and its mixture."""
+
+    __slots__ = ("held", "mixture")
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.mixture: list[Portion] = []
+
+
 class _Flow:
     """Mixtures of every lot while the events are applied."""
 
     def __init__(self, book: BookData, effects: Replay, basis: Basis, table: NormTable, mark: str) -> None:
         self.book, self.effects, self.table, self.mark = book, effects, table, mark
         self.lots: dict[str, Lot] = {lot.id: lot for lot in book.lots}
-        self.held: dict[str, int] = defaultdict(int)
-        self.mix: dict[str, Mixture] = defaultdict(dict)
-        self.loaded: dict[tuple[str, str], tuple[int, Mixture]] = {}
+        self.stock: dict[str, _Lot] = defaultdict(_Lot)
+        self.loaded: dict[tuple[str, str], tuple[int, list[Portion]]] = {}
         self.result = Lineage(basis)
 
     def run(self) -> Lineage:
-        for _, deltas in groupby(self.effects.deltas, key=lambda d: d.event.id):
-            group = list(deltas)
-            self.apply(group[0].event, group)
+        deltas, i = self.effects.deltas, 0
+        while i < len(deltas):
+            event, start = deltas[i].event, i
+            while i < len(deltas) and deltas[i].event.id == event.id:
+                i += 1
+            self.apply(event, deltas[start:i])
         self.settle_stock()
         self.result.book = self.book
         return self.result
 
     def apply(self, event: Event, deltas: list[Delta]) -> None:
         kind = event.kind
-        net: dict[str, int] = defaultdict(int)
+        if kind in _WITHIN:
+            return  # from one balance of a lot to another: its mixture stays as it is
+        net: dict[str, int] = {}
         for delta in deltas:
             if delta.balance != Balance.LOADED:
-                net[delta.lot] += delta.change
+                net[delta.lot] = net.get(delta.lot, 0) + delta.change
         taken = {lot: self.take(lot, -q) for lot, q in net.items() if q < 0}
         if kind == Kind.TRANSFORM:
             self.transform(event, taken)
@@ -186,8 +213,8 @@ class _Flow:
             self.share_out(net, taken)
         elif kind in (Kind.EXPORT_LOAD, Kind.REEXPORT):
             for lot, mixture in taken.items():
-                q, before = self.loaded.get((lot, event.line), (0, {}))
-                self.loaded[lot, event.line] = (q - net[lot], _sum(before, mixture))
+                q, before = self.loaded.get((lot, event.line), (0, []))
+                self.loaded[lot, event.line] = (q - net[lot], before + mixture)
         elif kind == Kind.EXIT_CONFIRM:
             for delta in deltas:
                 self.place(Position("exported", delta.lot, event.line),
@@ -197,28 +224,31 @@ class _Flow:
                 self.put(lot, q, self.unload(lot, event.line, q))
         else:
             for lot, mixture in taken.items():
-                self.place(Position(_SINKS.get(kind, "unexplained"), lot, event.line), mixture)
+                self.place(Position(SINKS.get(kind, "unexplained"), lot, event.line), mixture)
             for lot, q in net.items():
                 if q > 0:
-                    self.put(lot, q, {self.source(event, lot): Fraction(q)})
+                    self.put(lot, q, [({self.source(event, lot): (q, 1)}, 1, 1)])
 
-    def transform(self, event: Event, taken: dict[str, Mixture]) -> None:
-        into: dict[str, Mixture] = defaultdict(dict)
+    def transform(self, event: Event, taken: dict[str, list[Portion]]) -> None:
+        into: dict[str, list[Portion]] = defaultdict(list)
         scrap = lot_legs(event, LineRole.SCRAP)
         made = lot_legs(event, *MADE)
+        physical = self.result.basis == "physical" or not made
         quantity = {leg.unit: leg.quantity_micro for leg in lot_legs(event, LineRole.INPUT)}
+        parted = shares_of(event, made, {self.lots[lot].code for lot in taken}, self.table)
         for lot, mixture in taken.items():
-            code = self.lots[lot].code
             whole = Fraction(1)
-            if self.result.basis == "physical" or not made:
+            if physical:
                 for target, share in self.residues(event, lot, quantity, bool(made)).items():
                     whole -= share
+                    ratio = share.as_integer_ratio()
                     if target:
-                        into[target] = _sum(into[target], _scale(mixture, share))
+                        into[target] += part(mixture, *ratio)
                     else:
-                        self.place(Position("loss", lot), _scale(mixture, share))
-            for unit, share in shares(event, code, self.table).items():
-                into[unit] = _sum(into[unit], _scale(mixture, share * whole))
+                        self.place(Position("loss", lot), part(mixture, *ratio))
+            rest, of = whole.as_integer_ratio()
+            for unit, (n, d) in parted[self.lots[lot].code].items():
+                into[unit] += part(mixture, *lowest(n * rest, d * of))
         for leg in made + scrap:
             self.put(leg.unit, leg.quantity_micro, into[leg.unit])
 
@@ -244,45 +274,45 @@ class _Flow:
             total = max(total, Fraction(1))
         return {unit: share / max(total, Fraction(1)) for unit, share in result.items()}
 
-    def share_out(self, net: dict[str, int], taken: dict[str, Mixture]) -> None:
+    def share_out(self, net: dict[str, int], taken: dict[str, list[Portion]]) -> None:
         """SPLIT and MERGE: what was taken goes to the receiving lots by quantity."""
-        pool: Mixture = {}
-        for mixture in taken.values():
-            pool = _sum(pool, mixture)
+        pool = [portion for mixture in taken.values() for portion in mixture]
         total = sum(q for q in net.values() if q > 0)
         for lot, q in net.items():
             if q > 0:
-                self.put(lot, q, _scale(pool, Fraction(q, total)))
+                self.put(lot, q, part(pool, q, total))
 
-    def put(self, lot: str, quantity: int, mixture: Mixture) -> None:
+    def put(self, lot: str, quantity: int, mixture: list[Portion]) -> None:
         if lot == self.mark:
-            mixture = {**mixture, self.register(f"lot:{lot}", "lot", lot, lot): Fraction(quantity)}
-        self.held[lot] += quantity
-        self.mix[lot] = _sum(self.mix[lot], mixture)
-        self.result.inflow[lot] = _sum(self.result.inflow.get(lot, {}), mixture)
+            marked = self.register(f"lot:{lot}", "lot", lot, lot)
+            mixture = [*mixture, ({marked: (quantity, 1)}, 1, 1)]
+        parts: Portion = (together(mixture), 1, 1)
+        stock = self.stock[lot]
+        stock.held += quantity
+        stock.mixture = [(together([*stock.mixture, parts]), 1, 1)] if stock.mixture else [parts]
+        self.result.received.setdefault(lot, []).append(parts)
 
-    def take(self, lot: str, quantity: int) -> Mixture:
+    def take(self, lot: str, quantity: int) -> list[Portion]:
         """Take a quantity out of a lot's mixture; what was never there comes from an unexplained source."""
-        held = self.held[lot]
-        self.held[lot] = held - quantity
+        stock = self.stock[lot]
+        held = stock.held
+        stock.held = held - quantity
         if quantity <= held:
-            taken = _scale(self.mix[lot], Fraction(quantity, held))
-            self.mix[lot] = {s: q - taken[s] for s, q in self.mix[lot].items() if q != taken[s]}
+            taken = part(stock.mixture, quantity, held)
+            stock.mixture = part(stock.mixture, held - quantity, held)
             return taken
-        taken, self.mix[lot] = self.mix[lot], {}
+        taken, stock.mixture = stock.mixture, []
         unknown = self.register(f"unexplained:{lot}", "unexplained", lot, lot)
-        return _sum(taken, {unknown: Fraction(quantity - max(held, 0))})
+        return [*taken, ({unknown: (quantity - max(held, 0), 1)}, 1, 1)]
 
-    def unload(self, lot: str, line: str, quantity: int) -> Mixture:
-        q, mixture = self.loaded.get((lot, line), (0, {}))
+    def unload(self, lot: str, line: str, quantity: int) -> list[Portion]:
+        q, mixture = self.loaded.get((lot, line), (0, []))
         if not q:
-            return {}
-        taken = _scale(mixture, min(Fraction(quantity, q), Fraction(1)))
-        self.loaded[lot, line] = (
-            q - quantity,
-            {s: v - taken[s] for s, v in mixture.items() if v != taken[s]},
-        )
-        return taken
+            return []
+        share = min(Fraction(quantity, q), Fraction(1))
+        n, d = share.as_integer_ratio()
+        self.loaded[lot, line] = (q - quantity, part(mixture, d - n, d))
+        return part(mixture, n, d)
 
     def source(self, event: Event, lot: str) -> str:
         """The source that an increase out of nothing came from."""
@@ -301,13 +331,13 @@ class _Flow:
             key, kind, name, lot, about.code, about.uom, origin, event.id if event else "", units))
         return key
 
-    def place(self, position: Position, mixture: Mixture) -> None:
+    def place(self, position: Position, mixture: list[Portion]) -> None:
         if mixture:
-            self.result.matrix[position] = _sum(self.result.matrix.get(position, {}), mixture)
+            self.result.placed.setdefault(position, []).extend(mixture)
 
     def settle_stock(self) -> None:
         """What is left in lots and on the way out, by balance."""
-        for lot, mixture in self.mix.items():
+        for lot, stock in self.stock.items():
             balances = {
                 b: q for b, q in self.effects.balances.get(lot, {}).items() if q > 0 and b != Balance.LOADED
             }
@@ -316,85 +346,8 @@ class _Flow:
                 state = _STATES[balance]
                 if self.lots[lot].origin == Origin.OWN and balance in (Balance.RAW, Balance.WIP):
                     state = "semi_finished"
-                self.place(Position(state, lot), _scale(mixture, Fraction(q, total)))
+                self.place(Position(state, lot), part(stock.mixture, q, total))
             if not total:
-                self.place(Position("unexplained", lot), mixture)
+                self.place(Position("unexplained", lot), stock.mixture)
         for (lot, line), (_, mixture) in self.loaded.items():
             self.place(Position("loaded", lot, line), mixture)
-
-
-def _sum(a: Mixture, b: Mixture) -> Mixture:
-    if not a:
-        return dict(b)
-    total = dict(a)
-    for source, q in b.items():
-        total[source] = total.get(source, Fraction(0)) + q
-    return total
-
-
-def _scale(mixture: Mixture, share: Fraction) -> Mixture:
-    return {source: q * share for source, q in mixture.items()} if share else {}
-
-
-def _draw(book: BookData, lots: dict[str, Lot], graph: nx.MultiDiGraph[str]) -> None:
-    """The graph itself: who came from what, with the quantities the events state."""
-    lines = {line.key: line for line in book.lines}
-
-    def lot(unit: str) -> str:
-        about = lots.get(unit)
-        graph.add_node(f"lot:{unit}", type="lot", label=unit, code=about.code if about else "",
-                       uom=about.uom if about else "", origin=about.origin.name if about else "")
-        return f"lot:{unit}"
-
-    def line(key: str) -> str:
-        about = lines.get(key)
-        graph.add_node(f"line:{key}", type="line", label=key, code=about.code if about else "",
-                       uom=about.uom if about else "", purpose=about.purpose.name if about else "")
-        return f"line:{key}"
-
-    def process(event: Event) -> str:
-        graph.add_node(f"event:{event.id}", type="process", label=event.kind.name, code="", uom="")
-        return f"event:{event.id}"
-
-    def edge(a: str, b: str, event: Event, leg: Leg | None = None) -> None:
-        graph.add_edge(a, b, key=event.id, kind=event.kind.name, event=event.id,
-                       quantity_micro=leg.quantity_micro if leg else 0, uom=leg.uom if leg else "",
-                       role=leg.role.name if leg else LineRole.NONE.name)
-
-    for event in sorted(book.events, key=lambda e: e.seq):
-        legs = [leg for leg in event.legs if leg.thing == Thing.LOT]
-        if not event.recorded or not legs:
-            continue
-        if event.kind == Kind.RECEIVE_FACTORY:
-            for leg in legs:
-                edge(line(event.line), lot(leg.unit), event, leg)
-                for other in event.legs:
-                    if other.thing in UNITS:
-                        graph.add_node(
-                            f"unit:{other.unit}",
-                            type=other.thing.name.lower(),
-                            label=other.unit,
-                            code="",
-                            uom="",
-                        )
-                        edge(f"unit:{other.unit}", lot(leg.unit), event)
-        elif event.kind in (Kind.OPENING, Kind.RECEIVE_DOMESTIC):
-            for leg in legs:
-                edge(process(event), lot(leg.unit), event, leg)
-        elif event.kind in (Kind.FG_RETURN, Kind.UNLOAD):
-            for leg in legs:
-                edge(line(event.line), lot(leg.unit), event, leg)
-        elif event.kind in (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM, Kind.TRANSFER):
-            node = process(event)
-            for leg in legs:
-                if leg.role == LineRole.INPUT:
-                    edge(lot(leg.unit), node, event, leg)
-                else:
-                    edge(node, lot(leg.unit), event, leg)
-        elif event.kind in (Kind.EXPORT_LOAD, Kind.REEXPORT) or event.kind in _SINKS:
-            target = line(event.line) if event.line else process(event)
-            for leg in legs:
-                if leg.role in (LineRole.OUTPUT, LineRole.FROM_SHORT):
-                    edge(target, lot(leg.unit), event, leg)
-                else:
-                    edge(lot(leg.unit), target, event, leg)

@@ -16,6 +16,7 @@ from fractions import Fraction
 import networkx as nx
 
 from ledger.errors import InputError
+from tracer.blend import Ratio, plus
 from tracer.book import BookData, Conversion, Norm
 from tracer.moment import Span
 
@@ -34,6 +35,24 @@ def legal_norm(issued: Fraction, recovered: Fraction, wip: Fraction, output: Fra
     return (issued - recovered - wip) / output
 
 
+def needs_of(rows: Sequence[Norm]) -> dict[str, Ratio]:
+    """Material for one unit of product by the rows of one version of its norm."""
+    result: dict[str, Ratio] = {}
+    for norm in rows:
+        result[norm.material] = plus(result.get(norm.material, (0, 1)), norm.norm.as_integer_ratio())
+    return result
+
+
+class _Version:
+    """A version of a product's norm: its rows, and until when all of them hold."""
+
+    __slots__ = ("all_until_ms", "needs", "rows", "start_ms")
+
+    def __init__(self, start_ms: int, rows: list[Norm]) -> None:
+        self.start_ms, self.rows, self.needs = start_ms, rows, needs_of(rows)
+        self.all_until_ms = min((n.valid_to.end_ms for n in rows if n.valid_to), default=1 << 62)
+
+
 class NormTable:
     """Norms of a book by product, in force at a date."""
 
@@ -42,7 +61,8 @@ class NormTable:
         for norm in norms:
             start = norm.valid_from.start_ms if norm.valid_from else 0
             versions[norm.product][(start, norm.declared_ms, norm.declared_by)].append(norm)
-        self._versions = {p: sorted(by.items()) for p, by in versions.items()}
+        self._versions = {p: [_Version(start, rows) for (start, _, _), rows in sorted(by.items())]
+                          for p, by in versions.items()}
 
     @property
     def products(self) -> list[str]:
@@ -51,12 +71,23 @@ class NormTable:
 
     def effective(self, product: str, at: Span) -> list[Norm]:
         """The rows of the latest version in force at a moment; empty when there is none."""
-        for (start_ms, _, _), rows in reversed(self._versions.get(product, [])):
-            if start_ms <= at.end_ms:
-                live = [n for n in rows if n.valid_to is None or at.start_ms <= n.valid_to.end_ms]
+        for version in reversed(self._versions.get(product, ())):
+            if version.start_ms <= at.end_ms:
+                if at.start_ms <= version.all_until_ms:
+                    return version.rows
+                live = [n for n in version.rows if n.valid_to is None or at.start_ms <= n.valid_to.end_ms]
                 if live:
                     return live
         return []
+
+    def needs(self, product: str, at: Span) -> Mapping[str, Ratio]:
+        """Material for one unit of a product by the norms in force at a moment."""
+        for version in reversed(self._versions.get(product, ())):
+            if version.start_ms <= at.end_ms:
+                if at.start_ms <= version.all_until_ms:
+                    return version.needs
+                break
+        return needs_of(self.effective(product, at))
 
     def known(self, product: str) -> bool:
         """Whether any version of a norm for the product exists."""

@@ -10,12 +10,15 @@ outputs have one unit of measure; equal parts among the main products.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import lcm
 
 from ledger.vocabulary import Kind, LineRole, Thing
 from tracer.balance import Accounts
-from tracer.book import BookData, Event, Leg
+from tracer.blend import Ratio, lowest, plus
+from tracer.book import BookData, Event, Leg, Norm
 from tracer.norms import Edge, NormTable, Pair, base_needs
 
 MADE = (LineRole.PRODUCT, LineRole.CO_PRODUCT, LineRole.SEMI_FINISHED)
@@ -31,23 +34,31 @@ def shares(event: Event, code: str, table: NormTable) -> dict[str, Fraction]:
     outputs.
     """
     legs = lot_legs(event, *MADE)
-    if not legs:
-        return {}
-    norm_of = {
-        leg.code: sum(
-            (n.norm for n in table.effective(leg.code, event.occurred) if n.material == code), Fraction(0)
-        )
-        for leg in legs
-    }
-    weights = [norm_of[leg.code] * leg.quantity_micro for leg in legs]
-    if not any(weights):
-        if len({leg.uom for leg in legs}) == 1:
-            weights = [Fraction(leg.quantity_micro) for leg in legs]
-        else:
-            main = any(leg.role == LineRole.PRODUCT for leg in legs)
-            weights = [Fraction(leg.role == LineRole.PRODUCT or not main) for leg in legs]
-    total = sum(weights, Fraction(0)) or Fraction(1)
-    return {leg.unit: weight / total for leg, weight in zip(legs, weights, strict=True)}
+    found = shares_of(event, legs, (code,), table)[code]
+    return {leg.unit: Fraction(*found.get(leg.unit, (0, 1))) for leg in legs}
+
+
+def shares_of(event: Event, made: Sequence[Leg], codes: Iterable[str], table: NormTable
+              ) -> dict[str, dict[str, Ratio]]:
+    """`shares` for several inputs of one TRANSFORM, with the legs of what it made; none that are zero."""
+    if len(made) == 1:  # whatever it is shared by, the one output took it all
+        all_of_it = {made[0].unit: (1, 1)} if made[0].quantity_micro else {}
+        return dict.fromkeys(codes, all_of_it)
+    needs = [table.needs(leg.code, event.occurred) for leg in made]
+    result = {}
+    for code in codes:
+        norms = [need.get(code, (0, 1)) for need in needs]
+        whole = lcm(*(d for _, d in norms))
+        weights = [n * (whole // d) * leg.quantity_micro for (n, d), leg in zip(norms, made, strict=True)]
+        if not any(weights):
+            if len({leg.uom for leg in made}) == 1:
+                weights = [leg.quantity_micro for leg in made]
+            else:
+                main = any(leg.role == LineRole.PRODUCT for leg in made)
+                weights = [int(leg.role == LineRole.PRODUCT or not main) for leg in made]
+        total = sum(weights) or 1
+        result[code] = {leg.unit: lowest(w, total) for leg, w in zip(made, weights, strict=True) if w}
+    return result
 
 
 @dataclass(slots=True)
@@ -84,14 +95,16 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
         InputError: norms or processes go round in a circle.
     """
     result = Usage()
-    raw: dict[Pair, Fraction] = defaultdict(Fraction)
+    raw: dict[Pair, Ratio] = {}
+    by_version: dict[tuple[str, tuple[int, ...]], tuple[list[Norm], int]] = {}
     weighted: dict[Pair, Fraction] = defaultdict(Fraction)
     output: dict[str, int] = defaultdict(int)
     declared_output: dict[str, int] = defaultdict(int)
     for event in book.events:
         if event.kind != Kind.TRANSFORM or not event.recorded or not _inside(book, event):
             continue
-        made = {leg.unit: leg for leg in lot_legs(event, *MADE)}
+        legs = lot_legs(event, *MADE)
+        made = {leg.unit: leg for leg in legs}
         for leg in made.values():
             output[leg.code] += leg.quantity_micro
             if leg.role == LineRole.SEMI_FINISHED:
@@ -101,19 +114,24 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
                 declared_output[leg.code] += leg.quantity_micro
             elif leg.role == LineRole.PRODUCT:
                 result.without_norm.add(leg.code)
-            for row in rows:
-                weighted[leg.code, row.material] += row.norm * leg.quantity_micro
-                result.flags[leg.code, row.material] = row.flag
-        for leg in lot_legs(event, LineRole.INPUT):
-            for unit, share in shares(event, leg.code, table).items():
-                if not share:
-                    continue
-                raw[made[unit].code, leg.code] += share * leg.quantity_micro
+            version = tuple(map(id, rows))
+            _, quantity = by_version.pop((leg.code, version), (rows, 0))
+            by_version[leg.code, version] = (rows, quantity + leg.quantity_micro)  # the last used stands last
+        inputs = lot_legs(event, LineRole.INPUT)
+        parted = shares_of(event, legs, {leg.code for leg in inputs}, table)
+        for leg in inputs:
+            for unit, (n, d) in parted[leg.code].items():
+                pair = made[unit].code, leg.code
+                raw[pair] = plus(raw.get(pair, (0, 1)), lowest(n * leg.quantity_micro, d))
+    for (product, _), (rows, quantity) in by_version.items():
+        for row in rows:
+            weighted[product, row.material] += row.norm * quantity
+            result.flags[product, row.material] = row.flag
     result.output = dict(output)
     result.declared = {(p, m): q / declared_output[p] for (p, m), q in weighted.items() if declared_output[p]}
     _add_idle_norms(book, table, result)
     _net(book, books, result)
-    result.used = _scaled(raw, result)
+    result.used = _scaled({pair: Fraction(n, d) for pair, (n, d) in raw.items()}, result)
     _roll_up(result)
     return result
 
