@@ -6,14 +6,11 @@ Presentation only: the codes are `ledger.vocabulary`'s, the sentences of outcome
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ledger.outcomes_text import explain, remedy
 from ledger.vocabulary import Kind, Outcome, Step
-
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 KINDS: dict[Kind, str] = {
     Kind.ARRIVE: "Arrived",
@@ -124,15 +121,6 @@ def outcome_words(code: int) -> tuple[str, str]:
     except ValueError:
         return f"Refused with code {code}.", "See the list of outcomes of the ledger's version."
     return explain(outcome), remedy(outcome)
-
-
-def grouped(text: object) -> str:
-    """A decimal string with its thousands apart: `12,000.5`; what is no number stays as it is."""
-    plain = str(text)
-    if not _NUMBER.fullmatch(plain):
-        return plain
-    whole, dot, rest = plain.partition(".")
-    return f"{whole[:1] if whole.startswith('-') else ''}{abs(int(whole)):,}" + dot + rest
 
 
 def late_words(event: Mapping[str, Any]) -> str:

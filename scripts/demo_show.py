@@ -18,9 +18,10 @@ from api.proving import prove, verify
 from api.views.books import Ask, settlement_view
 from api.views.lineage import lineage_view
 from api.views.units import unit_view
-from api.words import grouped, kind_words, outcome_words
+from api.words import kind_words, outcome_words
 from indexer.lookups import HOLDER
 from indexer.models import Event
+from tracer.quantity import grouped
 
 CONTAINER = "RDLHPH2505238/RDLU3044166"
 """The container of the red channel: held, opened, sealed anew."""

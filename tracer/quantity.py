@@ -6,6 +6,7 @@ measure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -53,6 +54,15 @@ def micro_text(quantity_micro: int) -> str:
     sign = "-" if quantity_micro < 0 else ""
     whole, part = divmod(abs(quantity_micro), MICRO)
     return f"{sign}{whole}.{part:06d}".rstrip("0").rstrip(".")
+
+
+_DECIMAL = re.compile(r"(-?)(\d+)(\.\d+)?", re.ASCII)
+
+
+def grouped(text: object) -> str:
+    """A decimal as people read it, thousands apart: `12,000.5`; what is no number stays as it is."""
+    found = _DECIMAL.fullmatch(plain := str(text))
+    return f"{found[1]}{int(found[2]):,}{found[3] or ''}" if found else plain
 
 
 def nearest(value: Fraction) -> int:

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from api.cli.render import findings_table, form_tables, table
-from api.words import grouped, kind_words
+from api.words import kind_words
+from tracer.quantity import grouped
 
 _SHOWN_MAX = 40  # of a kind; --json has all
 

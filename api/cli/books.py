@@ -94,14 +94,19 @@ def write_papers(kind: PaperKind, settlement: dict[str, Any], report: dict[str, 
     if xlsx is not None:
         from tracer.settlement.workbook import workbook
 
-        _write(xlsx, workbook(settlement, report, kind.sheets))
+        write_file(xlsx, workbook(settlement, report, kind.sheets))
     if pdf is not None:
         from tracer.papers.kinds import pdf_of
 
-        _write(pdf, pdf_of(kind, settlement, report))
+        write_file(pdf, pdf_of(kind, settlement, report))
 
 
-def _write(file: Path, content: bytes) -> None:
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file that a command was told to write.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     try:
         file.write_bytes(content)
     except OSError as fault:
@@ -140,3 +145,20 @@ def check_folder(
     write_papers(kind or paper_kind("settlement"), view, view, xlsx=xlsx, pdf=pdf)
     emit(view, as_json, lambda: book_report(view))
     return view
+
+
+def explain_folder(folder: Path, about: str, policy: Policy) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The explanations of a folder's book, and the report that they rest on.
+
+    Raises:
+        InputError: the folder cannot be used at all.
+        NotFoundError: nothing of that name is in it.
+    """
+    from tracer.check import examine
+    from tracer.facts import Facts
+    from tracer.files import read_book
+    from tracer.papers.explain import document_of
+
+    facts = Facts(policy.on(read_book(folder).book))
+    report = examine(facts)
+    return document_of(facts, report, about), report.to_json()

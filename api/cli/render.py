@@ -15,7 +15,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from api.views.forms import tables_of
-from api.words import balance_words, grouped, kind_words, late_words
+from api.words import balance_words, kind_words, late_words
+from tracer.quantity import grouped
 
 
 def table(

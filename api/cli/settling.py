@@ -1,4 +1,4 @@
-"""Commands that ask about a book as a whole: settle and check."""
+"""Commands that ask about a book as a whole: settle, check, explain."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PdfOption = Annotated[Path | None, typer.Option(
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the app."""
-    for command in (settle, check):
+    for command in (settle, check, explain):
         app.command(command.__name__)(command)
 
 
@@ -162,4 +162,67 @@ def check(
         view = check_view(ask)
     emit(view, as_json, lambda: findings_table(view))
     if view["findings"]:
+        raise typer.Exit(EXIT_BAD_NEWS)
+
+
+def explain(
+    book: Annotated[
+        str,
+        typer.Argument(metavar="BOOK|DIR", help="Id of a book in the index, or a folder with a book.toml."),
+    ],
+    about: Annotated[
+        str,
+        typer.Argument(
+            metavar="[FINDING|MATERIAL]",
+            help="A finding (B6:FABRIC), a rule, a material, product, lot or declaration line "
+            "[default: all of which a quantity is unexplained].",
+            show_default=False,
+        ),
+    ] = "",
+    *,
+    first: Annotated[
+        str,
+        typer.Option("--from", help="First day [default: the year of the latest event].", show_default=False),
+    ] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day.", show_default=False)] = "",
+    allocation: AllocationOption = "",
+    yield_basis: YieldOption = "",
+    turnover_days: TurnoverOption = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
+    pdf: Annotated[Path | None, typer.Option(
+        "--pdf", metavar="FILE", help="Write it as PDF, too.", show_default=False)] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain what is unexplained, in plain sentences, with every event behind every figure.
+
+    For each thing: what came in, where it went, which figure is short and by how much, the law, the duty at
+    stake, what evidence would settle it. Exit code 1 if anything was found about it.
+
+    Example: cargoledger explain dmg-sxxk B6:FAB-PES --pdf fabric.pdf
+
+    Example: cargoledger explain ./my-book FAB-PES
+    """
+    from api.cli.books import explain_folder, folder_of, write_file
+    from api.cli.explaining import explained
+    from tracer.papers.kinds import explained_pdf
+    from tracer.policy import Policy
+
+    policy = Policy(allocation, yield_basis, turnover_days)
+    if (folder := folder_of(book)) is not None:
+        if as_of is not None or known_at is not None or first or last:
+            raise InputError("--from, --to, --as-of and --known-at are for books in the index.",
+                             remedy="Period and as_of of a folder stand in its book.toml.")
+        document, report = explain_folder(folder, about, policy)
+    else:
+        from api.views.explaining import explain_view
+        from api.views.past import When
+
+        with question(home, book, (first, last), policy, When.parse(as_of, known_at)) as ask:
+            document, report = explain_view(ask, about)
+    if pdf is not None:
+        write_file(pdf, explained_pdf(document, report))
+    emit(document, as_json, lambda: explained(document))
+    if any(page["findings"] for page in document["explanations"]):
         raise typer.Exit(EXIT_BAD_NEWS)

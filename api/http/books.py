@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from api.http.deps import ExactJSON, HomeDep, ReaderDep, SessionDep, TracedDep
 from api.views.books import Ask, check_view, settlement_view
-from tracer.papers.kinds import PaperKind, paper_kind, pdf_of
+from api.views.explaining import explain_view
+from tracer.papers.kinds import explained_pdf, paper_kind, pdf_of
 from tracer.policy import Policy
 from tracer.settlement.workbook import workbook
 
@@ -95,19 +96,46 @@ def get_check(ask: YearDep) -> Response:
     return ExactJSON(check_view(ask))
 
 
+About = Annotated[str, Query(
+    max_length=300, description="a finding (B6:FABRIC), a rule, a material, product, lot or declaration "
+    "line; without it everything of which a quantity is unexplained")]
+
+
+@router.get("/books/{book_id}/explanations", tags=["books"], summary="What is unexplained, with its evidence",
+            response_class=ExactJSON)
+def get_explanations(ask: YearDep, about: About = "") -> Response:
+    """One page for each: what came in, where it went, what is short, duty, events."""
+    return ExactJSON(explain_view(ask, about)[0])
+
+
+@router.get(
+    "/books/{book_id}/explanations.pdf", tags=["books"], summary="What is unexplained, as PDF",
+    response_class=Response, responses={200: {"content": {PDF_TYPE: {}}}},
+)
+def get_explanations_pdf(ask: YearDep, about: About = "") -> Response:
+    """The same on paper."""
+    return explanation_answer(ask, about)
+
+
+def explanation_answer(ask: Ask, about: str) -> Response:
+    """Explanations as PDF to keep."""
+    document, report = explain_view(ask, about)
+    return _file("explanation", document, "pdf", explained_pdf(document, report), PDF_TYPE)
+
+
 def workbook_answer(ask: Ask, paper: str) -> Response:
     """A paper as a workbook to keep."""
     kind, view = paper_kind(paper), settlement_view(ask)
-    return _file(kind, view, "xlsx", workbook(view, view["report"], kind.sheets), WORKBOOK_TYPE)
+    return _file(kind.name, view, "xlsx", workbook(view, view["report"], kind.sheets), WORKBOOK_TYPE)
 
 
 def pdf_answer(ask: Ask, paper: str) -> Response:
     """A paper as PDF to keep."""
     kind, view = paper_kind(paper), settlement_view(ask)
-    return _file(kind, view, "pdf", pdf_of(kind, view, view["report"]), PDF_TYPE)
+    return _file(kind.name, view, "pdf", pdf_of(kind, view, view["report"]), PDF_TYPE)
 
 
-def _file(kind: PaperKind, view: dict[str, Any], ending: str, content: bytes, media_type: str) -> Response:
-    name = f"{kind.name}-{view['period']['from']}-{view['period']['to']}.{ending}"
+def _file(name: str, view: dict[str, Any], ending: str, content: bytes, media_type: str) -> Response:
+    name = f"{name}-{view['period']['from']}-{view['period']['to']}.{ending}"
     return Response(content, media_type=media_type,
                     headers={"Content-Disposition": f'attachment; filename="{name}"'})

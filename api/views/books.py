@@ -80,6 +80,10 @@ class Ask:
         """The same of other days."""
         return replace(self, first=first, last=last)
 
+    def days(self) -> tuple[str, str]:
+        """First and last day: as asked, else of the year of the book's latest event."""
+        return _period(self, self.entry())
+
     def entry(self) -> BookEntry:
         """The book, where the reader may settle it; see `book_for`."""
         return book_for(self.home, self.session, self.reader, self.book)
@@ -221,6 +225,11 @@ def page_of(home: Home, entry: BookEntry, settlement: dict[str, Any],
     }
 
 
+def book_entry(ask: Ask) -> dict[str, Any]:
+    """The book asked about, as its pages name it."""
+    return _book(ask.home, ask.entry())
+
+
 def findings_about(ask: Ask, unit: dict[str, Any]) -> list[dict[str, Any]]:
     """Findings of a book that are about a unit, or have one of its events as evidence."""
     entry = ask.entry()
@@ -237,9 +246,10 @@ def findings_about(ask: Ask, unit: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _titled(report: dict[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Findings with what their rule is called."""
+    """Findings with what their rule is called, and by what they are asked for."""
     titles = {rule["rule"]: rule["title"] for rule in report["rules"]}
-    return [{**finding, "title": titles.get(finding["rule"], "")} for finding in findings]
+    return [{**finding, "title": titles.get(finding["rule"], ""),
+             "reference": f"{finding['rule']}:{finding['subject']['id']}"} for finding in findings]
 
 
 def _period(ask: Ask, entry: BookEntry) -> tuple[str, str]:

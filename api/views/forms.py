@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.words import grouped
+from tracer.quantity import grouped
 
 
 def _text(key: str, label: str, number: str = "") -> dict[str, Any]:

@@ -14,12 +14,13 @@ from sqlmodel import Session, col, select
 
 from api.views.ways import note_looks_at
 from api.web.drawing import Edge, Node, draw
-from api.words import grouped, kind_words
+from api.words import kind_words
 from indexer.lookups import Reader, readable, unit_for, visible_units
 from indexer.models import Event, UnitName
 from indexer.queries import position
 from ledger.errors import NotFoundError
 from ledger.vocabulary import Kind
+from tracer.quantity import grouped
 from tracer.trace import ask
 
 if TYPE_CHECKING:

@@ -18,12 +18,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from api.http.books import book_of, pdf_answer, workbook_answer
+from api.http.books import book_of, explanation_answer, pdf_answer, workbook_answer
 from api.http.deps import HomeDep, ReaderDep, SessionDep
 from api.http.gate import COOKIE, is_page
 from api.http.kept import RunPath
-from api.views.books import Ask, book_view, books_for, findings_about
+from api.views.books import Ask, book_entry, book_view, books_for, findings_about
 from api.views.events import event_rows, event_view
+from api.views.explaining import explain_view
 from api.views.lineage import lineage_drawing
 from api.views.runs import run_page, runs_view
 from api.views.units import search, unit_view
@@ -207,6 +208,23 @@ def book_workbook(ask: BookDep, *, from_: First, to: Last, paper: Text = "settle
 def book_pdf(ask: BookDep, *, from_: First, to: Last, paper: Text = "settlement") -> Response:
     """A paper of a book as PDF."""
     return pdf_answer(ask.during(from_, to), paper)
+
+
+@router.get("/view/book/{book_id}/explanation")
+def book_explanation(request: Request, home: HomeDep, session: SessionDep, ask: BookDep, *, from_: First = "",
+                     to: Last = "", about: Text = "") -> Response:
+    """What is unexplained, or about one thing where it went."""
+    asked = ask.during(from_, to)
+    asked = asked.during(*asked.days())
+    document, _ = explain_view(asked, about)
+    return _page(request, home, "explanation.html", session=session, x=document, about=about,
+                 b=book_entry(asked), query=asked.query())
+
+
+@router.get("/view/book/{book_id}/explanation.pdf")
+def book_explanation_pdf(ask: BookDep, *, from_: First = "", to: Last = "", about: Text = "") -> Response:
+    """The same as PDF."""
+    return explanation_answer(ask.during(from_, to), about)
 
 
 def problem_page(request: Request, body: dict[str, Any]) -> Response | None:

@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from api.jsonio import dumps
 from api.views.names import iso_s, local
-from api.words import balance_words, grouped, kind_words
+from api.words import balance_words, kind_words
 from ledger.vocabulary import LineRole
+from tracer.quantity import grouped
 
 
 def render(template: str, **values: Any) -> str:

@@ -22,7 +22,7 @@ import world
 
 from api.cli.main import app
 from api.cli.shell import run
-from api.words import grouped
+from tracer.quantity import grouped
 
 ROOT = Path(__file__).resolve().parents[2]
 

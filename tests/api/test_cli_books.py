@@ -123,3 +123,37 @@ def test_book_filed__against_a_folder__equal_changed_and_no_form(tmp_path: Path)
     assert code == 1 and "Filed otherwise than the ledger says" in out and "600" in out
     Path(folder, "no.xlsx").write_bytes(b"PK")
     assert as_json("book", "filed", str(Path(folder, "no.xlsx")), folder, code=2)["error"]["remedy"]
+
+
+def test_explain__folder__pages_as_json_text_and_pdf_and_exit_codes(tmp_path: Path) -> None:
+    folder, clean = str(tmp_path / "short"), str(tmp_path / "clean")
+    as_json("book", "example", folder, "--with", "short-stock")
+    as_json("book", "example", clean)
+    assert as_json("explain", clean)["explanations"] == []
+    assert as_json("explain", clean, "FAB-PES")["explanations"][0]["unexplained"] == "0"
+    made = as_json("explain", folder, "B6:LIN-PES", "--pdf", str(tmp_path / "x.pdf"), code=1)
+    assert made["explanations"][0]["unexplained"] == "40" and (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")
+    other = as_json("explain", folder, "LIN-PES", "--allocation", "LIFO", code=1)
+    assert other["allocation"] == "LIFO" and other["explanations"][0]["duty"]["by_policy"] == str(40 * 2460)
+    code, out, _ = command("explain", folder)
+    assert code == 1 and "40 MTR is unexplained." in out and "What evidence would settle it" in out
+    for arguments, says in (((folder, "NOPE"), "no material, product"), ((folder, "--allocation", "GUESS"), "no allocation policy"),
+                            ((folder, "--known-at", "3"), "are for books in the index"), ((str(tmp_path / "none/x"),), "no folder"),
+                            ((clean, "--pdf", str(tmp_path / "y.pdf")), "nothing is unexplained")):
+        fault = as_json("explain", *arguments, code=2)["error"]
+        assert says in fault["message"] and fault["remedy"]
+
+
+def test_check__folder_by_another_policy_on_paper__named_and_the_same_bytes(tmp_path: Path) -> None:
+    folder = str(tmp_path / "book")
+    as_json("book", "example", folder)
+    own = as_json("check", folder)
+    fifo = as_json("check", folder, "--allocation", "fifo", "--pdf", str(tmp_path / "a.pdf"), "--paper", "exemption")
+    assert (own["allocation"], fifo["allocation"], fifo["allocation_method"]) == ("SPECIFIC", "FIFO", "02")
+    assert own["exemption"] != fifo["exemption"] and own["form15"] == fifo["form15"]
+    as_json("check", folder, "--allocation", "FIFO", "--pdf", str(tmp_path / "b.pdf"), "--paper", "exemption")
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+    for arguments, says in ((("--allocation", "CHEAPEST"), "no allocation policy"), (("--yield-basis", "X"), "no yield basis"),
+                            (("--known-at", "1"), "files know no block"), (("--paper", "bill"), "is no paper")):
+        fault = as_json("check", folder, *arguments, code=2)["error"]
+        assert says in fault["message"] + fault["remedy"]

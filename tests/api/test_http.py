@@ -19,9 +19,9 @@ from starlette.testclient import TestClient
 from api.home import Home
 from api.http.app import create_app
 from api.http.gate import PUBLIC_PATHS, PUBLIC_PREFIXES, is_page
-from api.words import grouped
 from ledger.limits import DEFAULT_LIMITS
 from ledger.settings import Settings
+from tracer.quantity import grouped
 
 Headers = Callable[[str], dict[str, str]]
 CODE = r"CL-[A-Z]+-\d{3}"
@@ -507,3 +507,21 @@ def test_book__asked_wrongly__400_that_says_what_and_what_to_do(client: TestClie
     answer = client.get(f"/books/garment-book/{route}?{query}", headers=headers("garment"))
     assert answer.status_code == 400 and answer.headers["content-type"] == "application/problem+json"
     assert says in answer.json()["detail"]
+
+
+def test_explanations__of_a_material__events_with_their_blocks_and_only_for_those_who_may_settle(client: TestClient, headers: Headers) -> None:
+    answer = client.get("/books/garment-book/explanations", params={"about": "SHIRT"}, headers=headers("garment")).json()
+    one = answer["explanations"][0]
+    assert one["subject"] == {"type": "product", "id": "SHIRT", "code": "SHIRT", "name": "Shirt", "uom": "C62"}
+    assert (one["came"], one["unexplained"]) == ("25", "0") and answer["known_at"]["block"] > 0
+    for event in one["events"]:
+        shown = client.get(f"/events/{event['id']}", headers=headers("garment")).json()
+        assert (event["block"], event["tx"]) == (shown["block"]["number"], shown["transaction"])
+    pdf = client.get("/books/garment-book/explanations.pdf", params={"about": "SHIRT"}, headers=headers("garment"))
+    assert pdf.headers["content-disposition"] == 'attachment; filename="explanation-2026-01-01-2026-12-31.pdf"'
+    assert one["events"][0]["tx"] in "".join(PdfReader(io.BytesIO(pdf.content)).pages[0].extract_text().split())
+    unknown = client.get("/books/garment-book/explanations", params={"about": "NOPE"}, headers=headers("garment"))
+    assert unknown.status_code == 404 and "no material, product, lot" in unknown.json()["detail"]
+    for route in ("explanations", "explanations.pdf"):
+        assert client.get(f"/books/garment-book/{route}", params={"about": "SHIRT"}, headers=headers("rival")).status_code == 404
+        assert client.get(f"/books/garment-book/{route}").status_code == 401

@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 
 from api.home import Home
 from api.http.app import create_app
-from api.words import grouped
+from tracer.quantity import grouped
 
 PAGES = ["/", "/view/find?q=garment", f"/view/unit/{world.BOX}", "/view/unit/garment/SHIRT-1", "/view/book/garment-book",
+         "/view/book/garment-book/explanation", "/view/book/garment-book/explanation?about=COTTON",
          "/view/unit/nothing", "/view/find?q=nothing", "/view/event/nothing"]
 
 
@@ -139,3 +140,27 @@ def test_book_page__another_period__empty_forms_not_an_error(sign_in: Callable[[
         outside = browser.get(f"/view/book/garment-book?{days}")
         assert outside.status_code == 400 and "lies outside book garment-book" in outside.text
     assert browser.get("/view/book/garment-book?from=2030-13-01&to=2030-12-31").status_code == 400
+
+
+def test_explanation__from_the_finding_on_the_books_page__the_figure_the_event_and_the_paper(
+    sign_in: Callable[[str], TestClient], home: Home,
+) -> None:
+    again = {**world.STORY[6][1], "eventID": world.uri("garment") + "events/issue-of-the-page"}
+    again["quantityList"] = [{**again["quantityList"][0], "quantity": 9007199254741}]
+    home.post_document(world.document(again), "garment")
+    home.settle_outbox()
+    browser = sign_in("garment")
+    page = browser.get("/view/book/garment-book").text
+    link = html.unescape(re.findall(r'href="(/view/book/[^"]*/explanation\?[^"]*about=L1[^"]*)"', page)[0])
+    told = browser.get(link)
+    assert told.status_code == 200
+    assert "What is unexplained: garment/COT-1" in told.text and "NOT_ENOUGH" in told.text
+    for event in set(re.findall(r'href="(/view/event/0x[0-9a-f]+)"', told.text)):
+        assert browser.get(event).status_code == 200
+    paper = html.unescape(re.findall(r'href="(/view/book/[^"]*explanation.pdf[^"]*)"', told.text)[0])
+    assert browser.get(paper).content.startswith(b"%PDF")
+    cloth = browser.get("/view/book/garment-book/explanation?about=COTTON").text
+    assert "Where it went: COTTON" in cloth and "<b>cloth" not in cloth
+    assert browser.get("/view/book/garment-book/explanation?about=NOPE").status_code == 404
+    assert sign_in("terminal").get(link).status_code == 404
+    assert sign_in("rival").get(paper).status_code == 404

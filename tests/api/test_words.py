@@ -17,6 +17,7 @@ from api.web.drawing import Edge, Node, draw
 from api.web.templates import render, when
 from ledger.errors import InvariantError
 from ledger.vocabulary import Kind, Outcome, Step
+from tracer.quantity import grouped
 
 
 def test_words__outcome_kind_or_step_without_them__none() -> None:
@@ -55,7 +56,7 @@ def test_quantity__micro_units__plain_decimal(micro: int | None, text: str) -> N
 
 
 def test_grouped__numbers_and_others() -> None:
-    assert [words.grouped(x) for x in ("1234567.25", "-1234", "-0.5", "12", "2026-03-02", "")] == [
+    assert [grouped(x) for x in ("1234567.25", "-1234", "-0.5", "12", "2026-03-02", "")] == [
         "1,234,567.25", "-1,234", "-0.5", "12", "2026-03-02", ""]
 
 

@@ -18,7 +18,8 @@ from tracer.check import examine
 from tracer.facts import Facts
 from tracer.papers import pdf as module
 from tracer.papers.kinds import PAPERS, paper_kind, pdf_of
-from tracer.papers.pdf import grouped, wrapped
+from tracer.papers.pdf import wrapped
+from tracer.quantity import grouped
 from tracer.settlement import settle_facts
 from tracer.settlement.sheets import SHEETS, SheetLayout
 

@@ -63,5 +63,27 @@ def pdf_of(kind: PaperKind, document: Mapping[str, Any], report: Mapping[str, An
     from tracer.papers.pdf import paper  # costs a fifth of a second that other commands need not spend
 
     period = document["period"]
-    return paper(document, report, kind.printed,
+    return paper([(document, kind.printed)], report,
                  f"{kind.title}: {document['enterprise']}, {period['from']} to {period['to']}")
+
+
+def explained_pdf(document: Mapping[str, Any], report: Mapping[str, Any]) -> bytes:
+    """The explanations of a book as PDF, each from a new page on.
+
+    Args:
+        document: `explain.document_of`. report: `check.Report.to_json`.
+
+    Raises:
+        InputError: there is nothing to explain.
+        TooLargeError: too many pages.
+    """
+    from tracer.papers.explanation import explanation_sheets
+    from tracer.papers.pdf import paper
+
+    if not document["explanations"]:
+        raise InputError("nothing is unexplained, so there is nothing to print.",
+                         remedy="Name a material to print where it went.")
+    parts = [(document, explanation_sheets(page)) for page in document["explanations"]]
+    period = document["period"]
+    return paper(parts, report,
+                 f"What is unexplained: {document['enterprise']}, {period['from']} to {period['to']}")

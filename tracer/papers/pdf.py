@@ -21,6 +21,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from ledger.errors import TooLargeError
+from tracer.quantity import grouped
 from tracer.settlement.sheets import Column, SheetLayout, head
 
 PAGES_MAX: Final = 5_000
@@ -39,40 +40,49 @@ _LOOKS = {"title": (_BOLD, 13.0, 17.0, 0.0), "plain": (_PLAIN, 9.0, 12.5, 0.0),
 """Font, size, line height and grey of a line of text by its style."""
 
 
-def paper(document: Mapping[str, Any], report: Mapping[str, Any], sheets: Sequence[SheetLayout],
-          title: str) -> bytes:
-    """A document as PDF, one layout after the other, each from a new page on.
+Part = tuple[Mapping[str, Any], Sequence[SheetLayout]]
+"""A document's JSON values, and what is printed of it, in order."""
+
+
+def paper(parts: Sequence[Part], report: Mapping[str, Any], title: str) -> bytes:
+    """Documents of one book as PDF, each layout from a new page on unless it follows another.
 
     Args:
-        document: its JSON values (`Settlement.to_json` or those of another paper).
+        parts: documents (`Settlement.to_json` or those of another paper) with their layouts.
         report: `check.Report.to_json` of the same book and period.
-        sheets: what is printed, in order.
         title: of the file.
 
     Raises:
         TooLargeError: it would have more than `PAGES_MAX` pages.
     """
     made = BytesIO()
-    pages = _Pages(made, title, str(document["enterprise"]))
-    for layout in sheets:
-        rows = list(layout.rows(document, report))
-        if layout.optional and not rows:
-            continue
-        pages.begin(layout, f"{document['enterprise']}, {document['book']}, "
-                            f"{document['period']['from']} to {document['period']['to']}")
-        for style, text in head(layout, document, report):
-            pages.text(text, style)
-        pages.table(layout, rows)
-        for text in layout.foot:
-            pages.text(text, "plain")
+    pages = _Pages(made, title, str(parts[0][0]["enterprise"]) if parts else "")
+    for document, sheets in parts:
+        for layout in sheets:
+            rows = list(layout.rows(document, report))
+            if not layout.optional or rows:
+                _part(pages, layout, rows, document, report)
     pages.close()
     return made.getvalue()
 
 
-def grouped(text: str) -> str:
-    """A number with its thousands apart (`12,000.5`); what is no number stays as it is."""
-    found = _NUMBER.fullmatch(text)
-    return f"{found[1]}{int(found[2]):,}{found[3] or ''}" if found else text
+def _part(pages: _Pages, layout: SheetLayout, rows: Sequence[Mapping[str, Any]], document: Mapping[str, Any],
+          report: Mapping[str, Any]) -> None:
+    period = document["period"]
+    if layout.follows:
+        pages.room(6 * _LEAD)
+        pages.text(layout.title, "strong")
+        for style, text in layout.prose:
+            pages.text(text, style)
+    else:
+        pages.begin(layout, f"{document['enterprise']}, {document['book']}, "
+                            f"{period['from']} to {period['to']}")
+        for style, text in head(layout, document, report):
+            pages.text(text, style)
+    if layout.columns:
+        pages.table(layout, rows)
+    for text in layout.foot:
+        pages.text(text, "plain")
 
 
 class _Pages:

@@ -31,6 +31,8 @@ class SheetLayout:
     Attributes:
         rows: its rows, from settlement and report. optional: left out where there are none.
         numbered: it is a form, with a row of column numbers. empty: said where there is no row.
+        prose: lines between head and table, each with its style. follows: on paper it goes on below the
+            layout before it, under its title alone.
     """
 
     name: str
@@ -43,6 +45,8 @@ class SheetLayout:
     optional: bool = False
     empty: str = "None."
     foot: tuple[str, ...] = ()
+    prose: tuple[tuple[str, str], ...] = ()
+    follows: bool = False
 
 
 def _t(key: str, heading: str, number: str = "", width: int = 14) -> Column:
@@ -69,6 +73,7 @@ def head(layout: SheetLayout, document: Mapping[str, Any],
     if layout.numbered:
         yield from (("note", f"Left out, for want of: {text}.") for text in document["missing"])
     yield "plain", ""
+    yield from layout.prose
 
 
 _SIGNED = ("", "Ngày ... tháng ... năm ...", "NGƯỜI LẬP (prepared by)",
