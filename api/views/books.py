@@ -80,7 +80,7 @@ class Ask:
         """The same of other days."""
         return replace(self, first=first, last=last)
 
-    def days(self) -> tuple[str, str]:
+    def named_days(self) -> tuple[str, str]:
         """First and last day: as asked, else of the year of the book's latest event."""
         return _period(self, self.entry())
 

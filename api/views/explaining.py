@@ -25,7 +25,7 @@ def explain_view(ask: Ask, about: str = "") -> tuple[dict[str, Any], dict[str, A
     Raises:
         NotFoundError: nothing of that name, or nothing that the reader may see.
     """
-    asked = ask.during(*ask.days())
+    asked = ask.during(*ask.named_days())
     facts = asked.facts(asked.first, asked.last)
     report = examine(facts)
     document = {**document_of(facts, report, about), "known_at": ask.known_at()}

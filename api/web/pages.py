@@ -215,7 +215,7 @@ def book_explanation(request: Request, home: HomeDep, session: SessionDep, ask: 
                      to: Last = "", about: Text = "") -> Response:
     """What is unexplained, or about one thing where it went."""
     asked = ask.during(from_, to)
-    asked = asked.during(*asked.days())
+    asked = asked.during(*asked.named_days())
     document, _ = explain_view(asked, about)
     return _page(request, home, "explanation.html", session=session, x=document, about=about,
                  b=book_entry(asked), query=asked.query())
