@@ -98,7 +98,10 @@ class Row:
     def add(self, column: str, change: int, event: Event) -> None:
         """Book a change of stock into a column, which counts in its own direction."""
         self.cells[column] = self.cells.get(column, 0) + (change if column in self.adding else -change)
-        self.events.setdefault(column, {})[event.id] = None
+        events = self.events.get(column)
+        if events is None:
+            events = self.events[column] = {}
+        events[event.id] = None
 
 
 @dataclass(slots=True)
@@ -122,28 +125,37 @@ def accounts(book: BookData, deltas: Iterable[Delta]) -> Accounts:
         span = registered.get(event.line)
         return event.line not in registered or (span is not None and span.start_ms > book.period.end_ms)
 
-    for delta in sorted(deltas, key=lambda d: (d.event.occurred, d.event.seq)):
-        lot = lots.get(delta.lot)
-        if lot is None or delta.event.occurred.start_ms > book.period.end_ms:
+    places: dict[tuple[str, Balance], _Place | None] = {}
+    end_ms = book.period.end_ms
+    for delta in sorted(deltas, key=_when):
+        event, lot = delta.event, lots.get(delta.lot)
+        if lot is None or event.occurred.start_ms > end_ms:
             continue
-        place = _place(result, delta, lot)
+        key = (lot.id, delta.balance)
+        place = places[key] if key in places else places.setdefault(key, _place(result, delta, lot))
         if place is None:
             continue
         table, columns, by_kind, adding = place
-        row = table.setdefault(
-            (lot.code, _source(lot)), Row(lot.code, lot.uom, _source(lot), columns, adding)
-        )
+        source = _source(lot)
+        row = table.get((lot.code, source))
+        if row is None:
+            row = table[lot.code, source] = Row(lot.code, lot.uom, source, columns, adding)
         column = _column(book, delta, by_kind, adding, late)
         if column:
-            row.add(column, delta.change, delta.event)
+            row.add(column, delta.change, event)
     return result
 
 
+def _when(delta: Delta) -> tuple[int, int, int]:
+    event = delta.event
+    return event.occurred.start_ms, event.occurred.end_ms, event.seq
+
+
 _Table = dict[tuple[str, Source], Row]
+_Place = tuple[_Table, tuple[str, ...], dict[Kind, str], frozenset[str]]
 
 
-def _place(result: Accounts, delta: Delta, lot: Lot
-           ) -> tuple[_Table, tuple[str, ...], dict[Kind, str], frozenset[str]] | None:
+def _place(result: Accounts, delta: Delta, lot: Lot) -> _Place | None:
     """The ledger that a balance belongs to."""
     material = lot.origin in (Origin.IMPORTED, Origin.DOMESTIC)
     balance = delta.balance
@@ -208,22 +220,28 @@ def stock_at(book: BookData, deltas: Iterable[Delta], at_ms: int) -> dict[tuple[
 def stock_by_lot(book: BookData, deltas: Iterable[Delta], at_ms: int) -> dict[tuple[str, str], int]:
     """`stock_at` by (kind of stock, lot)."""
     lots = {lot.id: lot for lot in book.lots}
-    result: dict[tuple[str, str], int] = {}
+    held: dict[tuple[str, Balance], int] = {}
+    end_ms = book.period.end_ms
     for delta in deltas:
-        lot = lots.get(delta.lot)
-        started = delta.event.kind == Kind.OPENING and delta.event.occurred.start_ms <= book.period.end_ms
-        if lot is None or not (started or delta.event.occurred.start_ms <= at_ms):
-            continue
-        kind = stock_kind(lot, delta.balance)
+        event = delta.event
+        at = event.occurred.start_ms
+        if at <= at_ms or (at <= end_ms and event.kind == Kind.OPENING):
+            key = (delta.lot, delta.balance)
+            held[key] = held.get(key, 0) + delta.change
+    result: dict[tuple[str, str], int] = {}
+    for (name, balance), q in held.items():
+        lot = lots.get(name)
+        kind = stock_kind(lot, balance) if lot is not None else ""
         if kind:
-            result[kind, lot.id] = result.get((kind, lot.id), 0) + delta.change
+            result[kind, name] = result.get((kind, name), 0) + q
     return result
 
 
 def stock_kind(lot: Lot, balance: Balance) -> str:
     """The kind of stock that a balance of a lot is for a stock-take; empty for what is loaded."""
-    own = lot.origin == Origin.OWN
-    if balance in (Balance.RAW, Balance.WIP) and own:
-        return "semi"
-    return {Balance.RAW: "material", Balance.WIP: "wip", Balance.FINISHED: "product", Balance.SCRAP: "scrap",
-            Balance.SHORT: "product" if own else "material"}.get(balance, "")
+    return (_OWN_STOCK if lot.origin == Origin.OWN else _STOCK).get(balance, "")
+
+
+_STOCK = {Balance.RAW: "material", Balance.WIP: "wip", Balance.FINISHED: "product", Balance.SCRAP: "scrap",
+          Balance.SHORT: "material"}
+_OWN_STOCK = {**_STOCK, Balance.RAW: "semi", Balance.WIP: "semi", Balance.SHORT: "product"}

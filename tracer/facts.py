@@ -13,6 +13,7 @@ from functools import cached_property
 
 from ledger.vocabulary import Kind, LineRole, Origin, Thing
 from tracer.balance import Accounts, accounts
+from tracer.blend import Parts, Portion, Ratio, fractions_of, together
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
 from tracer.graph import Lineage, Mixture, Source, lineage
 from tracer.norms import Factors, NormTable, Pair, uom_of
@@ -25,6 +26,9 @@ from tracer.yields import Run, runs, unit_use
 SHARED = ("accounts", "usage", "lineage")
 """Facts that take longest to work out, and that a settlement needs whatever the rules ask: who runs rules
 beside a settlement leaves those that ask for them to it (`api.beside`)."""
+
+
+_CROSSES = frozenset({Kind.EXIT_CONFIRM, Kind.FG_RETURN})
 
 
 class Facts:
@@ -177,12 +181,13 @@ class Facts:
         result: dict[tuple[str, str], int] = defaultdict(int)
         for delta in self.replay.deltas:
             event = delta.event
-            if not self.book.period.start_ms <= event.occurred.start_ms <= self.book.period.end_ms:
+            if event.kind not in _CROSSES or not self.book.period.start_ms <= event.occurred.start_ms \
+                    <= self.book.period.end_ms:
                 continue
-            code = self.lots[delta.lot].code if delta.lot in self.lots else ""
             line = self.lines.get(event.line)
             left = event.kind == Kind.EXIT_CONFIRM and not (line and line.purpose == LineRole.RE_EXPORT)
             if left or event.kind == Kind.FG_RETURN:
+                code = self.lots[delta.lot].code if delta.lot in self.lots else ""
                 result[event.line, code] -= delta.change
         return dict(result)
 
@@ -205,23 +210,28 @@ class Facts:
         return dict(result)
 
     @cached_property
-    def left_mixture(self) -> dict[str, Mixture]:
+    def left_parts(self) -> dict[str, Parts]:
         """What really left on each line, by source."""
-        result: dict[str, Mixture] = defaultdict(dict)
-        for position, mixture in self.lineage.matrix.items():
+        left: dict[str, list[Portion]] = defaultdict(list)
+        for position, portions in self.lineage.placed.items():
             if position.state == "exported":
-                for source, q in mixture.items():
-                    result[position.line][source] = result[position.line].get(source, Fraction(0)) + q
-        return dict(result)
+                left[position.line] += portions
+        return {line: together(portions) for line, portions in left.items()}
 
     @cached_property
-    def left_by_code(self) -> dict[str, dict[str, list[tuple[Source, Fraction]]]]:
-        """`left_mixture` by line and by the code of each source."""
-        result: dict[str, dict[str, list[tuple[Source, Fraction]]]] = {}
-        for line, mixture in self.left_mixture.items():
+    def left_mixture(self) -> dict[str, Mixture]:
+        """`left_parts` in fractions."""
+        return {line: fractions_of(parts) for line, parts in self.left_parts.items()}
+
+    @cached_property
+    def left_by_code(self) -> dict[str, dict[str, list[tuple[Source, Ratio]]]]:
+        """`left_parts` by line and by the code of each source."""
+        result: dict[str, dict[str, list[tuple[Source, Ratio]]]] = {}
+        sources = self.lineage.sources
+        for line, parts in self.left_parts.items():
             of_line = result[line] = defaultdict(list)
-            for source, q in mixture.items():
-                about = self.lineage.sources[source]
+            for source, q in parts.items():
+                about = sources[source]
                 of_line[about.code].append((about, q))
         return result
 

@@ -58,7 +58,8 @@ class Closing:
 
 def semi_codes(book: BookData) -> set[str]:
     """Codes that are only ever made: their raw and WIP stock is semi-finished."""
-    kinds = {(stock_kind(lot, b), lot.code) for lot in book.lots for b in
+    alike = {(lot.origin, lot.code): lot for lot in book.lots}  # what kind a stock is depends on nothing else
+    kinds = {(stock_kind(lot, b), lot.code) for lot in alike.values() for b in
              (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP)}
     return {code for kind, code in kinds if kind == "semi" and ("material", code) not in kinds}
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from ledger.vocabulary import MICRO, Kind, LineRole
 from tracer.beside import Relief
+from tracer.blend import Ratio, plus
 from tracer.book import Event
 from tracer.facts import Facts
 from tracer.quantity import micro_text, nearest
@@ -80,15 +81,16 @@ def _line(facts: Facts, tally: Tally, key: str, claims: list[Relief], used: dict
 
 def _used(facts: Facts) -> dict[str, dict[str, int]]:
     """What of each import line left in products (exempt), and what was re-exported of it (credit)."""
-    exact: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-    for out, mixture in facts.left_mixture.items():
+    exact: dict[str, dict[str, Ratio]] = defaultdict(dict)
+    for out, mixture in facts.left_parts.items():
         line = facts.lines.get(out)
         kind = "credit" if line is not None and line.purpose == LineRole.RE_EXPORT else "exemption"
         for source, q in mixture.items():
             about = facts.lineage.sources[source]
             if about.kind == "line":
-                exact[about.name][kind] += q
-    return {key: {kind: nearest(q) for kind, q in found.items()} for key, found in exact.items()}
+                found = exact[about.name]
+                found[kind] = plus(found.get(kind, (0, 1)), q)
+    return {key: {kind: nearest(Fraction(*q)) for kind, q in kinds.items()} for key, kinds in exact.items()}
 
 
 def _held(facts: Facts) -> dict[str, int]:

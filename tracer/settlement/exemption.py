@@ -17,6 +17,7 @@ from fractions import Fraction
 
 from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.allocation import Receipt, Withdrawal, attribute, vn_export_ratio
+from tracer.blend import Ratio, plus
 from tracer.facts import Facts
 from tracer.graph import Mixture
 from tracer.quantity import nearest, rounded
@@ -123,11 +124,12 @@ def exemption(facts: Facts) -> list[ExemptionRow]:
     """
     rows: dict[tuple[str, str], ExemptionRow] = {}
     for material, total in exempt_materials(facts).items():
-        shares: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+        shares: dict[tuple[str, str], Fraction] = {}
         for product, quantity in total.by_product.items():
             for export, part in _by_export(facts, product, quantity).items():
                 for source, share in _by_source(facts, material, product, export, part).items():
-                    shares[source, export] += share
+                    before = shares.get((source, export))
+                    shares[source, export] = share if before is None else before + share
         amounts = _reallocated(facts, material, rounded(shares))
         for (line, export), amount in amounts.items():
             if amount:
@@ -150,7 +152,8 @@ def _by_export(facts: Facts, product: str, quantity: Fraction) -> dict[str, Frac
     """A product's part, by the export lines it left on."""
     left = facts.exits_of.get(product, {})
     total = sum(left.values())
-    return {line: quantity * q / total for line, q in left.items()} if total else {}
+    n, d = quantity.as_integer_ratio()
+    return {line: Fraction(n * q, d * total) for line, q in left.items()} if total else {}
 
 
 def _by_source(facts: Facts, material: str, product: str, export: str, quantity: Fraction) -> Mixture:
@@ -159,20 +162,22 @@ def _by_source(facts: Facts, material: str, product: str, export: str, quantity:
     Products that were in stock when the book was opened hold material that no line of the book can be named
     for.
     """
-    mixture: dict[str, Fraction] = defaultdict(Fraction)
-    opened = Fraction(0)
+    mixture: dict[str, Ratio] = {}
+    opened = total = (0, 1)
     left_by = facts.left_by_code.get(export, {})
     for _, q in left_by.get(product, ()):
-        opened += q
+        opened = plus(opened, q)
     for about, q in left_by.get(material, ()) if material != product else ():
         if about.origin == Origin.IMPORTED:
-            mixture[about.name if about.kind == "line" else OPENING] += q
-    total = sum(mixture.values(), Fraction(0))
-    if not total:
+            name = about.name if about.kind == "line" else OPENING
+            mixture[name] = plus(mixture.get(name, (0, 1)), q)
+            total = plus(total, q)
+    if not total[0]:
         return {OPENING: quantity}
     left = facts.ever_left.get((export, product), 0)
-    known = quantity * (1 - opened / left) if left else quantity
-    parts = {line: known * q / total for line, q in mixture.items()}
+    known = quantity * (1 - Fraction(*opened) / left) if left and opened[0] else quantity
+    (of, by), (n, d) = known.as_integer_ratio(), total
+    parts = {line: Fraction(of * x * d, by * y * n) for line, (x, y) in mixture.items()}
     parts[OPENING] = parts.get(OPENING, Fraction(0)) + quantity - known
     return parts
 
