@@ -91,6 +91,7 @@ class Enterprise:
                 kind="subcontractor",
                 custodian=SUBCONTRACTOR,
             )
+            self.writer.row("notices", partner=SUBCONTRACTOR, notified="2025-12-15")
 
     def campaign(self) -> None:
         """One campaign: import, production, export."""

@@ -12,6 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from book_maker.box_injectors import BOX_NAMES
 from book_maker.enterprise import write_book
 from book_maker.injectors import BUILDERS
 from book_maker.looking import Look
@@ -26,7 +27,7 @@ NAMES = (
     "short-stock", "wrong-unit", "padded-norm", "idle-norm", "over-claim", "never-left", "phantom-export",
     "double-use", "undeclared-inland-sale", "lot-under-hold", "issued-before-receipt", "loss-left-out",
     "other-opening", "missing-factor", "told-late", "unclaimed", "two-holders", "no-answer", "same-heading",
-    "relabelled", "two-places", "unknown-line", *PAPER_NAMES)
+    "relabelled", "two-places", "unknown-line", *PAPER_NAMES, *BOX_NAMES)
 """Every fault, in the order of its builder."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 EVENTS = 900

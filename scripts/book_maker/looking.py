@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -44,3 +45,17 @@ def rest(look: Look) -> Row | None:
     rows = look.rows("counts", stock="material")
     alone = [r for r in rows if sum(x["code"] == r["code"] for x in rows) == 1]
     return max(alone, key=lambda r: Decimal(r["quantity"]), default=None)
+
+
+def table(name: str, *rows: Row) -> Callable[[Files], None]:
+    """A file that the clean book does not have."""
+
+    def change(files: Files) -> None:
+        files[name] = [dict(row) for row in rows]
+
+    return change
+
+
+def key_of(row: Row) -> dict[str, str]:
+    """What names a declaration line."""
+    return {"declaration": row["declaration"], "line": row["line"]}

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
-from book_maker.looking import Look, Row, plain, rest
-from tracer.files.example import Files
+from book_maker.looking import Look, Row, key_of, plain, rest, table
 from tracer.files.example_faults import ExampleFault, add, edit, together
 from tracer.quantity import ratio_text
-
-Change = Callable[[Files], None]
-
-
-def table(name: str, *rows: Row) -> Change:
-    """A file that the clean book does not have."""
-
-    def change(files: Files) -> None:
-        files[name] = [dict(row) for row in rows]
-
-    return change
-
-
-def _key(row: Row) -> dict[str, str]:
-    return {"declaration": row["declaration"], "line": row["line"]}
 
 
 def paper_twice(look: Look) -> ExampleFault | None:
@@ -36,7 +19,7 @@ def paper_twice(look: Look) -> ExampleFault | None:
     if other is None:
         return None
     rows = [
-        {"number": number, "type": "invoice", "sha256": "5a" * 32, **_key(row)}
+        {"number": number, "type": "invoice", "sha256": "5a" * 32, **key_of(row)}
         for number, row in (("INV-17", one), ("INV-71", other))
     ]
     return ExampleFault(
@@ -56,7 +39,7 @@ def on_spot_alone(look: Look) -> ExampleFault:
         "on-spot-alone",
         "An export is marked as delivered inside the country, and no import answers it.",
         together(
-            edit("declarations", _key(row), description=f"{row['description']} #&XKTC"), table("on_spot")
+            edit("declarations", key_of(row), description=f"{row['description']} #&XKTC"), table("on_spot")
         ),
         "X8",
         f"{row['declaration']}/{row['line']}",
@@ -135,7 +118,7 @@ def left_of_contract(look: Look) -> ExampleFault | None:
         "left-of-contract",
         "A processing contract ended in October, and some of its material is still in store.",
         together(
-            edit("declarations", _key(receipts[0]), contract="HDGC-07"),
+            edit("declarations", key_of(receipts[0]), contract="HDGC-07"),
             table("contracts", {"contract": "HDGC-07", "ends": "2026-10-31", "partner": "Nordfjell"}),
         ),
         "D6",
@@ -151,8 +134,8 @@ def refund_and_exempt(look: Look) -> ExampleFault | None:
     if row is None:
         return None
     rows = [
-        {"claim": "KM-1", "kind": "exemption", **_key(row)},
-        {"claim": "HT-1", "kind": "refund", "quantity": "12", "uom": row["uom"], **_key(row)},
+        {"claim": "KM-1", "kind": "exemption", **key_of(row)},
+        {"claim": "HT-1", "kind": "refund", "quantity": "12", "uom": row["uom"], **key_of(row)},
     ]
     return ExampleFault(
         "refund-and-exempt",

@@ -30,7 +30,7 @@ from tracer.finding import schema
 from tracer.replay import attempted, replay
 from tracer.rules import RULES
 
-UNKNOWN = {"N3", "N4", "O7", "X7", "L4", "L9", "D2", "D4"}
+UNKNOWN = {"N3", "N4", "O7", "X7", "L4", "L9", "D2", "D4", "C7", "C8", "O6"}
 """Not evaluable in the example: it has one year of norms and declarations, and no peers."""
 
 

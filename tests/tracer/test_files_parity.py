@@ -17,6 +17,7 @@ from test_load import load, refused
 from tracer.book import BookData
 from tracer.check import examine
 from tracer.files import read_book
+from tracer.rules import RULES
 from tracer.settlement import settle
 
 FORMS = ("form15", "form15a", "form16", "exemption", "semi_finished", "wip", "scrap", "materials", "missing")
@@ -24,9 +25,15 @@ STOCK = ("issued-twice", "padded-norm", "never-left", "stock-short")
 """Irregularities of stock and papers: movements.csv has no place for a seal or a channel."""
 
 
-def found(book: BookData) -> list[str]:
+KEYS = frozenset({"C7"})
+"""Keys and devices are registered on a ledger only."""
+BOXES = frozenset({"C8", "S4", "S5", "T5"})
+"""Of a ledger's containers, with their seals, the rows that the test writes say nothing."""
+
+
+def found(book: BookData, *without: str) -> list[str]:
     """Findings and what was not evaluable, without what names an event by the id of its source."""
-    report = examine(book)
+    report = examine(book, [r for r in RULES if r.id not in KEYS | set(without)])
     rows = [{k: v for k, v in f.to_json().items() if k not in ("evidence", "first_seen")}
             for f in (*report.findings, *report.not_evaluable)]
     for row in rows:
@@ -50,10 +57,10 @@ def from_ledger(*names: str) -> BookData:
         index.engine.dispose()
 
 
-def agree(ledger: BookData, folder: Path) -> BookData:
+def agree(ledger: BookData, folder: Path, *without: str) -> BookData:
     read = read_book(folder)
     assert [str(f) for f in read.faults.found] == []
-    assert found(read.book) == found(ledger)
+    assert found(read.book, *without) == found(ledger, *without)
     assert forms(read.book) == forms(ledger)
     return read.book
 
@@ -81,14 +88,14 @@ def test_events__one_irregularity_in_a_file__findings_are_the_ledger_s(tmp_path:
 @pytest.mark.parametrize("name", ["", "short-handover", *STOCK])
 def test_movements__the_ledger_s_stock_as_rows__findings_are_the_same(tmp_path: Path, name: str) -> None:
     ledger = from_ledger(*filter(None, [name]))
-    agree(ledger, write_movements(tmp_path / "book", ledger))
+    agree(ledger, write_movements(tmp_path / "book", ledger), *BOXES)
 
 
 @given(plans)
 def test_movements__any_clean_enterprise_as_rows__is_clean_with_the_same_forms(
         tmp_path_factory: pytest.TempPathFactory, plan: Plan) -> None:
     book = clean_book(plan)
-    agree(book, write_movements(tmp_path_factory.mktemp("books") / "book", book))
+    agree(book, write_movements(tmp_path_factory.mktemp("books") / "book", book), *BOXES)
 
 
 @pytest.mark.parametrize(("spoil", "pointer", "words"), [

@@ -20,12 +20,12 @@ from tracer.files.columns import Table
 from tracer.files.faults import Faults
 from tracer.files.folder import EVENTS, SETTINGS, Folder, Row
 from tracer.files.records import Reference
-from tracer.files.seals import split_number
 from tracer.files.tables import COUNTS, DECLARATIONS, MOVEMENTS, NORMS, OPENING
 from tracer.labels import label
 from tracer.moment import Span
 from tracer.norms import uom_of
 from tracer.quantity import nearest
+from tracer.seal_numbers import split_number
 
 Record = TypeVar("Record")
 _HEX = {"sha256": re.compile(r"[0-9a-fA-F]{64}"), "picture": re.compile(r"[0-9a-fA-F]{16}")}

@@ -175,7 +175,7 @@ def _travel(
     speed = tally.param(
         "sea" if a.kind == b.kind == "port" else "air" if a.kind == b.kind == "air" else "road"
     )
-    km = _distance(a, b)
+    km = distance(a, b)
     least = round(Fraction(km) / speed * HOUR_MS)
     took = other.occurred.end_ms - one.occurred.start_ms + 2 * facts.book.clock_uncertainty_ms
     if took >= least:
@@ -192,7 +192,7 @@ def _travel(
     )
 
 
-def _distance(a: Place, b: Place) -> int:
+def distance(a: Place, b: Place) -> int:
     """Great circle in whole kilometres, rounded down: a guide, no figure of an account."""
     one, two = math.radians(a.latitude or 0), math.radians(b.latitude or 0)
     turn = math.radians((b.longitude or 0) - (a.longitude or 0))
