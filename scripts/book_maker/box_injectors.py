@@ -174,9 +174,12 @@ def seal_broken(look: Look) -> ExampleFault:
     )
 
 
-def seal_twice(look: Look) -> ExampleFault:
+def seal_twice(look: Look) -> ExampleFault | None:
     """S3."""
-    first, second, *_ = _boxes(look)
+    first, *others = _boxes(look)
+    if not others:
+        return None
+    second = others[0]
     return ExampleFault(
         "seal-twice",
         "Two containers have one seal number.",
@@ -241,9 +244,11 @@ def another_tare(look: Look) -> ExampleFault:
     )
 
 
-def equal_weights(look: Look) -> ExampleFault:
+def equal_weights(look: Look) -> ExampleFault | None:
     """W4."""
     boxes = _boxes(look)[:4]
+    if len(boxes) < 4:
+        return None
     rows = [_seen(look, box, 2, step="WEIGH", gross_kg="24010", device="scale-1") for box in boxes]
     return ExampleFault(
         "equal-weights",
