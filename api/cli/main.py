@@ -19,6 +19,7 @@ from api.cli import (
     network,
     node,
     posting,
+    risking,
     ruling,
     serving,
     settling,
@@ -51,6 +52,7 @@ asking.add_to(app)
 settling.add_to(app)
 studying.add_to(app)
 keeping.add_to(app)
+risking.add_to(app)
 books.add_to(network.book_app)
 filing.add_to(network.book_app)
 ruling.add_to(app)

@@ -11,6 +11,8 @@ GET  /books/{id}/settlement       forms, exemption, findings; also .xlsx and .pd
 GET  /books/{id}/check            findings
 GET  /books/{id}/runs, /runs/{n}  settlements as they were given, and what two of them differ in
 GET  /books/{id}/explanations     what is unexplained, with its evidence; also .pdf
+GET  /risk, /books/{id}/findings  where to look first and why
+GET, POST /findings/{id}          a finding, and what people say of it
 GET  /changes                     the change feed
 /, /view/..., /sign-in            pages for people
 """
@@ -27,7 +29,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 
 from api import __version__
-from api.http import books, capture, changes, kept, problems, reading
+from api.http import books, capture, changes, findings, kept, problems, reading
 from api.http.deps import (
     ExactJSON,
     HomeDep,
@@ -90,6 +92,7 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
     app.include_router(reading.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(books.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(kept.router, dependencies=[*guarded, Depends(may_read)])
+    app.include_router(findings.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(changes.router, dependencies=[*guarded, Depends(may_read)])
 
     @app.get(

@@ -29,7 +29,7 @@ def runs_view(home: Home, session: Session, reader: Reader, book: str | None = N
         Ask(home, session, book, reader=reader).entry()
     known = {entry["id"] for entry in books_for(home, reader, session)} if book is None else {book}
     runs = [run for run in home.runs.runs(book) if run.question.book in known
-            and _may_see(home, session, reader, run)]
+            and may_see(home, session, reader, run)]
     faults = home.runs.faults()
     kept = [{**question.to_json(), "fault": faults.get(question.id)} for question, _ in home.runs.kept()
             if question.book in known]
@@ -88,12 +88,13 @@ def run_json(run: Run) -> dict[str, Any]:
 
 def _run(home: Home, session: Session, reader: Reader, number: int) -> Run:
     run = home.runs.run(number)
-    if not _may_see(home, session, reader, run):
+    if not may_see(home, session, reader, run):
         raise NotFoundError(f"there is no run {number}.", remedy="List them: cargoledger runs list")
     return run
 
 
-def _may_see(home: Home, session: Session, reader: Reader, run: Run) -> bool:
+def may_see(home: Home, session: Session, reader: Reader, run: Run) -> bool:
+    """Whether a reader may settle the book on the days of a run."""
     if reader.everything:
         return True
     try:

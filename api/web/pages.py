@@ -25,7 +25,9 @@ from api.http.kept import RunPath
 from api.views.books import Ask, book_entry, book_view, books_for, findings_about
 from api.views.events import event_rows, event_view
 from api.views.explaining import explain_view
+from api.views.findings import Sight
 from api.views.lineage import lineage_drawing
+from api.views.risk import risk_view
 from api.views.runs import run_page, runs_view
 from api.views.units import search, unit_view
 from api.views.ways import note_looks
@@ -187,6 +189,12 @@ def book(request: Request, home: HomeDep, session: SessionDep, ask: BookDep, *, 
     """The settlement of a book and what does not add up."""
     return _page(request, home, "book.html", session=session, b=book_view(ask.during(from_, to)),
                  kept=runs_view(home, session, ask.reader, ask.book)["runs"])
+
+
+@router.get("/view/risk")
+def risk(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep) -> Response:
+    """Where to look first, and why, as far as the caller may see."""
+    return _page(request, home, "risk.html", session=session, r=risk_view(Sight(home, session, reader)))
 
 
 @router.get("/view/run/{number}")

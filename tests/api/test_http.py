@@ -59,7 +59,7 @@ def test_routes__asked_without_credential__all_but_the_public_ones_refused(clien
     checked = []
     for method, path in routes(client):
         address = path.replace("{event_id:path}", "x").replace("{unit_id:path}", "x").replace("{lot_id:path}", "x")
-        address = address.format(capture_id="x", event_id="x", unit_id="x", lot_id="x", book_id="x", number=1)
+        address = address.format(capture_id="x", event_id="x", unit_id="x", lot_id="x", book_id="x", number=1, finding="0123456789ab")
         if address in PUBLIC_PATHS or address.startswith(PUBLIC_PREFIXES):
             continue
         answer = client.request(method, address)

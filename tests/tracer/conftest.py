@@ -12,12 +12,12 @@ HERE = str(Path(__file__).resolve().parent)
 if HERE not in sys.path:
     sys.path.insert(0, HERE)
 
-ON_BOTH = ("test_journey__", "test_custody__", "test_timeline__", "test_ask__fabric")
-"""Every query of the loader, once."""
+ON_BOTH = ("test_journey__", "test_custody__", "test_timeline__", "test_ask__fabric", "test_records__")
+"""Every query of the loader, and of the records of actors, once."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.module.__name__.rpartition(".")[2] == "test_load" and metafunc.definition.name.startswith(ON_BOTH):
+    if metafunc.module.__name__.rpartition(".")[2] in ("test_load", "test_risk") and metafunc.definition.name.startswith(ON_BOTH):
         metafunc.parametrize("backend", BOTH, indirect=True)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from ledger.errors import NotFoundError
 from ledger.gateway.store import Store
 from tracer.policy import Policy
+from tracer.runs.statements import CLOSED, Statement
 
 CAUSES_MAX = 100
 """Events that are listed as what re-opened a question; more are counted."""
@@ -45,6 +46,15 @@ CREATE TABLE run (
 );
 CREATE INDEX run_of_question ON run (question, number);
 CREATE TABLE feed (id INTEGER PRIMARY KEY CHECK (id = 1), cursor TEXT NOT NULL);
+""",
+    """
+CREATE TABLE statement (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  finding TEXT NOT NULL, rule TEXT NOT NULL, book TEXT NOT NULL,
+  status TEXT NOT NULL, reason TEXT NOT NULL, participant TEXT NOT NULL, said_at_s INTEGER NOT NULL,
+  figures TEXT NOT NULL
+);
+CREATE INDEX statement_of_finding ON statement (finding, number);
 """,
 )
 
@@ -246,6 +256,31 @@ class RunStore:
             sql.execute("INSERT INTO feed VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET"
                         " cursor = excluded.cursor", (cursor,))
 
+    # what people said
+
+    def say(self, statement: Statement) -> None:
+        """Keep a statement."""
+        with self._store.transaction() as sql:
+            sql.execute(
+                "INSERT INTO statement (finding, rule, book, status, reason, participant, said_at_s, figures)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (statement.finding, statement.rule, statement.book, statement.status, statement.reason,
+                 statement.participant, statement.said_at_s, statement.figures))
+
+    def said(self, finding: str) -> list[Statement]:
+        """All that was said of a finding, the oldest first."""
+        return [_statement(row) for row in self._store.rows(
+            "SELECT * FROM statement WHERE finding = ? ORDER BY number", finding)]
+
+    def latest_statements(self) -> dict[str, Statement]:
+        """The latest statement of each finding that somebody said something of, by its id."""
+        return {row["finding"]: _statement(row) for row in self._store.rows(
+            "SELECT * FROM statement WHERE number IN (SELECT max(number) FROM statement GROUP BY finding)")}
+
+    def closed(self) -> list[tuple[str, str]]:
+        """Rule and status of each finding that people closed, whatever its figures were."""
+        return [(s.rule, s.status) for s in self.latest_statements().values() if s.status in CLOSED]
+
     def close(self) -> None:
         """Let go of the file."""
         self._store.close()
@@ -270,6 +305,11 @@ def document_bytes(document: Any) -> bytes:
 def _question(row: sqlite3.Row) -> Question:
     return Question(row["book"], row["first"], row["last"],
                     Policy(row["allocation"], row["yield_basis"], row["turnover_days"]))
+
+
+def _statement(row: sqlite3.Row) -> Statement:
+    return Statement(row["finding"], row["rule"], row["book"], row["status"], row["reason"],
+                     row["participant"], row["said_at_s"], row["figures"])
 
 
 def _run(row: sqlite3.Row) -> Run:

@@ -1,0 +1,162 @@
+"""Risk as the ways in show it: scores of books, records of actors, findings in order, proposals of controls.
+
+All of it is of the latest runs of the questions that are kept (docs/runs.md), and of what the caller may see:
+customs everything, an enterprise its own books and its own record.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from api.views.findings import Sight, once
+from api.views.names import iso_ms
+from indexer.models import EventLine, Unit, UnitName
+from indexer.queries import position
+from ledger.errors import InputError
+from tracer.labels import label
+from tracer.moment import DAY_MS
+from tracer.risk.conduct import WINDOW_DAYS, incidents, records, standing
+from tracer.risk.controls import propose
+from tracer.risk.ranking import confirmed_shares, ranked
+from tracer.risk.score import WEIGHTS, duty_at_risk, score_of
+from tracer.runs.store import Run
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from api.home import Home
+
+_CHUNK = 500  # ids in one query
+_THINGS = ("container", "cargo", "lot")
+
+
+def risk_view(sight: Sight, *, capacity: int = 0, aeo: Sequence[str] = ()) -> dict[str, Any]:
+    """Books with their scores, actors with their records, units, and what to control.
+
+    Args:
+        capacity: how many books can be controlled; 0 proposes nothing.
+        aeo: participants that are authorised economic operators, which customs says.
+
+    Raises:
+        NotFoundError: an unknown participant. InputError: nothing is indexed yet.
+    """
+    home = sight.home
+    here = position(sight.session)
+    if here is None:
+        raise InputError("nothing is indexed yet.", remedy="Post something, or start the server.")
+    operators = {home.directory.participant(one).number for one in aeo}
+    kept = list(sight.latest())
+    closed = confirmed_shares(home.runs.closed())
+    books = _books(home, kept, closed)
+    everything = once(f for _, _, findings in kept for f in findings)
+    return {
+        "known_at": {"block": here.block_number, "hash": here.block_hash},
+        "books": books,
+        "actors": _actors(sight, books, everything, operators, here.timestamp * 1000 + 999),
+        "units": _units(sight.session, ranked(everything, closed)),
+        "controls": propose([{"id": b["book"], **{k: b[k] for k in ("score", "band", "expected_duty")}}
+                             for b in books], capacity, here.block_hash),
+        "capacity": capacity,
+        "rules_judged": {rule: {"confirmed": yes, "dismissed": no}
+                         for rule, (yes, no) in sorted(closed.items())},
+    }
+
+
+def _books(home: Home, kept: Sequence[tuple[Run, dict[str, Any], list[dict[str, Any]]]],
+           closed: Mapping[str, tuple[int, int]]) -> list[dict[str, Any]]:
+    """Books, the worst first: of several periods and policies the highest score counts."""
+    periods: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for run, document, findings in kept:
+        still = [f for f in findings if f["status"] != "dismissed"]
+        report = document["report"]
+        score = score_of({**report, "findings": still, "rules": _tested(report, still)})
+        expected = sum((Decimal(f["expected_duty"] or 0) for f in ranked(still, closed)), Decimal(0))
+        periods[run.question.book].append({
+            "run": run.number, "from": run.question.first, "to": run.question.last,
+            "duty_at_risk": duty_at_risk(still), "expected_duty": str(expected), **score})
+    rows = []
+    for book, each in periods.items():
+        worst = max(each, key=lambda p: (Decimal(p["score"] or 0), Decimal(p["duty_at_risk"])))
+        rows.append({
+            "book": book, "owner": home.directory.book(book).owner,
+            **{k: worst[k] for k in ("score", "band", "checks", "combinations", "clean", "not_evaluable")},
+            "duty_at_risk": str(max(Decimal(p["duty_at_risk"]) for p in each)),
+            "expected_duty": str(max(Decimal(p["expected_duty"]) for p in each)), "periods": each})
+    return sorted(rows, key=lambda b: (-Decimal(b["expected_duty"]), -Decimal(b["score"] or 0), b["book"]))
+
+
+def _tested(report: Mapping[str, Any], still: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What each rule tested, dismissed findings no longer counted as failed."""
+    left: dict[str, int] = defaultdict(int)
+    for finding in still:
+        left[finding["rule"]] += 1
+    dropped: dict[str, int] = defaultdict(int)
+    for finding in report["findings"]:
+        dropped[finding["rule"]] += 1
+    return [{**rule, "failed": max(0, rule["failed"] - (dropped[rule["rule"]] - left[rule["rule"]]))}
+            for rule in report["rules"]]
+
+
+def _actors(sight: Sight, books: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[str, Any]],
+            aeo: set[int], until_ms: int) -> list[dict[str, Any]]:
+    home, session, reader = sight.home, sight.session, sight.reader
+    worst: dict[str, str] = {}
+    for book in books:
+        if book["score"] is not None:
+            worst[book["owner"]] = max(book["score"], worst.get(book["owner"], "0"), key=Decimal)
+    confirmed = {home.directory.book(f["book"]).owner for f in findings
+                 if f["severity"] == "critical" and f["status"] == "confirmed"}
+    told = incidents(session, [f for f in findings if f["status"] != "dismissed"])
+    rows = []
+    for number, record in sorted(records(session, until_ms, home.settings.late_after_s).items()):
+        if not reader.everything and reader.participant != number:
+            continue
+        who = home.directory.participant(number)
+        rows.append({"participant": who.id, "name": who.name, **standing(
+            {**record, **told.get(number, {})}, worst.get(who.id), confirmed_critical=who.id in confirmed,
+            aeo=number in aeo), "from": iso_ms(until_ms - WINDOW_DAYS * DAY_MS), "to": iso_ms(until_ms)})
+    return sorted(rows, key=lambda a: (-a["level"], a["participant"]))
+
+
+def _units(session: Session, findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Containers, cargo and lots that open findings are about, or whose custody events are their evidence:
+    points (the sum of the findings' weights), what is suggested, where the unit is.
+    """
+    named = _named(session, findings)
+    about: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for finding in findings:
+        if finding["subject"]["type"] in _THINGS:
+            about[finding["subject"]["id"]].append(finding)
+        elif finding["rule"][0] in "CSW":
+            for unit in sorted({unit for e in finding["evidence"] for unit in named.get(e["id"], ())}):
+                about[unit].append(finding)
+    rows = []
+    for unit, told in about.items():
+        points = sum(WEIGHTS[f["severity"]] for f in told)
+        rows.append({"unit": unit, "points": points,
+                     "suggested": list(dict.fromkeys(f["suggested"] for f in told)),
+                     "because": [{"id": f["id"], "rule": f["rule"], "severity": f["severity"],
+                                  "explanation": f["explanation"]} for f in told],
+                     "expected_duty": str(sum((Decimal(f["expected_duty"] or 0) for f in told), Decimal(0)))})
+    return sorted(rows, key=lambda u: (-Decimal(u["expected_duty"]), -u["points"], u["unit"]))
+
+
+def _named(session: Session, findings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Names of the containers and cargo that events of evidence are about."""
+    ids = sorted({e["id"] for f in findings for e in f["evidence"]
+                  if f["rule"][0] in "CSW" and f["subject"]["type"] not in _THINGS})
+    found: dict[str, list[str]] = defaultdict(list)
+    for start in range(0, len(ids), _CHUNK):
+        rows = session.exec(
+            select(EventLine.event_id, UnitName).join(Unit, col(Unit.unit) == col(EventLine.unit)).join(
+                UnitName, col(UnitName.unit) == col(Unit.unit)).where(
+                col(EventLine.event_id).in_(ids[start:start + _CHUNK]),
+                col(Unit.thing).in_(("CONTAINER", "CARGO"))))
+        for event_id, name in rows:
+            found[event_id].append(label(name.scope, name.number))
+    return found

@@ -1,0 +1,100 @@
+"""Risk and findings by the command, over HTTP and on the page: each sees its own, and what is said stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import world
+from starlette.testclient import TestClient
+from test_cli import as_json, command
+
+from api.home import Home
+from api.http.gate import COOKIE
+
+Headers = Callable[[str], dict[str, str]]
+DAYS = ("--from", "2026-01-01", "--to", "2026-12-31")
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path, home: Home) -> dict[str, Any]:
+    """A count that finds far less cotton than the book says: findings of one book, kept."""
+    home.post_document(world.document(world.event("garment", "count", "COUNT", minute=300, **{
+        "cl:book": "garment-book",
+        "quantityList": [{"epcClass": world.lot("garment", "COT-1"), "quantity": 3, "uom": "MTR"}],
+        "cl:lines": [{"id": world.lot("garment", "COT-1"), "balance": "RAW"}],
+        "cl:counts": [{"at": "2026-03-02T12:00:00+07:00", "stock": "material", "code": "COTTON", "lot": "COT-1",
+                       "quantity": "3", "uom": "MTR", "place": world.FACTORY}]})), "garment")
+    home.settle_outbox()
+    for book in ("garment-book", "rival-book"):
+        as_json("runs", "keep", book, *DAYS, home=folder)
+    return as_json("findings", "list", home=folder)
+
+
+def test_findings__explained_by_the_owner_closed_by_customs__and_the_score_follows(
+        folder: Path, home: Home, client: TestClient, headers: Headers, found: dict[str, Any]) -> None:
+    assert found["findings"]
+    assert {f["book"] for f in found["findings"]} == {"garment-book"}
+    one = found["findings"][0]
+    before = as_json("risk", "--capacity", "1", home=folder)
+    garment = next(b for b in before["books"] if b["book"] == "garment-book")
+    assert float(garment["score"]) > 0
+    assert any(c["rule"] == one["rule"] for c in garment["checks"])
+    assert [c["id"] for c in before["controls"]] == [before["books"][0]["book"]]
+
+    path = f"/findings/{one['id']}"
+    said = client.post(path, headers=headers("garment"), json={"status": "explained", "reason": "counted twice"})
+    assert said.status_code == 200, said.text
+    assert said.json()["finding"]["status"] == "explained"
+    for who, status, code in (("garment", "dismissed", 401), ("rival", "explained", 404), ("auditor", "confirmed", 404),
+                              ("carrier", "explained", 404)):
+        answer = client.post(path, headers=headers(who), json={"status": status, "reason": "because"})
+        assert answer.status_code == code, (who, answer.text)
+    for body in ({"status": "explained"}, {"status": "explained", "reason": " "}, {"status": "gone", "reason": "x"},
+                 {"status": "explained", "reason": 7}, [], {"status": "explained", "reason": "x" * 2001}):
+        assert client.post(path, headers=headers("garment"), json=body).status_code == 400, body
+    reading = {"Authorization": f"Bearer {world.token(home, 'garment', 'read')}"}
+    assert client.post(path, headers=reading, json={"status": "explained", "reason": "x"}).status_code == 401
+    assert client.get("/findings/0123456789ab", headers=headers("garment")).status_code == 404
+    assert client.get("/findings/nothing", headers=headers("garment")).status_code == 400
+
+    closed = as_json("findings", "say", one["id"], "dismissed", "--as", "customs", "--reason", "seen the minutes", home=folder)
+    assert [s["status"] for s in closed["statements"]] == ["explained", "dismissed"]
+    assert client.get(path, headers=headers("garment")).json() == closed == as_json("findings", "show", one["id"], home=folder)
+    after = as_json("risk", home=folder)
+    assert after["rules_judged"][one["rule"]] == {"confirmed": 0, "dismissed": 1}
+    assert float(next(b for b in after["books"] if b["book"] == "garment-book")["score"]) < float(garment["score"])
+    listed = client.get("/books/garment-book/findings", headers=headers("garment")).json()["findings"]
+    assert [f["id"] for f in listed if f["status"] == "dismissed"] == [one["id"]]
+    assert listed[-1]["id"] == one["id"]
+    for arguments in (["risk", "--capacity", "1"], ["findings", "list"], ["findings", "show", one["id"]]):
+        code, out, _ = command(*arguments, home=folder)
+        assert (code, bool(out.strip())) == (0, True)
+
+
+def test_risk__each_sees_its_own__and_customs_all(
+        client: TestClient, home: Home, headers: Headers, found: dict[str, Any]) -> None:
+    whole = client.get("/risk", params={"aeo": "garment"}, headers=headers("customs")).json()
+    assert {b["book"] for b in whole["books"]} == {"garment-book", "rival-book"}
+    assert {a["participant"] for a in whole["actors"]} >= {"garment", "rival", "terminal", "carrier"}
+    own = client.get("/risk", headers=headers("garment")).json()
+    assert ({b["book"] for b in own["books"]}, {a["participant"] for a in own["actors"]}) == ({"garment-book"}, {"garment"})
+    none = client.get("/risk", headers=headers("carrier")).json()
+    assert (none["books"], none["units"], [a["participant"] for a in none["actors"]]) == ([], [], ["carrier"])
+    assert client.get("/risk", params={"aeo": "nobody"}, headers=headers("customs")).status_code == 404
+    assert client.get("/risk", params={"capacity": -1}, headers=headers("customs")).status_code == 400
+    for who, seen, hidden in (("customs", "rival-book", "\0"), ("garment", "garment-book", "rival-book")):
+        page = client.get("/view/risk", headers={"Cookie": f"{COOKIE}={world.token(home, who)}"}).text
+        assert "Where to look first" in page
+        assert seen in page
+        assert hidden not in page
+
+
+def test_findings__what_there_is_not__says_so(folder: Path, found: dict[str, Any]) -> None:
+    for arguments, words in ((["show", "0123456789ab"], "no finding"), (["list", "nobody"], "nobody"),
+                             (["say", found["findings"][0]["id"], "explained", "--as", "garment", "--reason", ""], "reason"),
+                             (["say", found["findings"][0]["id"], "explained", "--as", "nobody", "--reason", "x"], "nobody")):
+        fault = as_json("findings", *arguments, home=folder, code=2)["error"]
+        assert words in fault["message"]
