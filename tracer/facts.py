@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 
 from ledger.vocabulary import Kind, LineRole, Origin, Thing
 from tracer.balance import Accounts, accounts
@@ -39,6 +40,7 @@ class Facts:
         self.book = book
         self._effects = effects
         self._of_kinds: dict[tuple[Kind, ...], list[Event]] = {}
+        self._by_kind: dict[Kind, list[Event]] = {}
         self.factors = Factors(book.conversions)
 
     @cached_property
@@ -49,8 +51,20 @@ class Facts:
     def of_kinds(self, *kinds: Kind) -> list[Event]:
         """Recorded events of some kinds, in the ledger's order."""
         if kinds not in self._of_kinds:
-            self._of_kinds[kinds] = [e for e in self.events if e.kind in kinds and e.recorded]
+            if not self._by_kind:
+                by_kind: dict[Kind, list[Event]] = defaultdict(list)
+                for event in self.events:
+                    if event.recorded:
+                        by_kind[event.kind].append(event)
+                self._by_kind = dict(by_kind)
+            groups = [self._by_kind[kind] for kind in dict.fromkeys(kinds) if kind in self._by_kind]
+            self._of_kinds[kinds] = in_order(chain.from_iterable(groups))
         return self._of_kinds[kinds]
+
+    @cached_property
+    def offers(self) -> dict[str, Event]:
+        """Offers by id, refused ones too."""
+        return {event.id: event for event in self.events if event.kind == Kind.OFFER}
 
     @cached_property
     def by_id(self) -> dict[str, Event]:

@@ -25,6 +25,7 @@ CUSTOMS = "customs"
 JOINED = (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM)
 _CUSTOMS_ACTS = frozenset({Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, Kind.EXIT_CONFIRM})
 _KINDS = dict(Kind.__members__)
+_NO_STEP = Step.NONE
 _MORE = frozenset({"document", "value", "signer", "device", "volume_l", "temperature_c"})
 _WITHOUT_QUANTITY = frozenset({*t.CUSTODY_KINDS, Kind.EXIT_CONFIRM})
 
@@ -55,7 +56,7 @@ class Movements:
     counts: list[Count] = field(default_factory=list)
     opening: list[tuple[Row, Count, str]] = field(default_factory=list)
     cited: dict[str, set[Kind]] = field(default_factory=lambda: defaultdict(set))
-    mores: dict[More, More] = field(default_factory=dict)
+    mores: dict[tuple[Any, ...], More] = field(default_factory=dict)
     _usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
@@ -307,6 +308,7 @@ class Movements:
         product = get("product", "")
         more = self._more(row) if not _MORE.isdisjoint(row.values) else NOTHING_MORE
         gross: int | None = get("gross_kg")
+        step: str = get("step", "")
         return Event(
             id=name or row.values["id"],
             seq=0,
@@ -323,8 +325,9 @@ class Movements:
             product=self.reference.code(product) if product else "",
             loss=loss,
             reason=get("reason", ""),
-            step=Step[get("step") or "NONE"],
-            seals=tuple(dict.fromkeys(f"{get('seals', '')} {get('customs_seals', '')}".split())),
+            step=Step[step] if step else _NO_STEP,
+            seals=tuple(dict.fromkeys(f"{get('seals', '')} {get('customs_seals', '')}".split()))
+            if get("seals") or get("customs_seals") else (),
             customs_seals=tuple(get("customs_seals", "").split()),
             weighing=None if gross is None else Weighing(gross, get("tare_kg")),
             more=more,
@@ -334,16 +337,15 @@ class Movements:
         """What only some rules ask of a row; equal records are one."""
         get = row.values.get
         document = get("document", "")
-        more = More(
-            documents=(Document(document),) if document else (),
-            value=get("value"),
-            currency=get("currency", ""),
-            signer=get("signer", ""),
-            device=get("device", ""),
-            volume=get("volume_l"),
-            temperature=get("temperature_c"),
-        )
-        return self.mores.setdefault(more, more)
+        said = (document, get("value"), get("currency", ""), get("signer", ""), get("device", ""),
+                get("volume_l"), get("temperature_c"))
+        known = self.mores.get(said)
+        if known is None:
+            _, value, currency, signer, device, volume, temperature = said
+            known = self.mores[said] = More(
+                documents=(Document(document),) if document else (), value=value, currency=currency,
+                signer=signer, device=device, volume=volume, temperature=temperature)
+        return known
 
     def _count(self, rows: list[Row], legs: list[Leg]) -> None:
         for row, leg in zip(rows, legs, strict=True):

@@ -27,6 +27,9 @@ def b1(facts: Facts, tally: Tally) -> None:
         by_balance[delta.lot, delta.balance].append(delta)
     u = facts.book.clock_uncertainty_ms
     for (lot, balance), deltas in sorted(by_balance.items()):
+        if _covered(facts, deltas):
+            tally.clean()
+            continue
         timed = sorted(
             (
                 (_earliest(facts, d) - u if d.change > 0 else d.event.occurred.end_ms + u),
@@ -70,6 +73,18 @@ def b1(facts: Facts, tally: Tally) -> None:
             explanation=f"{first.event.kind.name} took {balance.name.lower()} stock that was not "
             f"there yet or any more; the balance stood below zero for {below_ms // 60_000} minutes.",
         )
+
+
+def _covered(facts: Facts, deltas: list[Delta]) -> bool:
+    """Whether all that came in did so before anything went out, and covers it: nearly every balance."""
+    total, came, went = 0, 0, 1 << 62
+    for delta in deltas:
+        total += delta.change
+        if delta.change > 0:
+            came = max(came, _earliest(facts, delta))
+        else:
+            went = min(went, delta.event.occurred.end_ms)
+    return total >= 0 and came <= went
 
 
 def _earliest(facts: Facts, delta: Delta) -> int:

@@ -56,6 +56,10 @@ STORES = {
 """By kind of place."""
 CLOCKS = (SETTLEMENT, UNCLAIMED, TEMPORARY, *STORES.values())
 _GONE = (Kind.GATE_OUT, Kind.CLOSE, Kind.STRIP, Kind.EXIT_CONFIRM)
+_BRINGS = (Kind.ARRIVE, Kind.ACCEPT, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.OPENING)
+"""Kinds that say that their units are now at their place."""
+_WALKED = (*_GONE, *_BRINGS, Kind.OBSERVE, Kind.SPLIT, Kind.MERGE, Kind.STUFF)
+"""Kinds that can start, pass on or end a clock of storage."""
 
 
 def t1(facts: Facts, tally: Tally) -> None:
@@ -129,10 +133,7 @@ class _Run:
         running: dict[tuple[str, Thing], dict[str, tuple[int, Event]]] = defaultdict(dict)
         arrived: dict[tuple[str, Thing], Event] = {}
         place: dict[tuple[str, Thing], str] = {}
-        emptied = _emptied(self.facts)
-        for event in sorted(self.facts.events, key=lambda e: (e.occurred.start_ms, e.seq)):
-            if not event.recorded:
-                continue
+        for event in sorted(self.facts.of_kinds(*_WALKED), key=lambda e: (e.occurred.start_ms, e.seq)):
             keys: list[tuple[str, Thing]] = [
                 (leg.unit, leg.thing) for leg in event.legs if leg.thing != Thing.NONE]
             if event.kind in (Kind.SPLIT, Kind.MERGE, Kind.STUFF, Kind.STRIP):
@@ -147,6 +148,8 @@ class _Run:
                 elif event.place and _moves(event):
                     self.enter(key, running[key], event)
                     place[key] = event.place
+        stored = {unit for (unit, thing), clocks in running.items() if clocks and thing == Thing.LOT}
+        emptied = _emptied(self.facts, stored)
         for key in sorted(running):
             for kind, (start, event) in sorted(running[key].items()):
                 end = emptied.get(key[0]) if key[1] == Thing.LOT else None
@@ -194,8 +197,8 @@ def _re_exported(facts: Facts, line: DeclarationLine) -> tuple[int | None, list[
     citing = {x.key for x in facts.lines.values()
               if x.original == line.key and x.purpose in (LineRole.RE_EXPORT, LineRole.EXPORT)}
     left, exits = 0, []
-    for event in sorted(facts.events, key=lambda e: (e.occurred.start_ms, e.seq)):
-        if event.kind == Kind.EXIT_CONFIRM and event.recorded and event.line in citing:
+    for event in sorted(facts.of_kinds(Kind.EXIT_CONFIRM), key=lambda e: (e.occurred.start_ms, e.seq)):
+        if event.line in citing:
             left += sum(leg.quantity_micro for leg in event.legs)
             exits.append(event)
             if left >= line.quantity_micro:
@@ -205,8 +208,7 @@ def _re_exported(facts: Facts, line: DeclarationLine) -> tuple[int | None, list[
 
 def _moves(event: Event) -> bool:
     """Whether an event says that its units are now at its place."""
-    return event.kind in (Kind.ARRIVE, Kind.ACCEPT, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC,
-                          Kind.OPENING) or (
+    return event.kind in _BRINGS or (
         event.kind == Kind.OBSERVE and event.step in (Step.GATE_IN, Step.STORE, Step.MOVE, Step.DISCHARGE))
 
 
@@ -222,11 +224,13 @@ def _joined(running: dict[tuple[str, Thing], dict[str, tuple[int, Event]]],
         running[key].update(earliest)
 
 
-def _emptied(facts: Facts) -> dict[str, int]:
-    """When the last of a lot was gone, for lots of which nothing is left."""
+def _emptied(facts: Facts, lots: set[str]) -> dict[str, int]:
+    """When the last of a lot was gone, for those of the lots of which nothing is left."""
     held: dict[str, int] = defaultdict(int)
     last: dict[str, int] = {}
-    for delta in facts.replay.deltas:
+    for delta in facts.replay.deltas if lots else ():
+        if delta.lot not in lots:
+            continue
         held[delta.lot] += delta.change
         last[delta.lot] = max(last.get(delta.lot, 0), delta.event.occurred.start_ms)
     return {lot: at for lot, at in last.items() if not held[lot]}

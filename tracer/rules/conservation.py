@@ -6,6 +6,7 @@ from collections import defaultdict
 from fractions import Fraction
 
 from ledger.vocabulary import Kind, LineRole, Thing
+from tracer.blend import lowest, plus
 from tracer.book import HELD, Event, Leg
 from tracer.facts import Facts
 from tracer.quantity import nearest
@@ -33,10 +34,8 @@ def b5(facts: Facts, tally: Tally) -> None:
     """
     _ledger(facts, tally)
     _taken_back(facts, tally)
-    offers = {e.id: e for e in facts.events if e.kind == Kind.OFFER}
-    for event in facts.events:
-        if not event.recorded:
-            continue
+    offers = facts.offers
+    for event in facts.of_kinds(Kind.ACCEPT, Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM):
         if event.kind == Kind.ACCEPT:
             _handover(tally, offers.get(event.reference), event)
         elif event.kind in (Kind.SPLIT, Kind.MERGE):
@@ -48,7 +47,7 @@ def b5(facts: Facts, tally: Tally) -> None:
 def _ledger(facts: Facts, tally: Tally) -> None:
     """Each balance of each lot, replayed, against the ledger's own."""
     touched: dict[str, list[Event]] = defaultdict(list)
-    for delta in facts.replay.deltas:
+    for delta in facts.replay.deltas if facts.book.ledger_balances else ():
         touched[delta.lot].append(delta.event)
     for lot, ledger in sorted(facts.book.ledger_balances.items()):
         replayed = facts.replay.balances.get(lot, {})
@@ -66,9 +65,9 @@ def _ledger(facts: Facts, tally: Tally) -> None:
 
 def _taken_back(facts: Facts, tally: Tally) -> None:
     """Acts that stand although their own poster voided them."""
-    repaired = {e.reference for e in facts.events if e.recorded and e.kind in (Kind.ADJUST, Kind.REASSIGN)}
+    repaired = {e.reference for e in facts.of_kinds(Kind.ADJUST, Kind.REASSIGN)}
     for event in facts.events:
-        if not event.recorded or not event.voided_by:
+        if not event.voided_by or not event.recorded:
             continue
         if event.id in repaired:
             tally.clean()
@@ -141,7 +140,7 @@ def _transform(facts: Facts, tally: Tally, event: Event) -> None:
         return
     if _residues(tally, subject, event):
         return
-    into = out = Fraction(0)
+    into = out = (0, 1)
     unknown: dict[str, None] = {}
     legs = [leg for leg in event.legs if leg.thing == Thing.LOT]
     parts = [(leg.code, leg.uom, leg.quantity_micro, leg.role == LineRole.INPUT) for leg in legs]
@@ -150,14 +149,16 @@ def _transform(facts: Facts, tally: Tally, event: Event) -> None:
         rate = MASS.get(uom) or facts.factors.rate(code, uom, _KILOGRAM, event.occurred)
         if rate is None:
             unknown[f"weight in {_KILOGRAM} of one {uom} of {code}"] = None
-        elif is_input:
-            into += q * rate
+            continue
+        n, d = rate.as_integer_ratio()
+        if is_input:
+            into = plus(into, lowest(q * n, d))
         else:
-            out += q * rate
+            out = plus(out, lowest(q * n, d))
     if unknown:
         tally.missing(subject, *unknown)
         return
-    expected, observed = nearest(into), nearest(out)
+    expected, observed = nearest(Fraction(*into)), nearest(Fraction(*out))
     tolerance = tally.tol(expected, _KILOGRAM, "rel")
     if tolerance.exceeded(observed - expected):
         tally.amount(

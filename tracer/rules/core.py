@@ -133,10 +133,13 @@ class Tally:
                           sort_keys=True, separators=(",", ":"))
         self.result = RuleResult(rule, hashlib.sha256(text.encode()).hexdigest()[:16])
         self._facts = facts
+        self._params: dict[str, Fraction] = {}
 
     def param(self, name: str) -> Fraction:
         """A parameter's value."""
-        return number(self.values[name])
+        if name not in self._params:
+            self._params[name] = number(self.values[name])
+        return self._params[name]
 
     def hours_ms(self, name: str) -> int:
         """A parameter in hours, as milliseconds."""

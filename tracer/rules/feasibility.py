@@ -16,6 +16,7 @@ from tracer.rules.core import Law, Rule, Subject, Tally, circular_38
 
 Flow = tuple[int, int]
 """(moment in ms, change in micro-units)"""
+_BOUGHT = frozenset({Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC})
 _ELSEWHERE = frozenset({Kind.REEXPORT, Kind.UNLOAD, Kind.REPURPOSE, Kind.SELL_INLAND, Kind.DESTROY,
                         Kind.TRANSFER, Kind.ADJUST})
 """What takes raw material out of the book otherwise than into production."""
@@ -140,16 +141,18 @@ def _made(exports: Iterable[Flow], stocks: Iterable[Flow]) -> list[Flow]:
 
 def _supply(facts: Facts) -> dict[str, list[tuple[int, Fraction]]]:
     """What came into the book of each base material, and left it otherwise than through production."""
-    u, book = facts.book.clock_uncertainty_ms, facts.book
+    u, began = facts.book.clock_uncertainty_ms, facts.book.period.start_ms
     result: dict[str, list[tuple[int, Fraction]]] = defaultdict(list)
     for delta in facts.replay.deltas:
-        lot, event = facts.lots.get(delta.lot), delta.event
-        if lot is None or delta.balance not in (Balance.RAW, Balance.WIP):
+        event = delta.event
+        if delta.balance is not Balance.RAW and delta.balance is not Balance.WIP:
             continue
-        before = event.kind == Kind.OPENING or event.occurred.end_ms < book.period.start_ms
-        came = delta.balance == Balance.RAW and delta.change > 0 and \
-            event.kind in (Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC)
+        before = event.occurred.end_ms < began or event.kind is Kind.OPENING
+        came = delta.change > 0 and delta.balance is Balance.RAW and event.kind in _BOUGHT
         if not (before or came or event.kind in _ELSEWHERE):
+            continue
+        lot = facts.lots.get(delta.lot)
+        if lot is None:
             continue
         at = 0 if before else event.occurred.start_ms - u if delta.change > 0 else event.occurred.end_ms + u
         if lot.origin != Origin.OWN:

@@ -14,6 +14,9 @@ from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 _MINUTE_MS = 60_000
 _ENDS = (Kind.GATE_OUT, Kind.CLOSE, Kind.STRIP, Kind.EXIT_CONFIRM, Kind.REASSIGN)
 """After these nobody is known to hold the unit until somebody says so again."""
+_HOLDING = frozenset({*_ENDS, Kind.OBSERVE, Kind.OFFER, Kind.STUFF, Kind.STRIP, Kind.RECEIVE_FACTORY,
+                      Kind.RECEIVE_DOMESTIC, Kind.ARRIVE, Kind.ACCEPT})
+"""Kinds that can say who holds a unit."""
 
 
 def c3(facts: Facts, tally: Tally) -> None:
@@ -26,10 +29,10 @@ def c3(facts: Facts, tally: Tally) -> None:
     the uncertainty of both clocks do not count. An act of a holder that the ledger refused because another
     one held the unit counts as a claim to it.
     """
-    offers = {e.id: e for e in facts.events if e.kind == Kind.OFFER}
+    offers = facts.offers
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
     for event in facts.events:
-        if event.outcome == Outcome.PENDING:
+        if event.kind not in _HOLDING or event.outcome == Outcome.PENDING:
             continue
         for leg in event.legs:
             if leg.thing != Thing.NONE and (_claims(event, leg.role, leg.thing) or _ends(event)):
@@ -108,9 +111,8 @@ def c5(facts: Facts, tally: Tally) -> None:
     """
     lags: dict[str, list[int]] = defaultdict(list)
     air = {p.id for p in facts.book.places or () if p.kind == "air"}
-    for event in facts.events:
-        left = event.kind == Kind.OBSERVE and event.step == Step.LEFT
-        if not event.recorded or not (left or event.kind in (Kind.GATE_OUT, Kind.EXPORT_LOAD)):
+    for event in facts.of_kinds(Kind.OBSERVE, Kind.GATE_OUT, Kind.EXPORT_LOAD):
+        if event.kind == Kind.OBSERVE and event.step != Step.LEFT:
             continue
         limit = int(tally.param("air_minutes" if event.place in air else "minutes") * _MINUTE_MS)
         lag = event.recorded_ms - event.occurred.end_ms

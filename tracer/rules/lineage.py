@@ -10,6 +10,7 @@ from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Outcome, Thing
 from tracer.book import Count, Event
 from tracer.facts import Facts
 from tracer.quantity import micro_text
+from tracer.replay import STOCK
 from tracer.rules.core import PIECE, Law, Rule, Subject, Tally, circular_38
 
 _USES = frozenset(
@@ -35,29 +36,35 @@ def l1(facts: Facts, tally: Tally) -> None:
     """
     into: dict[tuple[str, Balance], int] = defaultdict(int)
     out: dict[tuple[str, Balance], int] = defaultdict(int)
-    takers: dict[tuple[str, Balance], list[Event]] = defaultdict(list)
     for delta in facts.replay.deltas:
-        key = (delta.lot, delta.balance)
-        if delta.balance in (Balance.LOADED, Balance.SHORT):
+        if delta.balance is Balance.LOADED or delta.balance is Balance.SHORT:
             continue
-        into[key] += max(delta.change, 0)
-        out[key] += max(-delta.change, 0)
-        if delta.change < 0:
-            takers[key].append(delta.event)
+        if delta.change > 0:
+            into[delta.lot, delta.balance] += delta.change
+        else:
+            out[delta.lot, delta.balance] -= delta.change
     attempts = defaultdict(list)
     for attempt in facts.replay.attempts:
         if attempt.event.kind in _USES and attempt.leg.quantity_micro > attempt.left:
             attempts[attempt.leg.unit].append(attempt)
     balances: dict[str, list[Balance]] = defaultdict(list)
-    for lot, balance in into:
+    for lot, balance in {**into, **out}:
         balances[lot].append(balance)
+    told = {key for key, q in out.items() if q > into[key]}
+    told |= {(lot, attempt.balance) for lot, asked_of in attempts.items() for attempt in asked_of}
+    takers: dict[tuple[str, Balance], list[Event]] = defaultdict(list)
+    for delta in facts.replay.deltas if told else ():
+        if delta.change < 0 and delta.balance in STOCK and (delta.lot, delta.balance) in told:
+            takers[delta.lot, delta.balance].append(delta.event)
     for lot in sorted(set(balances) | set(attempts)):
         uom = facts.lots[lot].uom if lot in facts.lots else ""
         code = facts.lots[lot].code if lot in facts.lots else ""
         failed = False
         for key in [(lot, balance) for balance in sorted(balances.get(lot, ()))]:
+            if key not in told or out[key] <= into[key]:
+                continue
             tolerance = tally.tol(into[key], uom)
-            if out[key] > into[key] and tolerance.exceeded(out[key] - into[key]):
+            if tolerance.exceeded(out[key] - into[key]):
                 failed = True
                 tally.amount(Subject("lot", lot), "critical", into[key], out[key], uom, tolerance=tolerance,
                              duty_at_risk=facts.duty_on(code, out[key] - into[key]), evidence=takers[key],
@@ -98,16 +105,17 @@ def l2(facts: Facts, tally: Tally) -> None:
     used: dict[str, list[Event]] = defaultdict(list)
     acts: dict[str, list[Event]] = defaultdict(list)
     moved: set[str] = set()
-    for event in facts.events:
+    for event in facts.of_kinds(*_TAKES, Kind.TRANSFER):
         for leg in event.legs:
-            if leg.thing != Thing.LOT or not event.recorded:
+            if leg.thing is not Thing.LOT:
                 continue
-            if event.kind == Kind.TRANSFORM and leg.role == LineRole.INPUT:
-                used[leg.unit].append(event)
-            if event.kind in _TAKES and event.book:
-                acts[leg.unit].append(event)
-            if event.kind == Kind.TRANSFER:
+            if event.kind is Kind.TRANSFER:
                 moved.add(leg.unit)
+                continue
+            if leg.role is LineRole.INPUT and event.kind is Kind.TRANSFORM:
+                used[leg.unit].append(event)
+            if event.book:
+                acts[leg.unit].append(event)
     received: dict[str, int] = defaultdict(int)
     for delta in facts.replay.deltas:
         if delta.change > 0 and delta.event.kind in _ARRIVES:
@@ -119,8 +127,9 @@ def l2(facts: Facts, tally: Tally) -> None:
             tally.clean()
 
 
-_ARRIVES = (Kind.OPENING, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.FG_RETURN, Kind.TRANSFORM,
-            Kind.SPLIT, Kind.MERGE, Kind.TRANSFER, Kind.ADJUST)
+_ARRIVES = frozenset({
+    Kind.OPENING, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.FG_RETURN, Kind.TRANSFORM, Kind.SPLIT,
+    Kind.MERGE, Kind.TRANSFER, Kind.ADJUST})
 
 
 def _whole_twice(tally: Tally, facts: Facts, lot: str, used: list[Event], received: int) -> bool:
@@ -134,6 +143,8 @@ def _whole_twice(tally: Tally, facts: Facts, lot: str, used: list[Event], receiv
 
 
 def _two_books(tally: Tally, facts: Facts, lot: str, acts: list[Event]) -> bool:
+    if not acts or all(event.book == acts[0].book for event in acts):
+        return False
     spans: dict[str, list[Event]] = defaultdict(list)
     for event in sorted(acts, key=lambda e: (e.occurred.start_ms, e.seq)):
         spans[event.book].append(event)

@@ -53,7 +53,7 @@ def x7(facts: Facts, tally: Tally) -> None:
     apart: lines of one declaration, a declaration and the one that changes it, events about the same
     declaration, consignment or lots. The difference is how often it was used again.
     """
-    uses = [u for u in _uses(facts) if u.paper.sha256 or u.paper.picture]
+    uses = list(_uses(facts))
     if not uses:
         tally.missing(Subject("book", facts.book.id), "hashes of papers (documents.csv)")
         return
@@ -103,8 +103,11 @@ def _uses(facts: Facts) -> Iterator[_Use]:
     for event in facts.events:
         if event.recorded:
             for paper in event.more.documents:
-                yield of_event(paper, event)
+                if paper.sha256 or paper.picture:
+                    yield of_event(paper, event)
     for paper in facts.book.beside.documents or ():
+        if not (paper.sha256 or paper.picture):
+            continue
         event_of = facts.by_id.get(paper.event) or by_name.get(paper.event)
         if event_of is not None:
             yield of_event(paper, event_of)

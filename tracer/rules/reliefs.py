@@ -115,8 +115,10 @@ def l9(facts: Facts, tally: Tally) -> None:
         numbers[row.lot].append(row.serial)
     behind: dict[str, list[Event]] = defaultdict(list)
     for event in facts.events:
+        if not event.more.serials or not event.recorded:
+            continue
         lots = sorted({leg.unit for leg in event.legs if leg.unit in facts.lots})
-        if event.recorded and event.more.serials and len(lots) == 1:
+        if len(lots) == 1:
             fresh = set(event.more.serials) - set(numbers[lots[0]]) if behind[lots[0]] else event.more.serials
             numbers[lots[0]] += sorted(fresh)
             behind[lots[0]].append(event)

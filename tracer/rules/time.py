@@ -28,9 +28,9 @@ def t4(facts: Facts, tally: Tally) -> None:
     _lots(facts, tally)
     _lines(facts, tally)
     _units(facts, tally)
-    offers = {e.id: e for e in facts.events if e.kind == Kind.OFFER}
-    for event in facts.events:
-        if event.kind == Kind.ACCEPT and event.recorded and event.reference in offers:
+    offers = facts.offers
+    for event in facts.of_kinds(Kind.ACCEPT):
+        if event.reference in offers:
             leg = event.legs[0] if event.legs else None
             subject = Subject(leg.thing.name.lower(), leg.unit) if leg and leg.thing != Thing.NONE else \
                 Subject("event", event.id)
@@ -73,39 +73,34 @@ def _lots(facts: Facts, tally: Tally) -> None:
     exits: dict[tuple[str, str], list[Event]] = defaultdict(list)
     used: dict[str, dict[str, Event]] = defaultdict(dict)
     wip_made: set[str] = set()
+    created = facts.replay.created_by
+    began = {lot: _there_from(facts, made) for lot, made in created.items()}
+    clocks = 2 * facts.book.clock_uncertainty_ms
     for delta in facts.replay.deltas:
-        event, lot = delta.event, delta.lot
-        made = facts.replay.created_by.get(lot)
-        if delta.balance == Balance.WIP and delta.change > 0 and event.kind != Kind.ISSUE_PROD:
+        event, lot, kind = delta.event, delta.lot, delta.event.kind
+        if delta.balance is Balance.WIP and delta.change > 0 and kind is not Kind.ISSUE_PROD:
             wip_made.add(lot)
-        if event.kind == Kind.ISSUE_PROD and (lot not in issued or event.occurred < issued[lot].occurred):
-            issued[lot] = event
-        elif event.kind == Kind.TRANSFORM and delta.change < 0:
+        if kind is Kind.ISSUE_PROD:
+            first = issued.get(lot)
+            if first is None or (first is not event and event.occurred < first.occurred):
+                issued[lot] = event
+        elif kind is Kind.TRANSFORM and delta.change < 0:
             produced[lot].append(event)
-        elif event.kind == Kind.EXPORT_LOAD:
+        elif kind is Kind.EXPORT_LOAD:
             held = loaded.get((lot, event.line))
-            loaded[lot, event.line] = event if held is None or event.occurred < held.occurred else held
-        elif event.kind == Kind.EXIT_CONFIRM:
+            if held is None or (held is not event and event.occurred < held.occurred):
+                loaded[lot, event.line] = event
+        elif kind is Kind.EXIT_CONFIRM:
             exits[lot, event.line].append(event)
-        if made is not None and event.id != made.id:
-            used[lot][event.id] = event
-    for lot, made in sorted(facts.replay.created_by.items()):
-        at = (
-            Span(
-                min(made.occurred.start_ms, facts.book.period.start_ms),
-                min(made.occurred.end_ms, facts.book.period.start_ms),
-            )
-            if made.kind == Kind.OPENING
-            else made
-        )
-        _check(
-            facts,
-            tally,
-            Subject("lot", lot),
-            at,
-            list(used[lot].values()),
-            "A lot is used before it was there",
-        )
+        made = created.get(lot)
+        if made is not None and event is not made and event.id != made.id:
+            of_lot = used[lot]
+            if not of_lot or event.occurred.end_ms + clocks < began[lot].start_ms:  # else one will do
+                of_lot[event.id] = event
+    for lot, made in sorted(created.items()):
+        at = began[lot] if made.kind == Kind.OPENING else made
+        children = list(used[lot].values())
+        _check(facts, tally, Subject("lot", lot), at, children, "A lot is used before it was there")
     for lot, events in sorted(produced.items()):
         if lot in issued and lot not in wip_made:
             _check(
@@ -116,13 +111,20 @@ def _lots(facts: Facts, tally: Tally) -> None:
             _check(facts, tally, Subject("lot", lot), loaded[lot, line], events, "An exit before the loading")
 
 
+def _there_from(facts: Facts, made: Event) -> Span:
+    """When a lot came into being; opening stock was there when the period began."""
+    at, began = made.occurred, facts.book.period.start_ms
+    return Span(min(at.start_ms, began), min(at.end_ms, began)) if made.kind == Kind.OPENING else at
+
+
 def _lines(facts: Facts, tally: Tally) -> None:
     drawing: dict[str, list[Event]] = defaultdict(list)
     channels: dict[str, list[Event]] = defaultdict(list)
     for event in facts.events:
-        if event.recorded and event.line in facts.lines and event.kind not in _FREE:
+        if event.line and event.recorded and event.line in facts.lines and event.kind not in _FREE:
             drawing[event.line].append(event)
-        if event.recorded and event.kind == Kind.OBSERVE and event.step == Step.CHANNEL:
+    for event in facts.of_kinds(Kind.OBSERVE):
+        if event.step == Step.CHANNEL:
             for leg in event.legs:
                 channels[leg.unit].append(event)
     for key, line in sorted(facts.lines.items()):
@@ -150,11 +152,10 @@ def _lines(facts: Facts, tally: Tally) -> None:
 
 def _units(facts: Facts, tally: Tally) -> None:
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
-    for event in facts.events:
-        if event.recorded:
-            for leg in event.legs:
-                if leg.thing in (Thing.CONTAINER, Thing.CARGO):
-                    by_unit[leg.unit, leg.thing].append(event)
+    for event in facts.boxed:
+        for leg in event.legs:
+            if leg.thing in (Thing.CONTAINER, Thing.CARGO):
+                by_unit[leg.unit, leg.thing].append(event)
     for (unit, thing), events in sorted(by_unit.items()):
         subject = Subject(thing.name.lower(), unit)
         arrival = next((e for e in events if e.kind == Kind.ARRIVE), None)
