@@ -22,6 +22,8 @@ from tracer.moment import Span
 
 Pair = tuple[str, str]
 """(product, material)"""
+RECYCLED = frozenset({"TH", "SPTN"})
+"""Flags of form 16 for material recovered from goods that came back: no new import, so no part of a bill."""
 
 
 def legal_norm(issued: Fraction, recovered: Fraction, wip: Fraction, output: Fraction) -> Fraction:
@@ -144,11 +146,13 @@ def base_needs(bill: Mapping[str, Sequence[Edge]], top: str) -> dict[str, Fracti
 
 
 def declared_bill(table: NormTable, at: Span, products: Sequence[str]) -> dict[str, list[Edge]]:
-    """Bills of materials from the norms in force at a moment; KXDDM rows carry no quantity and are left
-    out.
+    """Bills of materials from the norms in force at a moment. KXDDM rows carry no quantity and are left out,
+    and so are rows that take a product back: it is counted once.
     """
     return {
-        p: [Edge(n.material, n.norm) for n in table.effective(p, at) if n.flag != "KXDDM"] for p in products
+        p: [Edge(n.material, n.norm) for n in table.effective(p, at)
+            if n.flag != "KXDDM" and not (n.flag in RECYCLED and table.known(n.material))]
+        for p in products
     }
 
 

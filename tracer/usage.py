@@ -19,7 +19,7 @@ from ledger.vocabulary import Kind, LineRole, Thing
 from tracer.balance import Accounts
 from tracer.blend import Ratio, lowest, plus
 from tracer.book import BookData, Event, Leg, Norm
-from tracer.norms import Edge, NormTable, Pair, base_needs
+from tracer.norms import RECYCLED, Edge, NormTable, Pair, base_needs
 
 MADE = (LineRole.PRODUCT, LineRole.CO_PRODUCT, LineRole.SEMI_FINISHED)
 
@@ -74,6 +74,7 @@ class Usage:
         base_declared, base_ledger: both norms rolled up to base materials (P1).
         without_norm: products made that had no norm in force.
         semi: codes made as semi-finished goods.
+        reworked: what of each product went into its own making again; `output` is without it.
     """
 
     output: dict[str, int] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Usage:
     base_ledger: dict[Pair, Fraction] = field(default_factory=dict)
     without_norm: set[str] = field(default_factory=set)
     semi: set[str] = field(default_factory=set)
+    reworked: dict[str, int] = field(default_factory=dict)
 
 
 def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
@@ -127,10 +129,20 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
         for row in rows:
             weighted[product, row.material] += row.norm * quantity
             result.flags[product, row.material] = row.flag
+    for product in output:
+        n, d = raw.pop((product, product), (0, 1))  # reworked: no new material, and no second product
+        if n:
+            result.reworked[product] = n // d
+            output[product] -= n // d
     result.output = dict(output)
     result.declared = {(p, m): q / declared_output[p] for (p, m), q in weighted.items() if declared_output[p]}
     _add_idle_norms(book, table, result)
     _net(book, books, result)
+    for product, again in result.reworked.items():
+        result.declared.pop((product, product), None)
+        result.net[product] = result.net.get(product, Fraction(0)) - again
+        if not result.net[product]:
+            del result.net[product]
     result.used = _scaled({pair: Fraction(n, d) for pair, (n, d) in raw.items()}, result)
     _roll_up(result)
     return result
@@ -194,8 +206,10 @@ def _scaled(raw: dict[Pair, Fraction], result: Usage) -> dict[Pair, Fraction]:
 
 def _roll_up(result: Usage) -> None:
     declared: dict[str, list[Edge]] = defaultdict(list)
+    products = {product for product, _ in result.declared}
     for (product, material), norm in sorted(result.declared.items()):
-        if result.flags.get((product, material)) != "KXDDM":
+        flag = result.flags.get((product, material))
+        if flag != "KXDDM" and not (flag in RECYCLED and material in products):
             declared[product].append(Edge(material, norm))
     ledger: dict[str, list[Edge]] = defaultdict(list)
     for (product, material), q in sorted(result.used.items()):

@@ -11,6 +11,7 @@ from tracer.moment import DAY_MS, iso_day
 from tracer.quantity import micro_text
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 from tracer.rules.papers import on_spot
+from tracer.rules.structure import taxed
 
 
 def x1(facts: Facts, tally: Tally) -> None:
@@ -98,8 +99,8 @@ def x4(facts: Facts, tally: Tally) -> None:
                     evidence=[event],
                     explanation="An exit was confirmed for a line that customs had not cleared.",
                 )
-        if line.cleared is None or line.cancelled is not None or on_spot(line):
-            continue  # an on-spot export has no exit: X8 judges its import
+        if line.cleared is None or line.cancelled is not None or on_spot(line) or taxed(line):
+            continue  # an on-spot export has no exit (X8 judges its import), nor has material only taxed
         due = line.cleared.end_ms + limit
         left = [
             (leg.quantity_micro, event) for event in exits[line.key] if event.recorded for leg in event.legs
