@@ -132,6 +132,7 @@ FLOAT_OR_PLAIN_JSON = (
     "ledger/gateway/outbox.py",      # stored signed events: decimal strings
     "tracer/finding.py",             # the JSON Schema of a finding
     "tracer/feasibility.py",         # a solver's floats, a guide only: both bounds are proven in exact fractions
+    "tracer/release/comparing.py",   # medians of hours and their intervals, told to two decimals: no quantities of goods
     "tracer/release/statistics.py",  # percentiles of hours, told to two decimals: no quantities of goods
     "api/proving.py", "api/home.py",  # addresses, hashes, ports
     "api/http/jobs.py",              # lists of event ids

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.shell import HomeOption, JsonOption, emit, opened
-from ledger.errors import InputError, NotFoundError
+from ledger.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,6 +43,15 @@ def release_study(
         float | None,
         typer.Option("--limit-hours", min=0, help="Service limit from arrival to gate.", show_default=False),
     ] = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            "--against",
+            metavar="DAY..DAY",
+            help="An earlier period to compare the medians with.",
+            show_default=False,
+        ),
+    ] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,27 +62,20 @@ def release_study(
 
     Example: cargoledger release-study --from 2026-01-01 --to 2026-06-30 --by channel
     """
-    from indexer.queries import position
-    from tracer.moment import Span, parse_span
-    from tracer.release.cases import read_cases
-    from tracer.release.clock import read_calendar
-    from tracer.release.study import study
+    from api.views.findings import Sight
+    from api.views.releasing import release_view
+    from indexer.lookups import HOLDER
 
-    offset = "+07:00"
-    hours = None if calendar is None else read_calendar(calendar, offset)
-    period = Span(parse_span(first, offset).start_ms, parse_span(last, offset).end_ms)
-    if period.end_ms < period.start_ms:
-        raise InputError("the last day lies before the first.", remedy="Give --from before --to.")
+    earlier = None
+    if against:
+        one, points, other = against.partition("..")
+        if not points:
+            raise InputError("an earlier period is two days with .. between them.",
+                             remedy="Write it like --against 2025-01-01..2025-06-30.")
+        earlier = (one, other)
     with opened(home) as opened_home, opened_home.session() as session:
-        here = position(session)
-        if here is None:
-            raise NotFoundError("nothing is indexed yet.", remedy="Run cargoledger sync, or post something.")
-        as_of_ms = here.timestamp * 1000 + 999
-        cases = read_cases(session, opened_home.directory, period, as_of_ms)
-    view = {
-        "period": {"from": first, "to": last},
-        **study(cases, as_of_ms, offset, by=by, calendar=hours, limit_hours=limit_hours),
-    }
+        view = release_view(Sight(opened_home, session, HOLDER), first, last, by=by, calendar=calendar,
+                            limit_hours=limit_hours, against=earlier)
     emit(view, as_json, lambda: _report(view))
 
 
@@ -143,6 +145,8 @@ def _report(view: dict[str, Any]) -> RenderableType:
                 right=(2, 3),
             )
         )
+    if "against" in view:
+        parts += _against(view["against"])
     if view["errors"]:
         parts.append(
             Text(
@@ -152,6 +156,44 @@ def _report(view: dict[str, Any]) -> RenderableType:
             )
         )
     return Group(*parts)
+
+
+def _against(view: dict[str, Any]) -> list[RenderableType]:
+    from rich.text import Text
+
+    from api.cli.render import table
+
+    parts: list[RenderableType] = [
+        table(
+            f"Against {view['from']} to {view['to']}: medians of both periods",
+            ("channel", "n before", "median", "n", "median", "weight"),
+            [
+                (
+                    row["channel"],
+                    str(row["before"]["n"]),
+                    _said(row["before"], "median"),
+                    str(row["after"]["n"]),
+                    _said(row["after"], "median"),
+                    _share(row["weight"]),
+                )
+                for row in view["channels"]
+            ],
+            right=range(1, 6),
+        )
+    ]
+    for key, title in (("difference", "As they are"), ("adjusted", "At the earlier mix of channels")):
+        told = view[key]
+        parts.append(
+            Text(
+                f"  {title}: cannot be told."
+                if told is None
+                else f"  {title}: {told['hours']} hours ({view['level']} %: {told['low']} to "
+                f"{told['high']}), {told['says']}."
+            )
+        )
+    if view["left_out"]:
+        parts.append(Text(f"  Too few to compare: {', '.join(view['left_out'])}.", style="dim"))
+    return parts
 
 
 def _said(figures: dict[str, Any], key: str) -> str:

@@ -13,6 +13,7 @@ GET  /books/{id}/runs, /runs/{n}  settlements as they were given, and what two o
 GET  /books/{id}/explanations     what is unexplained, with its evidence; also .pdf
 GET  /risk, /books/{id}/findings  where to look first and why
 GET, POST /findings/{id}          a finding, and what people say of it
+GET  /release-study               how long goods wait between arrival and gate
 GET  /changes                     the change feed
 /, /view/..., /sign-in            pages for people
 """
@@ -29,7 +30,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 
 from api import __version__
-from api.http import books, capture, changes, findings, kept, problems, reading
+from api.http import books, capture, changes, findings, kept, problems, reading, releasing
 from api.http.deps import (
     ExactJSON,
     HomeDep,
@@ -92,6 +93,7 @@ def create_app(home: Home, *, docs: bool = False, lifespan: Callable[[], Any] | 
     app.include_router(reading.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(books.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(kept.router, dependencies=[*guarded, Depends(may_read)])
+    app.include_router(releasing.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(findings.router, dependencies=[*guarded, Depends(may_read)])
     app.include_router(changes.router, dependencies=[*guarded, Depends(may_read)])
 

@@ -27,6 +27,7 @@ from api.views.events import event_rows, event_view
 from api.views.explaining import explain_view
 from api.views.findings import Sight
 from api.views.lineage import lineage_drawing
+from api.views.releasing import OFFSET, release_view
 from api.views.risk import risk_view
 from api.views.runs import run_page, runs_view
 from api.views.units import search, unit_view
@@ -36,6 +37,8 @@ from indexer.lookups import Reader, events_page
 from indexer.models import Event
 from indexer.queries import position
 from ledger.errors import AuthenticationError, InputError, NotFoundError
+from tracer.moment import iso_day
+from tracer.release.study import SPLITS
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -195,6 +198,21 @@ def book(request: Request, home: HomeDep, session: SessionDep, ask: BookDep, *, 
 def risk(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep) -> Response:
     """Where to look first, and why, as far as the caller may see."""
     return _page(request, home, "risk.html", session=session, r=risk_view(Sight(home, session, reader)))
+
+
+@router.get("/view/release")
+def release(
+    request: Request, home: HomeDep, reader: ReaderDep, session: SessionDep, *,
+    from_: Annotated[str, Query(alias="from", max_length=10)] = "",
+    to: Annotated[str, Query(max_length=10)] = "",
+    by: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """How long goods wait between arrival and gate, of the units that the caller may see."""
+    here = position(session)
+    year = iso_day(here.timestamp * 1000, OFFSET)[:4] if here else "2026"
+    first, last = from_ or f"{year}-01-01", to or f"{year}-12-31"
+    view = release_view(Sight(home, session, reader), first, last, by=by)
+    return _page(request, home, "release.html", session=session, s=view, by=by, splits=SPLITS)
 
 
 @router.get("/view/run/{number}")

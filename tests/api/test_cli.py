@@ -135,6 +135,11 @@ def test_release_study__of_the_story__as_json_and_drawn(folder: Path, tmp_path: 
     assert code == 0 and "Arrival to gate, calendar hours" in out and "Still there" in out and world.BOX in out
     code, _, err = command("release-study", *days, "--by", "colour", home=folder)
     assert code == 2 and "port, channel" in err
+    told = as_json("release-study", *days, "--against", "2025-01-01..2025-12-31", home=folder)["against"]
+    assert (told["difference"], told["from"]) == (None, "2025-01-01")
+    assert "cannot be told" in command("release-study", *days, "--against", "2025-01-01..2025-12-31", home=folder)[1]
+    for wrong in ("2025", "2025-01-01..x", "2025-12-31..2025-01-01"):
+        assert as_json("release-study", *days, "--against", wrong, home=folder, code=2)["error"]["remedy"]
     code, _, err = command("release-study", "--from", "2026-02-01", "--to", "2026-01-01", home=folder)
     assert code == 2 and "before the first" in err
 

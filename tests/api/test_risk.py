@@ -98,3 +98,21 @@ def test_findings__what_there_is_not__says_so(folder: Path, found: dict[str, Any
                              (["say", found["findings"][0]["id"], "explained", "--as", "nobody", "--reason", "x"], "nobody")):
         fault = as_json("findings", *arguments, home=folder, code=2)["error"]
         assert words in fault["message"]
+
+
+def test_release_study__over_http_and_as_a_page__of_the_units_that_each_may_see(
+        client: TestClient, home: Home, headers: Headers) -> None:
+    days = {"from": "2026-01-01", "to": "2026-12-31"}
+    seen = {who: client.get("/release-study", params=days, headers=headers(who)).json()["cases"]
+            for who in ("customs", "carrier", "terminal", "rival")}
+    assert seen == {"customs": 1, "carrier": 1, "terminal": 1, "rival": 0}
+    split = client.get("/release-study", headers=headers("customs"), params={
+        **days, "by": "port", "limit_hours": 48, "against_from": "2025-01-01", "against_to": "2025-12-31"}).json()
+    assert split["clocks"]["calendar"]["splits"][0]["of"] == "quay"
+    assert split["against"]["difference"] is None
+    for wrong in ({"by": "colour"}, {"to": "2025-01-01"}, {"from": "now"}, {"against_from": "2025-01-01"}):
+        assert client.get("/release-study", params={**days, **wrong}, headers=headers("customs")).status_code == 400, wrong
+    page = client.get("/view/release?by=port", headers={"Cookie": f"{COOKIE}={world.token(home, 'customs')}"})
+    assert page.status_code == 200
+    assert "quay" in page.text
+    assert "1 units" in page.text

@@ -15,8 +15,10 @@ from journey_index import JourneyIndex, directory, story
 
 from ledger.errors import InputError
 from tracer.moment import HOUR_MS, Span, parse_span, zone_of
+from tracer.release import comparing
 from tracer.release.cases import Case, Passage, read_cases
 from tracer.release.clock import Calendar, read_calendar
+from tracer.release.comparing import compare
 from tracer.release.statistics import describe, median
 from tracer.release.study import study
 
@@ -158,3 +160,68 @@ def test_cases__of_the_journey__are_its_containers_with_their_stages(journey: An
         assert [set(c.stages) for c in read_cases(session, directory(), year, first)] == [{"arrive"}]
     found = study(cases, far, ZONE)
     assert found["clocks"]["calendar"]["way"]["n"] > 0 and found["errors"] == []
+
+
+def wait(hours: float, lane: str, *, still: bool = False) -> Case:
+    return case(f"{lane}{hours}", lane=lane, arrive=0, **({} if still else {"gate_out": hours}))
+
+
+def waits(lane: str, middle: float, n: int = 40) -> list[Case]:
+    return [wait(middle + (place - n / 2) / n, lane) for place in range(n)]
+
+
+END = (at(1000), at(1000))
+
+
+def test_compare__fewer_hard_cases_alone__shorter_as_they_are_and_not_at_the_same_mix() -> None:
+    before = waits("green", 10, 40) + waits("red", 50, 60)
+    after = waits("green", 10, 60) + waits("red", 50, 40)
+    told = compare(before, after, END)
+    assert told["difference"]["says"] == "shorter"
+    assert told["adjusted"]["says"] == "no difference beyond chance"
+    assert [(row["channel"], row["weight"]) for row in told["channels"]] == [("green", Decimal("0.4")), ("red", Decimal("0.6"))]
+
+
+def test_compare__every_channel_faster__shorter_by_the_hours_that_it_is() -> None:
+    told = compare(waits("green", 10) + waits("red", 50), waits("green", 8) + waits("red", 45), END)
+    assert told["adjusted"]["hours"] == Decimal("-3.5")
+    assert told["adjusted"]["low"] <= Decimal("-3.5") <= told["adjusted"]["high"] < 0
+    back = compare(waits("green", 8) + waits("red", 45), waits("green", 10) + waits("red", 50), END)
+    assert (back["adjusted"]["hours"], back["adjusted"]["says"]) == (Decimal("3.5"), "longer")
+
+
+def test_compare__the_same_cases_in_any_order__the_same_bytes() -> None:
+    before, after = waits("green", 10) + waits("red", 30), waits("green", 9) + [wait(12, "red", still=True)] * 3 + waits("red", 29)
+    told = compare(before, after, END)
+    assert compare(before[::-1], after[::-1], END) == told
+    assert told["adjusted"] is not None
+
+
+@given(st.lists(st.integers(1, 50), min_size=5, max_size=25), st.lists(st.integers(1, 80), max_size=10))
+def test_compare__open_cases__medians_are_those_of_the_study(done: list[int], still: list[int]) -> None:
+    """The quick median of the draws is the one that the study tells."""
+    cases = [wait(h, "green") for h in done]
+    cases += [Case(f"open{n}", f"open{n}", "container", "p", "green", stages={"arrive": Passage(at(1000 - h), "x")})
+              for n, h in enumerate(still)]
+    (row,) = compare(cases, cases, END)["channels"]
+    assert row["before"] == row["after"] == {"n": len(done), "open": len(still), "median": median(done, still)}
+
+
+def test_compare__too_few_or_never_half_gone__told_and_no_difference() -> None:
+    told = compare(waits("green", 10) + waits("red", 50, 4), waits("green", 10), END)
+    assert told["left_out"] == ["red"]
+    assert told["channels"][1]["after"] == {"n": 0, "open": 0, "median": None}
+    assert told["difference"]["hours"] == 0
+    none = compare(waits("red", 5, 2), waits("red", 5, 2), END)
+    assert (none["difference"], none["adjusted"]) == (None, None)
+    stuck = waits("green", 10, 6) + [wait(1, "green", still=True)] * 20
+    assert compare(stuck, waits("green", 10), END)["difference"] is None
+
+
+def test_compare__many_cases__drawn_in_parts_and_all_of_the_draws_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = waits("green", 10), waits("green", 9)
+    whole = compare(before, after, END)
+    monkeypatch.setattr(comparing, "_AT_ONCE", 1_000)
+    parts = compare(before, after, END)
+    assert (parts["difference"]["hours"], parts["difference"]["says"]) == (whole["difference"]["hours"], "shorter")
+    assert abs(parts["difference"]["low"] - whole["difference"]["low"]) < Decimal("0.1")
