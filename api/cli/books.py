@@ -116,9 +116,9 @@ def write_file(file: Path, content: bytes) -> None:
 
 def check_folder(
     folder: Path, first: str, last: str, *, as_json: bool, xlsx: Path | None = None, pdf: Path | None = None,
-    kind: PaperKind | None = None, policy: Policy | None = None,
+    kind: PaperKind | None = None, policy: Policy | None = None, workers: int = 0,
 ) -> dict[str, Any]:
-    """Check a folder of files and print the report.
+    """Check a folder of files and print the report. With one worker the rules are run in this process.
 
     Raises:
         InputError: it cannot be used at all, or days were given.
@@ -139,7 +139,7 @@ def check_folder(
         read = read_book(folder)
         if policy is not None:
             read = replace(read, book=policy.on(read.book))
-        view = document_of(read, start=beside.start)
+        view = document_of(read) if workers == 1 else document_of(read, start=beside.start)
     finally:
         gc.enable()
     write_papers(kind or paper_kind("settlement"), view, view, xlsx=xlsx, pdf=pdf)

@@ -103,11 +103,12 @@ def settle(
 
 
 def check(
-    book: Annotated[
-        str,
+    books: Annotated[
+        list[str],
         typer.Argument(
-            metavar="BOOK|DIR",
-            help="Id of a book in the index, or a folder with a book.toml (a name with a slash is a folder).",
+            metavar="BOOK|DIR...",
+            help="Id of a book in the index, or a folder with a book.toml (a name with a slash is a folder); "
+            "several folders, or one that holds such folders.",
         ),
     ],
     *,
@@ -124,6 +125,13 @@ def check(
     paper: PaperOption = "",
     xlsx: XlsxOption = None,
     pdf: PdfOption = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, show_default=False,
+                          help="Processes to check folders in [default: as many as processors].")] = None,
+    dask: Annotated[
+        str, typer.Option("--dask", metavar="ADDRESS", show_default=False,
+                          help="Check several folders on a Dask cluster whose workers see them: "
+                          "tcp://HOST:8786.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -133,22 +141,37 @@ def check(
     CSV or XLSX (docs/formats/book.md). It is settled too: forms 15, 15a, 16 and the exemption. Policy and
     yield basis of its book.toml hold unless others are given.
 
+    Several folders, or a folder of folders, are checked beside each other, each by one process; the result
+    is the same bytes however many there are. One that cannot be used does not stop the others: the exit code
+    is 2 then, else 1 if anything was found in any.
+
     Example: cargoledger check dmg-sxxk
 
     Example: cargoledger check ./my-book
+
+    Example: cargoledger check ./all-books --workers 8
     """
     from api.cli.books import check_folder, folder_of
+    from api.cli.many_books import check_many, many
     from api.cli.render import findings_table
     from tracer.papers.kinds import paper_kind
     from tracer.policy import Policy
 
     kind, policy = paper_kind(paper or "settlement"), Policy(allocation, yield_basis, turnover_days)
+    if (folders := many(books)) is not None:
+        if first or last or paper or any(x is not None for x in (as_of, known_at, xlsx, pdf)):
+            raise InputError("several folders take --allocation, --yield-basis and --turnover-days only.",
+                             remedy="Check a book alone for its papers; its period stands in its book.toml.")
+        raise typer.Exit(check_many(folders, policy, workers=workers or 0, dask=dask, as_json=as_json))
+    [book] = books
+    if dask:
+        raise InputError("--dask is for several folders.", remedy="A single book is checked here.")
     if (folder := folder_of(book)) is not None:
         if as_of is not None or known_at is not None:
             raise InputError("--as-of and --known-at are for books in the index.",
                              remedy="as_of of a folder stands in its book.toml; files know no block.")
         if check_folder(folder, first, last, xlsx=xlsx, pdf=pdf, kind=kind, policy=policy,
-                        as_json=as_json)["findings"]:
+                        as_json=as_json, workers=workers or 0)["findings"]:
             raise typer.Exit(EXIT_BAD_NEWS)
         return
     if xlsx is not None or pdf is not None:

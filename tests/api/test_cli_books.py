@@ -62,11 +62,14 @@ def test_check__folder_with_a_bad_row_and_a_refused_movement__the_report_says_bo
 
 
 @pytest.mark.parametrize("arguments", [
-    ("{}/none/",), ("{}",), ("{}/book", "--from", "2026-01-01"),
+    ("{}/none/",), ("{}/empty/",), ("{}/book", "--from", "2026-01-01"), ("{}/book", "{}/empty"),
+    ("{}/book", "dmg-sxxk"), ("{}", "--xlsx", "forms.xlsx"), ("{}/book", "--dask", "tcp://127.0.0.1:1"),
+    ("{}", "--dask", "tcp://127.0.0.1:1"),
 ])
 def test_check__folder_that_is_none_or_days_for_one__ends_with_2_and_a_remedy(
         tmp_path: Path, arguments: tuple[str, ...]) -> None:
     as_json("book", "example", str(tmp_path / "book"))
+    (tmp_path / "empty").mkdir()
     error = as_json("check", *(a.format(tmp_path) for a in arguments), code=2)["error"]
     assert error["remedy"]
 

@@ -23,6 +23,15 @@ This page is written by `python -m tracer.files.describe`; a test compares it wi
 An argument of `check` is a folder when it has a slash in it or is a directory with a `book.toml`;
 anything else is the id of a book in the index.
 
+    cargoledger check ./books --workers 8   # many: a folder that holds the folders of books, or several names
+    cargoledger check ./books --dask tcp://HOST:8786 --json
+
+Many books are checked beside each other, each by one process, here or on a Dask cluster
+(`cargoledger[dask]`) whose workers see the same folders. The document has an entry for each book, in the
+order in which they were named (in a folder by name), and a summary; it is the same bytes however many
+processes there were. A book that cannot be used is an entry that says why and stops no other; the exit code
+is 2 then, else 1 if anything was found in any book, else 0. A process that is killed has its book tried again.
+
 ## The folder
 
 `book.toml` and movements (or [events.jsonl](#eventsjsonl)) must be there; every other file is optional,
