@@ -30,7 +30,8 @@ Many books are checked beside each other, each by one process, here or on a Dask
 (`cargoledger[dask]`) whose workers see the same folders. The document has an entry for each book, in the
 order in which they were named (in a folder by name), and a summary; it is the same bytes however many
 processes there were. A book that cannot be used is an entry that says why and stops no other; the exit code
-is 2 then, else 1 if anything was found in any book, else 0. A process that is killed has its book tried again.
+is 2 then, else 1 if anything was found in any book, else 0. The book of a process that is killed is tried
+again.
 
 ## The folder
 
