@@ -34,6 +34,15 @@ def book_report(view: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
+def with_tables(view: dict[str, Any], answer: RenderableType) -> RenderableType:
+    """An answer about a book of the ledger, and what could not be used of the tables beside it."""
+    tables = view.get("beside")
+    if tables is None:
+        return answer
+    read = Text(f"With {', '.join(tables['files']) or 'no table'} beside the ledger.")
+    return Group(answer, read, *_faults(tables))
+
+
 def _faults(view: dict[str, Any]) -> Iterable[RenderableType]:
     if view["faults"]:
         rows = [

@@ -42,6 +42,9 @@ XlsxOption = Annotated[Path | None, typer.Option(
     show_default=False)]
 PdfOption = Annotated[Path | None, typer.Option(
     "--pdf", metavar="FILE", help="Write the paper as PDF, too.", show_default=False)]
+BesideOption = Annotated[Path | None, typer.Option(
+    "--beside", metavar="DIR", help="Tables beside a book of the index: capacity, groups, claims, "
+    "contracts ... [default: the folder beside/BOOK of the home].", show_default=False)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,8 +54,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 @contextmanager
-def question(
+def question(  # noqa: PLR0917 - the options of a question
     home: Path | None, book: str, days: tuple[str, str], policy: Policy, when: When,
+    beside: Path | None = None,
 ) -> Iterator[Ask]:
     """A question about a book of the index, of the present or as known at a block."""
     from api.views.books import Ask
@@ -60,7 +64,8 @@ def question(
 
     with opened(home) as opened_home, opened_home.session() as session, \
             asked(opened_home, when, traced=True) as past:
-        yield Ask(opened_home, session, book, *days, policy=policy, when=when, then=past.session)
+        yield Ask(opened_home, session, book, *days, policy=policy, when=when, then=past.session,
+                  beside=beside)
 
 
 def settle(
@@ -73,6 +78,7 @@ def settle(
     turnover_days: TurnoverOption = None,
     as_of: AsOfOption = None,
     known_at: KnownAtOption = None,
+    beside: BesideOption = None,
     paper: PaperOption = "",
     xlsx: XlsxOption = None,
     pdf: PdfOption = None,
@@ -87,6 +93,7 @@ def settle(
 
     Example: cargoledger settle dmg-sxxk --from 2026-01-01 --to 2026-12-31 --xlsx 2026.xlsx --pdf 2026.pdf
     """
+    from api.cli.book_report import with_tables
     from api.cli.books import write_papers
     from api.cli.render import settlement_tables
     from api.views.books import settlement_view
@@ -96,10 +103,10 @@ def settle(
 
     kind = paper_kind(paper or "settlement")
     policy, when = Policy(allocation, yield_basis, turnover_days), When.parse(as_of, known_at)
-    with question(home, book, (first, last), policy, when) as ask:
+    with question(home, book, (first, last), policy, when, beside) as ask:
         view = settlement_view(ask)
     write_papers(kind, view, view["report"], xlsx=xlsx, pdf=pdf)
-    emit(view, as_json, lambda: settlement_tables(view))
+    emit(view, as_json, lambda: with_tables(view, settlement_tables(view)))
 
 
 def check(
@@ -122,6 +129,7 @@ def check(
     turnover_days: TurnoverOption = None,
     as_of: AsOfOption = None,
     known_at: KnownAtOption = None,
+    beside: BesideOption = None,
     paper: PaperOption = "",
     xlsx: XlsxOption = None,
     pdf: PdfOption = None,
@@ -151,6 +159,7 @@ def check(
 
     Example: cargoledger check ./all-books --workers 8
     """
+    from api.cli.book_report import with_tables
     from api.cli.books import check_folder, folder_of
     from api.cli.many_books import check_many, many
     from api.cli.render import findings_table
@@ -167,6 +176,7 @@ def check(
     if dask:
         raise InputError("--dask is for several folders.", remedy="A single book is checked here.")
     if (folder := folder_of(book)) is not None:
+        _no_tables(beside)
         if as_of is not None or known_at is not None:
             raise InputError("--as-of and --known-at are for books in the index.",
                              remedy="as_of of a folder stands in its book.toml; files know no block.")
@@ -181,11 +191,17 @@ def check(
     from api.views.books import check_view
     from api.views.past import When
 
-    with question(home, book, (first, last), policy, When.parse(as_of, known_at)) as ask:
+    with question(home, book, (first, last), policy, When.parse(as_of, known_at), beside) as ask:
         view = check_view(ask)
-    emit(view, as_json, lambda: findings_table(view))
+    emit(view, as_json, lambda: with_tables(view, findings_table(view)))
     if view["findings"]:
         raise typer.Exit(EXIT_BAD_NEWS)
+
+
+def _no_tables(beside: Path | None) -> None:
+    if beside is not None:
+        raise InputError("--beside is for books in the index.",
+                         remedy="Put the tables into the folder of the book itself.")
 
 
 def explain(
@@ -213,6 +229,7 @@ def explain(
     turnover_days: TurnoverOption = None,
     as_of: AsOfOption = None,
     known_at: KnownAtOption = None,
+    beside: BesideOption = None,
     pdf: Annotated[Path | None, typer.Option(
         "--pdf", metavar="FILE", help="Write it as PDF, too.", show_default=False)] = None,
     home: HomeOption = None,
@@ -234,6 +251,7 @@ def explain(
 
     policy = Policy(allocation, yield_basis, turnover_days)
     if (folder := folder_of(book)) is not None:
+        _no_tables(beside)
         if as_of is not None or known_at is not None or first or last:
             raise InputError("--from, --to, --as-of and --known-at are for books in the index.",
                              remedy="Period and as_of of a folder stand in its book.toml.")
@@ -242,7 +260,7 @@ def explain(
         from api.views.explaining import explain_view
         from api.views.past import When
 
-        with question(home, book, (first, last), policy, When.parse(as_of, known_at)) as ask:
+        with question(home, book, (first, last), policy, When.parse(as_of, known_at), beside) as ask:
             document, report = explain_view(ask, about)
     if pdf is not None:
         write_file(pdf, explained_pdf(document, report))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from sqlmodel import Session, col, select
 from api.views.forms import tables_of
 from api.views.names import iso_s
 from api.views.past import PRESENT, When
+from api.views.tables import FOLDER, joined, said_of
 from api.views.ways import note_look_at_book
 from indexer.lookups import HOLDER, Reader
 from indexer.models import Event, Grant
@@ -45,6 +47,8 @@ class Ask:
         policy: how it is settled.
         when: nothing after `as_of_ms` is known; `known_at` is what `then` answers for.
         then: the session that answers, where it is one about the past (`indexer.past`).
+        beside: folder of tables beside the book, instead of the home's own (`tables`).
+        told: what the tables read for this question were; filled by `facts`.
     """
 
     home: Home
@@ -56,6 +60,8 @@ class Ask:
     policy: Policy = OWN_POLICY
     when: When = PRESENT
     then: Session | None = None
+    beside: Path | None = None
+    told: dict[str, Any] = field(default_factory=dict)
 
     @property
     def data(self) -> Session:
@@ -163,6 +169,10 @@ def facts_of(ask: Ask, entry: BookEntry, first: str, last: str) -> Facts:
             f"{first} to {last} lies outside book {entry.id}: it begins on {iso_day(began, OFFSET)} and is "
             f"known up to {iso_day(known, OFFSET)}.", remedy="Name days between the two.", pointer="/from")
     book = load_book(ask.data, ask.home.directory, entry.id, period=period, as_of_ms=as_of_ms, offset=OFFSET)
+    tables = joined(book, ask.home.path, ask.beside)
+    if tables is not None:
+        book = tables.book
+        ask.told["beside"] = said_of(tables, ask.beside or ask.home.path / FOLDER / book.id)
     return Facts(ask.policy.on(book))
 
 
@@ -179,7 +189,8 @@ def _extent(ask: Ask, entry: BookEntry) -> tuple[int | None, int]:
 def settlement_view(ask: Ask) -> dict[str, Any]:
     """Forms, exemption and findings of a book's period, under the policy asked for."""
     facts = ask.facts(ask.first, ask.last)
-    return {**settle_facts(facts).to_json(), "known_at": ask.known_at(), "report": examine(facts).to_json()}
+    return {**settle_facts(facts).to_json(), "known_at": ask.known_at(), "report": examine(facts).to_json(),
+            **ask.told}
 
 
 def check_view(ask: Ask) -> dict[str, Any]:
@@ -189,7 +200,7 @@ def check_view(ask: Ask) -> dict[str, Any]:
     facts = ask.facts(first, last)
     return {**examine(facts).to_json(), "period": {"from": first, "to": last},
             "as_of": iso(facts.book.as_of_ms, OFFSET), "allocation": facts.book.allocation,
-            "yield_basis": facts.book.yield_basis, "known_at": ask.known_at()}
+            "yield_basis": facts.book.yield_basis, "known_at": ask.known_at(), **ask.told}
 
 
 def book_view(ask: Ask) -> dict[str, Any]:

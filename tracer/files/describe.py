@@ -149,6 +149,21 @@ short ids; whoever is not in it is called by the last part of the name. There is
 may have as much as a capture document ([event profile](event-profile.md)). A faulty line is told by its
 number and the place in the event.
 
+## Beside a book of the ledger
+
+    cargoledger check dmg-sxxk --beside DIR     # settle and explain take it too
+
+What is no fact of the ledger stands beside it in the same tables: all but movements, opening, counts and
+norms, which the ledger answers for. Without `--beside` the folder `beside/BOOK` of the home is taken where
+there is one; server and pages take that. Of declarations only what the ledger's lines do not say is read:
+destination, contract, channel, way of transport, certificate, partner, tariff code, origin. The answer names
+the files with a digest of them and every row that could not be used (`beside`).
+
+From the ledger itself come places (coordinates where a place's URI is a `geo:` one), registered keys and
+devices, papers of events with their hashes, manifests (OBSERVE, step MANIFEST), channels, reports of seals
+(step SENSOR), single pieces that an event about one lot names (SGTIN). A table of the folder goes before what
+the ledger says of the same; places are joined.
+
 ## The document
 
 `--json` prints one document: `findings` and `not_evaluable` (records of `tracer/finding.schema.json`),
