@@ -23,7 +23,7 @@ from indexer import models as m
 from ledger.directory import BookEntry, Directory
 from ledger.errors import InputError
 from tracer.book import BookData, Count, Norm, Tolerances
-from tracer.load_beside import places, registered, told_of_lines
+from tracer.load_beside import on_spot, places, registered, told_of_lines
 from tracer.load_elsewhere import elsewhere
 from tracer.load_rows import Reader
 from tracer.moment import Span, parse_span
@@ -82,7 +82,7 @@ def load_book(
         lots=tuple(reader.lots.values()),
         lines=told_of_lines(reader.lines.values(), reader.events),
         places=places(session, directory),
-        beside=registered(session, reader.names, as_of),
+        beside=replace(registered(session, reader.names, as_of), on_spot=on_spot(session, reader)),
         norms=norms,
         counts=counts,
         events=tuple(reader.events),

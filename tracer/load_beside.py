@@ -7,17 +7,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from indexer import models as m
 from ledger.directory import Directory
-from ledger.vocabulary import Role
-from tracer.beside import Beside, Device, Document, Signer
+from ledger.vocabulary import MICRO, Role
+from tracer.beside import Beside, Device, Document, OnSpot, Signer
 from tracer.book import DeclarationLine, Event, Place
+from tracer.load_rows import Reader
 from tracer.moment import Span, point
 from tracer.names import Names
+from tracer.on_spot import answers
+from tracer.on_spot import on_spot as on_spot_export
 from tracer.quantity import number
 
 _GEO = re.compile(r"^geo:(-?[0-9]+(?:\.[0-9]+)?),(-?[0-9]+(?:\.[0-9]+)?)")
@@ -58,6 +61,31 @@ def registered(session: Session, names: Names, as_of_ms: int) -> Beside:
                _span(row.calibrated_until_s), _until(row.revoked_at_s, as_of_ms))
         for row in session.execute(select(m.Device).order_by(col(m.Device.public_key))).scalars())
     return Beside(signers=signers or None, devices=devices or None)
+
+
+def on_spot(session: Session, reader: Reader) -> tuple[OnSpot, ...] | None:
+    """Import lines of others that name an on-spot export line of the book (#&NKTC#&number); None without such
+    exports. The ledger shows the pair to customs from the moment at which the import is declared on it.
+    """
+    exports = {key.rpartition("/")[0]: key for key, line in reader.lines.items() if on_spot_export(line)}
+    if not exports:
+        return None
+    own = {line.key for line in reader.lines.values()}
+    found = session.execute(select(col(m.DeclarationLine.unit)).distinct().where(or_(*(
+        col(m.DeclarationLine.description).contains(f"#&NKTC#&{number}", autoescape=True)
+        for number in sorted(exports))))).scalars().all()
+    others = Reader(session, reader.names, reader.as_of_ms, reader.offset, reader.customs)
+    others.read_lines(select(m.LineState).where(col(m.LineState.line).in_(sorted(found))))
+    result = []
+    for line in sorted(others.lines.values(), key=lambda x: x.key):
+        declaration, number = answers(line), line.key.rpartition("/")[2]
+        same = f"{declaration}/{number}"
+        export = same if same in reader.lines else exports.get(declaration, "")
+        if export and line.key not in own and line.cancelled is None:
+            result.append(OnSpot(
+                export, line.key, line.registered, line.cleared, line.registered, line.cleared, line.hs,
+                Fraction(line.quantity_micro, MICRO), line.uom, line.partner))
+    return tuple(result)
 
 
 def told_of_lines(lines: Iterable[DeclarationLine], events: Iterable[Event]) -> tuple[DeclarationLine, ...]:

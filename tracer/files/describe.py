@@ -161,7 +161,8 @@ the files with a digest of them and every row that could not be used (`beside`).
 
 From the ledger itself come places (coordinates where a place's URI is a `geo:` one), registered keys and
 devices, papers of events with their hashes, manifests (OBSERVE, step MANIFEST), channels, reports of seals
-(step SENSOR), single pieces that an event about one lot names (SGTIN). A table of the folder goes before what
+(step SENSOR), single pieces that an event about one lot names (SGTIN), and imports of others that answer an
+on-spot export (#&NKTC#&number). A table of the folder goes before what
 the ledger says of the same; places are joined.
 
 ## The document

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ledger.vocabulary import MICRO, Kind, Outcome
-from tracer.beside import Device, Signer
+from tracer.beside import NOTHING_MORE, Device, Signer
 from tracer.book import Event
 from tracer.facts import Facts
 from tracer.finding import Severity
@@ -16,6 +16,7 @@ from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_
 _NO_RIGHT = frozenset({
     Outcome.SIGNER_NOT_YET_VALID, Outcome.SIGNER_EXPIRED, Outcome.SIGNER_REVOKED, Outcome.SIGNER_ELSEWHERE,
     Outcome.PARTICIPANT_SUSPENDED, Outcome.ROLE_MISSING, Outcome.NOT_OPERATOR, Outcome.NO_HOLD_AUTHORITY})
+_HOLDS = frozenset({Kind.HOLD, Kind.UNHOLD})
 _Fault = tuple[Severity, str, str]
 """How grave, of whom (key, device or party), and what is wrong."""
 
@@ -38,9 +39,11 @@ def c7(facts: Facts, tally: Tally) -> None:
     lacking: set[str] = set()
     holds: dict[str, str] = {}
     for event in facts.events:
+        more = event.more
+        if more is NOTHING_MORE and event.kind not in _HOLDS and event.outcome not in _NO_RIGHT:
+            continue  # nearly every event
         found = list(_refused(event))
         if event.recorded:
-            more = event.more
             if more.signer and facts.book.beside.signers is not None:
                 found += _signed(facts, event, signers[more.signer])
             elif more.signer:
@@ -133,9 +136,10 @@ def _twice(facts: Facts, tally: Tally) -> Iterator[tuple[_Fault, list[Event]]]:
     """Devices that were at two places in too short a time; acts with a date alone say nothing of it."""
     limit = int(tally.param("minutes")) * 60_000
     last: dict[str, Event] = {}
-    for event in sorted(facts.events, key=lambda e: (e.occurred.start_ms, e.seq)):
+    used = [e for e in facts.events if e.more.device and e.place and e.recorded]
+    for event in sorted(used, key=lambda e: (e.occurred.start_ms, e.seq)):
         span: Span = event.occurred
-        if not event.recorded or not event.more.device or not event.place or span.start_ms != span.end_ms:
+        if span.start_ms != span.end_ms:
             continue
         before = last.get(event.more.device)
         last[event.more.device] = event

@@ -8,9 +8,9 @@ from ledger.vocabulary import Balance, Kind, LineRole, Outcome
 from tracer.book import Event
 from tracer.facts import Facts
 from tracer.moment import DAY_MS, iso_day
+from tracer.on_spot import on_spot
 from tracer.quantity import micro_text
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
-from tracer.rules.papers import on_spot
 from tracer.rules.structure import taxed
 
 

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from ledger.vocabulary import MICRO, LineRole, Thing
+from ledger.vocabulary import MICRO, Thing
 from tracer.beside import Document, OnSpot
 from tracer.book import DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, Span, iso_day, parse_span
+from tracer.on_spot import answers, on_spot
 from tracer.quantity import nearest
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
 
-EXPORT_MARK = "#&XKTC"
-_IMPORT_MARK = re.compile(r"#&NKTC#&\s*([0-9A-Za-z-]+)", re.IGNORECASE)
 _BITS = 64
-
-
-def on_spot(line: DeclarationLine) -> bool:
-    """Whether an export line says that its goods are delivered inside the country (Art. 86.5)."""
-    return line.purpose == LineRole.EXPORT and EXPORT_MARK in line.description.upper()
-
-
-def answers(line: DeclarationLine) -> str:
-    """The export declaration that an on-spot import line names; empty where it names none."""
-    found = _IMPORT_MARK.search(line.description)
-    return found[1] if found else ""
 
 
 @dataclass(frozen=True, slots=True)
