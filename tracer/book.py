@@ -413,6 +413,7 @@ class BookData:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     ledger_balances: Mapping[str, Mapping[Balance, int]] = field(default_factory=dict)
     unit_ids: Mapping[str, str] = field(default_factory=dict)
+    particulars: Mapping[str, str] = field(default_factory=dict)
     beside: Beside = NOTHING_BESIDE
 
     def known_at(self, known_at_ms: int) -> BookData:

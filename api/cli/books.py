@@ -94,7 +94,7 @@ def write_papers(kind: PaperKind, settlement: dict[str, Any], report: dict[str, 
     if xlsx is not None:
         from tracer.settlement.workbook import workbook
 
-        write_file(xlsx, workbook(settlement, report, kind.sheets))
+        write_file(xlsx, workbook(kind.document(settlement), report, kind.sheets))
     if pdf is not None:
         from tracer.papers.kinds import pdf_of
 
@@ -116,15 +116,19 @@ def write_file(file: Path, content: bytes) -> None:
 
 def check_folder(
     folder: Path, first: str, last: str, *, as_json: bool, xlsx: Path | None = None, pdf: Path | None = None,
-    kind: PaperKind | None = None, policy: Policy | None = None, workers: int = 0,
+    kind: PaperKind | None = None, policy: Policy | None = None, given: dict[str, str] | None = None,
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Check a folder of files and print the report. With one worker the rules are run in this process.
 
     Raises:
         InputError: it cannot be used at all, or days were given.
     """
+    from rich.console import Group
+
     from api import beside
     from api.cli.book_report import book_report
+    from api.cli.papers import paper_tables
     from tracer.files import read_book
     from tracer.files.document import document_of
     from tracer.papers.kinds import paper_kind
@@ -139,11 +143,15 @@ def check_folder(
         read = read_book(folder)
         if policy is not None:
             read = replace(read, book=policy.on(read.book))
-        view = document_of(read) if workers == 1 else document_of(read, start=beside.start)
+        kind = kind or paper_kind("", read.book.jurisdiction)
+        if workers == 1:
+            view = document_of(read, kind=kind, given=given)
+        else:
+            view = document_of(read, start=beside.start, kind=kind, given=given)
     finally:
         gc.enable()
-    write_papers(kind or paper_kind("settlement"), view, view, xlsx=xlsx, pdf=pdf)
-    emit(view, as_json, lambda: book_report(view))
+    write_papers(kind, view, view, xlsx=xlsx, pdf=pdf)
+    emit(view, as_json, lambda: Group(book_report(view), paper_tables(kind, view, view)))
     return view
 
 

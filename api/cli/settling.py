@@ -36,7 +36,11 @@ TurnoverOption = Annotated[int | None, typer.Option(
     "--turnover-days", help="Average inventory turn-over period, for LOW_TO_HIGH_TURNOVER.", min=1,
     show_default=False)]
 PaperOption = Annotated[str, typer.Option(
-    "--paper", help="What --xlsx and --pdf write: settlement (default) or exemption.", show_default=False)]
+    "--paper", help="settlement, exemption, discharge (EU, UK) or drawback (US) [default: by the "
+    "jurisdiction of the book].", show_default=False)]
+GivenOption = Annotated[list[str] | None, typer.Option(
+    "--particular", metavar="KEY=VALUE", help="What a paper needs that no event says, such as "
+    "authorisation=IP/2026/1; may be repeated (docs/papers.md).", show_default=False)]
 XlsxOption = Annotated[Path | None, typer.Option(
     "--xlsx", metavar="FILE", help="Write the paper as a workbook, too, with its evidence.",
     show_default=False)]
@@ -68,6 +72,19 @@ def question(  # noqa: PLR0917 - the options of a question
                   beside=beside)
 
 
+def _given(particulars: list[str] | None) -> dict[str, str]:
+    """Particulars as they were written.
+
+    Raises:
+        InputError: one without a value.
+    """
+    pairs = [text.partition("=") for text in particulars or ()]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise InputError(f"--particular {key!r} has no value.", remedy="Write KEY=VALUE.")
+    return {key.strip(): value for key, _, value in pairs}
+
+
 def settle(
     book: Annotated[str, typer.Argument(metavar="BOOK", help="Id of the book.")],
     *,
@@ -80,6 +97,7 @@ def settle(
     known_at: KnownAtOption = None,
     beside: BesideOption = None,
     paper: PaperOption = "",
+    particular: GivenOption = None,
     xlsx: XlsxOption = None,
     pdf: PdfOption = None,
     home: HomeOption = None,
@@ -93,20 +111,24 @@ def settle(
 
     Example: cargoledger settle dmg-sxxk --from 2026-01-01 --to 2026-12-31 --xlsx 2026.xlsx --pdf 2026.pdf
     """
+    from rich.console import Group
+
     from api.cli.book_report import with_tables
     from api.cli.books import write_papers
+    from api.cli.papers import paper_tables
     from api.cli.render import settlement_tables
     from api.views.books import settlement_view
     from api.views.past import When
     from tracer.papers.kinds import paper_kind
     from tracer.policy import Policy
 
-    kind = paper_kind(paper or "settlement")
+    kind, given = paper_kind(paper), _given(particular)
     policy, when = Policy(allocation, yield_basis, turnover_days), When.parse(as_of, known_at)
     with question(home, book, (first, last), policy, when, beside) as ask:
-        view = settlement_view(ask)
+        view = settlement_view(ask, kind, given)
     write_papers(kind, view, view["report"], xlsx=xlsx, pdf=pdf)
-    emit(view, as_json, lambda: with_tables(view, settlement_tables(view)))
+    emit(view, as_json, lambda: with_tables(
+        view, Group(settlement_tables(view), paper_tables(kind, view, view["report"]))))
 
 
 def check(
@@ -131,6 +153,7 @@ def check(
     known_at: KnownAtOption = None,
     beside: BesideOption = None,
     paper: PaperOption = "",
+    particular: GivenOption = None,
     xlsx: XlsxOption = None,
     pdf: PdfOption = None,
     workers: Annotated[
@@ -166,9 +189,10 @@ def check(
     from tracer.papers.kinds import paper_kind
     from tracer.policy import Policy
 
-    kind, policy = paper_kind(paper or "settlement"), Policy(allocation, yield_basis, turnover_days)
+    kind = paper_kind(paper) if paper else None
+    given, policy = _given(particular), Policy(allocation, yield_basis, turnover_days)
     if (folders := many(books)) is not None:
-        if first or last or paper or any(x is not None for x in (as_of, known_at, xlsx, pdf)):
+        if first or last or paper or given or any(x is not None for x in (as_of, known_at, xlsx, pdf)):
             raise InputError("several folders take --allocation, --yield-basis and --turnover-days only.",
                              remedy="Check a book alone for its papers; its period stands in its book.toml.")
         raise typer.Exit(check_many(folders, policy, workers=workers or 0, dask=dask, as_json=as_json))
@@ -180,14 +204,15 @@ def check(
         if as_of is not None or known_at is not None:
             raise InputError("--as-of and --known-at are for books in the index.",
                              remedy="as_of of a folder stands in its book.toml; files know no block.")
-        if check_folder(folder, first, last, xlsx=xlsx, pdf=pdf, kind=kind, policy=policy,
+        if check_folder(folder, first, last, xlsx=xlsx, pdf=pdf, kind=kind, policy=policy, given=given,
                         as_json=as_json, workers=workers or 0)["findings"]:
             raise typer.Exit(EXIT_BAD_NEWS)
         return
-    if xlsx is not None or pdf is not None:
-        option = "--pdf" if xlsx is None else "--xlsx"
+    if xlsx is not None or pdf is not None or paper or given:
+        option = "--xlsx" if xlsx is not None else "--pdf" if pdf is not None else "--paper"
         raise InputError(f"{option} of check is for folders.",
-                         remedy=f"Use cargoledger settle {book} --from ... --to ... {option} {xlsx or pdf}.")
+                         remedy=f"Use cargoledger settle {book} --from ... --to ... {option} "
+                                f"{xlsx or pdf or paper}.")
     from api.views.books import check_view
     from api.views.past import When
 

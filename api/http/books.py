@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -11,12 +12,13 @@ from api.http.deps import ExactJSON, HomeDep, ReaderDep, SessionDep, TracedDep
 from api.views.books import Ask, check_view, settlement_view
 from api.views.explaining import explain_view
 from tracer.papers.kinds import explained_pdf, paper_kind, pdf_of
+from tracer.papers.particulars import PARTICULARS
 from tracer.policy import Policy
 from tracer.settlement.workbook import workbook
 
 PDF_TYPE = "application/pdf"
 WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-PaperName = Literal["settlement", "exemption"]
+PaperName = Literal["settlement", "exemption", "discharge", "drawback"]
 router = APIRouter()
 
 
@@ -30,6 +32,24 @@ def policy_of(
 ) -> Policy:
     """How a book is settled where the ledger does not say."""
     return Policy(allocation, yield_basis, turnover_days)
+
+
+def given_of(
+    authorisation: Annotated[str, Query(
+        max_length=120, description=PARTICULARS["authorisation"])] = "",
+    holder_id: Annotated[str, Query(max_length=120, description=PARTICULARS["holder_id"])] = "",
+    office: Annotated[str, Query(max_length=120, description=PARTICULARS["office"])] = "",
+    discharge_months: Annotated[str, Query(
+        max_length=4, description=PARTICULARS["discharge_months"])] = "",
+    claimant_id: Annotated[str, Query(max_length=120, description=PARTICULARS["claimant_id"])] = "",
+    *,
+    ruling: Annotated[str, Query(max_length=120, description=PARTICULARS["ruling"])] = "",
+    claim: Annotated[str, Query(max_length=120, description=PARTICULARS["claim"])] = "",
+) -> dict[str, str]:
+    """What a paper needs that no event says."""
+    return {"authorisation": authorisation, "holder_id": holder_id, "office": office,
+            "discharge_months": discharge_months, "claimant_id": claimant_id, "ruling": ruling,
+            "claim": claim}
 
 
 def book_of(book_id: Annotated[str, Path(max_length=300)], home: HomeDep, reader: ReaderDep, *,
@@ -61,32 +81,36 @@ def period_or_year(
 
 PeriodDep = Annotated[Ask, Depends(period_asked)]
 YearDep = Annotated[Ask, Depends(period_or_year)]
+GivenDep = Annotated[dict[str, str], Depends(given_of)]
 
 
 @router.get(
     "/books/{book_id}/settlement", tags=["books"], summary="Settlement of a book", response_class=ExactJSON
 )
-def get_settlement(ask: PeriodDep) -> Response:
-    """Forms 15, 15a and 16 of a period, the exemption statement, and what does not add up."""
-    return ExactJSON(settlement_view(ask))
+def get_settlement(ask: PeriodDep, given: GivenDep, paper: PaperName = "settlement") -> Response:
+    """Forms 15, 15a and 16 of a period, the exemption statement, and what does not add up.
+
+    `paper=discharge` adds a bill of discharge (EU, UK), `paper=drawback` abstract and schedule (US).
+    """
+    return ExactJSON(settlement_view(ask, paper_kind(paper), given))
 
 
 @router.get(
     "/books/{book_id}/settlement.xlsx", tags=["books"], summary="A paper of a book as a workbook",
     response_class=Response, responses={200: {"content": {WORKBOOK_TYPE: {}}}},
 )
-def get_workbook(ask: PeriodDep, paper: PaperName = "settlement") -> Response:
+def get_workbook(ask: PeriodDep, given: GivenDep, paper: PaperName = "settlement") -> Response:
     """Forms 15, 15a and 16 as they are filed, the statement, and for every figure the events behind it."""
-    return workbook_answer(ask, paper)
+    return workbook_answer(ask, paper, given)
 
 
 @router.get(
     "/books/{book_id}/settlement.pdf", tags=["books"], summary="A paper of a book as PDF",
     response_class=Response, responses={200: {"content": {PDF_TYPE: {}}}},
 )
-def get_pdf(ask: PeriodDep, paper: PaperName = "settlement") -> Response:
+def get_pdf(ask: PeriodDep, given: GivenDep, paper: PaperName = "settlement") -> Response:
     """The same figures on paper, to hand over."""
-    return pdf_answer(ask, paper)
+    return pdf_answer(ask, paper, given)
 
 
 @router.get("/books/{book_id}/check", tags=["books"], summary="What the rules say of a book",
@@ -123,15 +147,18 @@ def explanation_answer(ask: Ask, about: str) -> Response:
     return _file("explanation", document, "pdf", explained_pdf(document, report), PDF_TYPE)
 
 
-def workbook_answer(ask: Ask, paper: str) -> Response:
+def workbook_answer(ask: Ask, paper: str, given: Mapping[str, str]) -> Response:
     """A paper as a workbook to keep."""
-    kind, view = paper_kind(paper), settlement_view(ask)
-    return _file(kind.name, view, "xlsx", workbook(view, view["report"], kind.sheets), WORKBOOK_TYPE)
+    kind = paper_kind(paper)
+    view = settlement_view(ask, kind, given)
+    return _file(kind.name, view, "xlsx",
+                 workbook(kind.document(view), view["report"], kind.sheets), WORKBOOK_TYPE)
 
 
-def pdf_answer(ask: Ask, paper: str) -> Response:
+def pdf_answer(ask: Ask, paper: str, given: Mapping[str, str]) -> Response:
     """A paper as PDF to keep."""
-    kind, view = paper_kind(paper), settlement_view(ask)
+    kind = paper_kind(paper)
+    view = settlement_view(ask, kind, given)
     return _file(kind.name, view, "pdf", pdf_of(kind, view, view["report"]), PDF_TYPE)
 
 

@@ -32,7 +32,10 @@ from tracer.settlement import settle_facts
 from tracer.yields import BASES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from api.home import Home
+    from tracer.papers.kinds import PaperKind
 
 OFFSET = "+07:00"
 """Zone in which days of a book begin and end."""
@@ -186,11 +189,18 @@ def _extent(ask: Ask, entry: BookEntry) -> tuple[int | None, int]:
     return None if first is None else int(first), here.timestamp * 1_000
 
 
-def settlement_view(ask: Ask) -> dict[str, Any]:
-    """Forms, exemption and findings of a book's period, under the policy asked for."""
+def settlement_view(ask: Ask, kind: PaperKind | None = None, given: Mapping[str, str] | None = None
+                    ) -> dict[str, Any]:
+    """Forms, exemption and findings of a book's period, under the policy asked for.
+
+    Args:
+        kind: the paper that is wanted; what it adds stands under its name. given: its particulars.
+    """
     facts = ask.facts(ask.first, ask.last)
-    return {**settle_facts(facts).to_json(), "known_at": ask.known_at(), "report": examine(facts).to_json(),
-            **ask.told}
+    settled = settle_facts(facts)
+    paper = kind.of(facts, settled, given or {}) if kind else {}
+    return {**settled.to_json(), "known_at": ask.known_at(), "report": examine(facts).to_json(),
+            **ask.told, **paper}
 
 
 def check_view(ask: Ask) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def explain_view(ask: Ask, about: str = "") -> tuple[dict[str, Any], dict[str, A
     asked = ask.during(*ask.named_days())
     facts = asked.facts(asked.first, asked.last)
     report = examine(facts)
-    document = {**document_of(facts, report, about), "known_at": ask.known_at()}
+    document = {**document_of(facts, report, about), "known_at": ask.known_at(), **asked.told}
     events = [event for page in document["explanations"] for event in page["events"]]
     blocks = _blocks(ask, sorted({event["id"] for event in events}))
     for event in events:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from api.http.books import book_of, explanation_answer, pdf_answer, workbook_answer
+from api.http.books import GivenDep, book_of, explanation_answer, pdf_answer, workbook_answer
 from api.http.deps import HomeDep, ReaderDep, SessionDep
 from api.http.gate import COOKIE, is_page
 from api.http.kept import RunPath
@@ -225,15 +225,17 @@ def run(
 
 
 @router.get("/view/book/{book_id}/settlement.xlsx")
-def book_workbook(ask: BookDep, *, from_: First, to: Last, paper: Text = "settlement") -> Response:
+def book_workbook(ask: BookDep, given: GivenDep, *, from_: First, to: Last, paper: Text = "settlement"
+                  ) -> Response:
     """A paper of a book as a workbook."""
-    return workbook_answer(ask.during(from_, to), paper)
+    return workbook_answer(ask.during(from_, to), paper, given)
 
 
 @router.get("/view/book/{book_id}/settlement.pdf")
-def book_pdf(ask: BookDep, *, from_: First, to: Last, paper: Text = "settlement") -> Response:
+def book_pdf(ask: BookDep, given: GivenDep, *, from_: First, to: Last, paper: Text = "settlement"
+             ) -> Response:
     """A paper of a book as PDF."""
-    return pdf_answer(ask.during(from_, to), paper)
+    return pdf_answer(ask.during(from_, to), paper, given)
 
 
 @router.get("/view/book/{book_id}/explanation")

@@ -160,3 +160,26 @@ def test_check__folder_by_another_policy_on_paper__named_and_the_same_bytes(tmp_
                             (("--known-at", "1"), "files know no block"), (("--paper", "bill"), "is no paper")):
         fault = as_json("check", folder, *arguments, code=2)["error"]
         assert says in fault["message"] + fault["remedy"]
+
+
+def test_check__folder_of_the_eu_and_the_us__its_paper_as_json_text_workbook_and_pdf(tmp_path: Path) -> None:
+    folder = tmp_path / "book"
+    as_json("book", "example", str(folder))
+    settings = (folder / "book.toml").read_text("utf-8")
+    (folder / "book.toml").write_text(settings.replace('"VN"', '"EU"') + '\n[particulars]\nauthorisation = "IPO/1"\nnumber = "x"\n', "utf-8")
+    more = ("--allocation", "FIFO", "--yield-basis", "EU_RATE_OF_YIELD")
+    _, out, _ = command("check", str(folder), *more, "--particular", "office=NL000563", "--json",
+                           "--pdf", str(tmp_path / "a.pdf"), "--xlsx", str(tmp_path / "a.xlsx"))
+    document = json.loads(out)
+    fields = {row["field"]: (row["value"], row["note"]) for row in document["discharge"]["particulars"]}
+    assert fields["authorisation"] == ("IPO/1", "") and fields["office"] == ("NL000563", "") and fields["holder_id"] == ("", "MISSING")
+    assert any(note["column"] == "particulars.number" for note in document["notes"])
+    assert {"Bill", "Goods placed", "Outcomes", "Evidence"} <= set(load_workbook(tmp_path / "a.xlsx").sheetnames)
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+    _, out, _ = command("check", str(folder), *more)
+    assert "BILL OF DISCHARGE" in out and "holder_id (registration number" in out
+    claim = json.loads(command("check", str(folder), "--paper", "drawback", "--yield-basis", "US_USED_IN", "--json")[1])["drawback"]
+    assert claim["basis"] == "used in" and claim["method"] == "01"
+    assert "drawback" not in json.loads(command("check", str(folder), *more, "--json")[1])
+    for given, says in (("office", "has no value"), ("number=1", "is no particular"), ("discharge_months=x", "months")):
+        assert says in as_json("check", str(folder), "--particular", given, code=2)["error"]["message"]

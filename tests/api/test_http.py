@@ -525,3 +525,17 @@ def test_explanations__of_a_material__events_with_their_blocks_and_only_for_thos
     for route in ("explanations", "explanations.pdf"):
         assert client.get(f"/books/garment-book/{route}", params={"about": "SHIRT"}, headers=headers("rival")).status_code == 404
         assert client.get(f"/books/garment-book/{route}").status_code == 401
+
+
+@pytest.mark.parametrize("paper", ["discharge", "drawback"])
+def test_papers_of_other_laws__over_http__what_is_given_and_what_is_missing(client: TestClient, headers: Headers, paper: str) -> None:
+    query = f"{DAYS}&paper={paper}&authorisation=IPO%2F7&ruling=44-1"
+    said = client.get(f"/books/garment-book/settlement?{query}", headers=headers("garment")).json()
+    fields = {row["field"]: row["value"] for row in said[paper]["particulars"]}
+    assert fields.get("authorisation", fields.get("ruling")) in ("IPO/7", "44-1") and said[paper]["missing"]
+    for ending in ("pdf", "xlsx"):
+        file = client.get(f"/books/garment-book/settlement.{ending}?{query}", headers=headers("garment"))
+        assert file.headers["content-disposition"] == f'attachment; filename="{paper}-2026-01-01-2026-12-31.{ending}"'
+        assert file.content == client.get(f"/books/garment-book/settlement.{ending}?{query}", headers=headers("garment")).content
+    wrong = client.get(f"/books/garment-book/settlement?{DAYS}&paper={paper}&discharge_months=x", headers=headers("garment"))
+    assert wrong.status_code == 400 and "months" in wrong.json()["detail"]

@@ -32,3 +32,10 @@ def test_example__run_as_written__prints_what_the_page_says(block: str, tmp_path
             found = printed.find(" ".join(part.split()), place)
             assert found >= place, (part, done.stdout)
             place = found
+
+
+def test_particulars__on_the_page__are_those_of_the_code() -> None:
+    from tracer.papers.particulars import PARTICULARS
+
+    page = (ROOT / "docs" / "papers.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \| (.*) \|$", page, flags=re.M) == list(PARTICULARS.items())

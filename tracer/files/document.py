@@ -4,29 +4,36 @@ the files.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tracer.check import InTurn, Overrides, Start, report_of, rules_for
 from tracer.facts import Facts
 from tracer.files.reading import BookFolder
+from tracer.papers.kinds import PaperKind, paper_kind
 from tracer.quantity import micro_text
 from tracer.settlement import settle_facts
 
 
-def document_of(folder: BookFolder, params: Overrides | None = None, start: Start = InTurn) -> dict[str, Any]:
+def document_of(folder: BookFolder, params: Overrides | None = None, start: Start = InTurn,
+                kind: PaperKind | None = None, given: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Check and settle a book folder. The same files give the same document, however the rules are run.
 
     Args:
         folder: what was read.
         params: parameters of rules.
         start: runs the rules; another than `InTurn` may do so while the book is settled.
+        kind: the paper that is wanted (default: that of the jurisdiction); what it adds stands under its
+            name. given: its particulars, before those of the book.
 
     Raises:
         InputError: an unknown parameter of a rule.
     """
     facts = Facts(folder.book, folder.effects)
     with start(facts, rules_for(facts), params or {}) as work:
-        settlement = settle_facts(facts).to_json()
+        settled = settle_facts(facts)
+        paper = (kind or paper_kind("", folder.book.jurisdiction)).of(facts, settled, given or {})
+        settlement = settled.to_json()
         report = report_of(facts, work.results()).to_json()
     refused = [event for event in facts.events if event.outcome.refused]
     return {
@@ -91,4 +98,5 @@ def document_of(folder: BookFolder, params: Overrides | None = None, start: Star
         "more_faults": folder.faults.more,
         "notes": [note.to_json() for note in folder.faults.notes],
         "incomplete": sorted(folder.faults.incomplete),
+        **paper,
     }

@@ -15,6 +15,7 @@ from tracer.allocation import POLICIES
 from tracer.book import BookData, Tolerances
 from tracer.files.faults import Faults
 from tracer.moment import Span, parse_span, zone_of
+from tracer.papers.particulars import PARTICULARS, known
 from tracer.quantity import micro, number
 from tracer.yields import BASES
 
@@ -24,7 +25,7 @@ KEYS: dict[str, str] = {
     "name": "name of the book, for people",
     "enterprise": "short id of the enterprise, required; lots are called enterprise/lot",
     "regime": "SXXK, GC or EPE",
-    "jurisdiction": "VN (default)",
+    "jurisdiction": "VN (default), EU, UK or US: which paper is made unless another is asked for",
     "zone": "fixed offset in which days begin and end; default +07:00",
     "as_of": "nothing later is known, a clock still running then is pending; default: the end of the period",
     "filed": "when the settlement report of the period was filed; the clock of filing is judged by it",
@@ -33,6 +34,8 @@ KEYS: dict[str, str] = {
     "turnover_days": "average inventory turn-over period in days, for LOW_TO_HIGH_TURNOVER",
     "yield_basis": f"how products account for their materials: {', '.join(BASES)}; default VN_NORM",
     "waste_value.CODE": "value of one unit of that scrap, for US_LESS_VALUABLE_WASTE",
+    **{f"particulars.{key}": f"{meaning}; for the papers of the EU, UK and US" for key, meaning in
+       PARTICULARS.items()},
     "period.from": "first day, required",
     "period.to": "last day, required",
     "tolerance.rel": "share of an expected quantity that may be missing; default 0.001",
@@ -66,7 +69,9 @@ def read_settings(folder: Path, faults: Faults) -> BookData:
     tolerance = _table(said, "tolerance")
     floors = _table(tolerance, "abs_floor", "tolerance.")
     waste = _table(said, "waste_value")
-    given = {k for k in said if k not in ("period", "tolerance", "waste_value")}
+    particulars = _table(said, "particulars")
+    given = {k for k in said if k not in ("period", "tolerance", "waste_value", "particulars")}
+    given |= {f"particulars.{k}" for k in particulars}
     given |= {f"period.{k}" for k in period} | {f"tolerance.{k}" for k in tolerance if k != "abs_floor"}
     for key in sorted(given - KEYS.keys()):
         faults.note(FILE, 0, key, "is not a key of this file and was ignored.")
@@ -104,6 +109,7 @@ def read_settings(folder: Path, faults: Faults) -> BookData:
         tolerances=_tolerances(tolerance, floors),
         clock_uncertainty_ms=int(clock * 1_000),
         filed=_moment(said, "filed", offset),
+        particulars=known({k: str(v) for k, v in particulars.items() if k in PARTICULARS}),
     )
 
 

@@ -34,6 +34,8 @@ _WIDTH, _HEIGHT = landscape(A4)
 _MARGIN, _FOOT = 34.0, 40.0
 _SIZE, _LEAD, _PAD = 7.5, 9.5, 4.0
 _NUMBER = re.compile(r"(-?)(\d+)(\.\d+)?", re.ASCII)
+_WORD_MAX = 72.0
+"""Points up to which a column is as wide as its longest word; ids and hashes are longer, and are broken."""
 _GREY, _RULE, _FILL = 0.35, 0.65, 0.93
 _LOOKS = {"title": (_BOLD, 13.0, 17.0, 0.0), "plain": (_PLAIN, 9.0, 12.5, 0.0),
           "strong": (_BOLD, 9.0, 12.5, 0.0), "note": (_PLAIN, 8.0, 11.0, _GREY)}
@@ -244,7 +246,7 @@ class _Pages:
 
 
 def _widths(columns: Sequence[Column], cells: Sequence[Sequence[tuple[str, bool]]]) -> list[float]:
-    """Width of each column: numbers and the longest word of a heading whole, the rest in proportion."""
+    """Width of each column: numbers whole, words and headings as far as usual, the rest in proportion."""
     room = _WIDTH - 2 * _MARGIN
     least = []
     for place, column in enumerate(columns):
@@ -252,7 +254,10 @@ def _widths(columns: Sequence[Column], cells: Sequence[Sequence[tuple[str, bool]
         words = [word for part in column.heading.split("\n") for word in part.split()]
         heading = max((_measure(word, _BOLD, _SIZE) for word in words), default=0.0)
         number = _measure(longest, _PLAIN, _SIZE)
-        least.append(max(number, min(heading, 70.0)) + 2 * _PAD + 0.5)
+        word = max((word for row in cells if not row[place][1] for word in row[place][0].split()), key=len,
+                   default="")
+        text = min(_measure(word, _PLAIN, _SIZE), _WORD_MAX)
+        least.append(max(number, text, min(heading, _WORD_MAX)) + 2 * _PAD + 0.5)
     wanted = [max(low, 3.8 * column.width) for low, column in zip(least, columns, strict=True)]
     if sum(wanted) <= room:
         return [w * room / sum(wanted) for w in wanted]
