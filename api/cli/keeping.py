@@ -8,6 +8,7 @@ import typer
 
 from api.cli.settling import AllocationOption, TurnoverOption, YieldOption
 from api.cli.shell import HomeOption, JsonOption, console, emit, opened
+from ledger.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,8 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def keep(
-    book: Annotated[str, typer.Argument(metavar="BOOK", help="Id of the book.")],
+    book: Annotated[str, typer.Argument(metavar="[BOOK]", help="Id of the book.", show_default=False)] = "",
     *,
+    custody: Annotated[bool, typer.Option(
+        "--custody", help="No book: the custody of every container and cargo.")] = False,
     first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
     allocation: AllocationOption = "",
@@ -41,11 +44,16 @@ def keep(
     since the last time, that answer is given again.
 
     Example: cargoledger runs keep dmg-sxxk --from 2026-01-01 --to 2026-12-31
+
+    Example: cargoledger runs keep --custody --from 2026-01-01 --to 2026-12-31
     """
     from api.views.runs import run_json
     from tracer.policy import Policy
     from tracer.runs.store import Question
 
+    if bool(book) == custody:
+        raise InputError("a book is kept, or with --custody every container and cargo.",
+                         remedy="Name a book, or give --custody without one.")
     question = Question(book, first, last, Policy(allocation.upper(), yield_basis.upper(), turnover_days))
     with opened(home) as opened_home:
         view = run_json(opened_home.keeper.ask(question, opened_home.clock()))
@@ -156,9 +164,9 @@ def _table(runs: list[dict[str, Any]], title: str) -> RenderableType:
 
     return table(title, ("run", "question", "book", "period", "policy", "made", "known at", "findings",
                          "re-opened by"),
-                 [(str(r["run"]), r["question"], r["book"], f"{r['from']} to {r['to']}", _policy(r),
-                   r["made_at"], f"block {r['known_at']}", str(r["findings"]), _causes(r)) for r in runs],
-                 right=(0, 7))
+                 [(str(r["run"]), r["question"], r["book"] or "(custody)", f"{r['from']} to {r['to']}",
+                   _policy(r), r["made_at"], f"block {r['known_at']}", str(r["findings"]), _causes(r))
+                  for r in runs], right=(0, 7))
 
 
 def _policy(run: dict[str, Any]) -> str:

@@ -273,7 +273,7 @@ def _findings(findings: list[dict[str, Any]]) -> RenderableType:
         [
             (
                 f["id"],
-                f["book"],
+                f["book"] or "(custody)",
                 f["rule"],
                 f"{f['subject']['type']} {f['subject']['id']}",
                 f["severity"],

@@ -286,14 +286,14 @@ def _period(ask: Ask, entry: BookEntry) -> tuple[str, str]:
 
 
 def _book(home: Home, entry: BookEntry) -> dict[str, Any]:
-    owner = home.directory.participant(entry.owner)
+    owner = home.directory.participant(entry.owner) if entry.owner else None
     return {
         "number": entry.number,
         "id": entry.id,
         "name": entry.name,
         "regime": entry.regime,
         "owner": entry.owner,
-        "ownerName": owner.name,
+        "ownerName": owner.name if owner else "",
     }
 
 

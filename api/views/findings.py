@@ -5,7 +5,7 @@ A statement is by a participant, with a reason, and stays: both sides see it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ def say(sight: Sight, finding: str, status: str, reason: str, *, participant: st
         raise InputError("a statement needs a reason.", pointer="/reason",
                          remedy=f"Say why, in at most {REASON_MAX} characters.")
     who = home.directory.participant(participant)
-    owner = home.directory.book(book).owner
+    owner = home.directory.book(book).owner if book else ""
     if Role.CUSTOMS not in who.roles and (who.id != owner or chosen != "explained"):
         raise AuthenticationError(f"{who.id} may not say that a finding of {book} is {chosen}: its owner may "
                                   "explain it, customs may say anything.")
@@ -107,10 +107,20 @@ def say(sight: Sight, finding: str, status: str, reason: str, *, participant: st
 
 
 def once(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Findings that several policies of one period have in common once each: by id, figures and evidence."""
+    """Findings that several policies of one period have in common once each: by id, figures and evidence.
+
+    What custody on its own finds of a unit, and a book finds too, is the book's.
+    """
+    findings = list(findings)
+    of_books = {_about(finding) for finding in findings if finding["book"]}
+    findings = [f for f in findings if f["book"] or _about(f) not in of_books]
     seen: dict[tuple[str, ...], dict[str, Any]] = {}
     for finding in findings:
         key = (finding["id"], *(str(finding[k]) for k in ("expected", "observed", "difference", "severity")),
                *(e["id"] for e in finding["evidence"]))
         seen.setdefault(key, finding)
     return list(seen.values())
+
+
+def _about(finding: Mapping[str, Any]) -> tuple[str, str, str]:
+    return finding["rule"], finding["subject"]["type"], finding["subject"]["id"]

@@ -72,6 +72,8 @@ def _books(home: Home, kept: Sequence[tuple[Run, dict[str, Any], list[dict[str, 
     """Books, the worst first: of several periods and policies the highest score counts."""
     periods: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run, document, findings in kept:
+        if not run.question.book:
+            continue  # custody on its own has units and actors, and no score of a book
         still = [f for f in findings if f["status"] != "dismissed"]
         report = document["report"]
         score = score_of({**report, "findings": still, "rules": _tested(report, still)})
@@ -110,7 +112,7 @@ def _actors(sight: Sight, books: Sequence[Mapping[str, Any]], findings: Sequence
         if book["score"] is not None:
             worst[book["owner"]] = max(book["score"], worst.get(book["owner"], "0"), key=Decimal)
     confirmed = {home.directory.book(f["book"]).owner for f in findings
-                 if f["severity"] == "critical" and f["status"] == "confirmed"}
+                 if f["book"] and f["severity"] == "critical" and f["status"] == "confirmed"}
     told = incidents(session, [f for f in findings if f["status"] != "dismissed"])
     rows = []
     for number, record in sorted(records(session, until_ms, home.settings.late_after_s).items()):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from api.views.books import Ask, books_for, page_of
 from api.views.names import iso_ms
 from api.views.ways import note_look_at_book
+from ledger.directory import BookEntry
 from ledger.errors import InputError, NotFoundError
 from tracer.runs.comparing import compare
 from tracer.runs.store import Run, parse_document
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from api.home import Home
     from indexer.lookups import Reader
+
+
+CUSTODY = BookEntry(0, "", "Custody of containers and cargo", "", "")
+"""Stands for no book."""
 
 
 def runs_view(home: Home, session: Session, reader: Reader, book: str | None = None) -> dict[str, Any]:
@@ -28,6 +33,7 @@ def runs_view(home: Home, session: Session, reader: Reader, book: str | None = N
     if book is not None:
         Ask(home, session, book, reader=reader).entry()
     known = {entry["id"] for entry in books_for(home, reader, session)} if book is None else {book}
+    known |= {""} if reader.everything and book is None else set()
     runs = [run for run in home.runs.runs(book) if run.question.book in known
             and may_see(home, session, reader, run)]
     faults = home.runs.faults()
@@ -43,8 +49,9 @@ def run_view(home: Home, session: Session, reader: Reader, number: int) -> dict[
         NotFoundError: there is none, or its book or days are not for this reader: both look the same.
     """
     run = _run(home, session, reader, number)
-    entry = Ask(home, session, run.question.book, reader=reader).entry()
-    note_look_at_book(home, reader, entry, f"/runs/{number}")
+    if run.question.book:
+        entry = Ask(home, session, run.question.book, reader=reader).entry()
+        note_look_at_book(home, reader, entry, f"/runs/{number}")
     latest = home.runs.last(run.question.id)
     return {**run_json(run), "latest": latest.number if latest else number,
             "document": parse_document(home.runs.document(number))}
@@ -60,7 +67,8 @@ def run_page(home: Home, session: Session, reader: Reader, number: int) -> dict[
     if earlier:
         before = parse_document(home.runs.document(earlier[-1].number))
         changed = {"run": earlier[-1].number, **compare(before, document)}
-    return {**page_of(home, home.directory.book(view["book"]), document, document["report"]),
+    entry = home.directory.book(view["book"]) if view["book"] else CUSTODY
+    return {**page_of(home, entry, document, document["report"]),
             "run": {key: value for key, value in view.items() if key != "document"}, "changed": changed}
 
 
@@ -97,6 +105,8 @@ def may_see(home: Home, session: Session, reader: Reader, run: Run) -> bool:
     """Whether a reader may settle the book on the days of a run."""
     if reader.everything:
         return True
+    if not run.question.book:  # of everybody's containers: for customs alone
+        return False
     try:
         Ask(home, session, run.question.book, reader=reader).days(run.question.first, run.question.last)
     except NotFoundError:

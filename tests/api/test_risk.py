@@ -92,6 +92,31 @@ def test_risk__each_sees_its_own__and_customs_all(
         assert hidden not in page
 
 
+def test_custody__kept_without_a_book__tells_customs_of_containers_and_nobody_else(
+        folder: Path, client: TestClient, home: Home, headers: Headers, found: dict[str, Any]) -> None:
+    kept = as_json("runs", "keep", "--custody", *DAYS, home=folder)
+    assert kept["book"] == ""
+    assert {f["rule"] for f in as_json("findings", "list", home=folder)["findings"] if not f["book"]} == {"C1", "T1"}
+    units = {u["unit"]: u for u in as_json("risk", home=folder)["units"]}
+    box = units[f"{world.CONSIGNMENT}/{world.BOX}"]
+    assert {(f["rule"], f["severity"]) for f in box["because"]} >= {("C1", "critical")}  # the refused gate-out
+    assert "hold" in box["suggested"]
+    assert client.get(f"/runs/{kept['run']}", headers=headers("customs")).status_code == 200
+    page = client.get(f"/view/run/{kept['run']}", headers={"Cookie": f"{COOKIE}={world.token(home, 'customs')}"})
+    assert "Custody of containers" in page.text
+    for who in ("garment", "terminal", "carrier"):
+        assert client.get(f"/runs/{kept['run']}", headers=headers(who)).status_code == 404
+        assert f"{world.CONSIGNMENT}/{world.BOX}" not in {
+            u["unit"] for u in client.get("/risk", headers=headers(who)).json()["units"]}
+    (one,) = [f for f in as_json("findings", "list", home=folder)["findings"] if not f["book"] and f["rule"] == "C1"]
+    said = client.post(f"/findings/{one['id']}", headers=headers("customs"), json={"status": "confirmed", "reason": "camera"})
+    assert said.json()["finding"]["status"] == "confirmed"
+    for arguments in (["runs", "list"], ["findings", "list"], ["runs", "show", str(kept["run"])]):
+        assert command(*arguments, home=folder)[0] == 0
+    for wrong in (["runs", "keep", *DAYS], ["runs", "keep", "garment-book", "--custody", *DAYS]):
+        assert as_json(*wrong, home=folder, code=2)["error"]["remedy"]
+
+
 def test_findings__what_there_is_not__says_so(folder: Path, found: dict[str, Any]) -> None:
     for arguments, words in ((["show", "0123456789ab"], "no finding"), (["list", "nobody"], "nobody"),
                              (["say", found["findings"][0]["id"], "explained", "--as", "garment", "--reason", ""], "reason"),

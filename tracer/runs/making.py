@@ -25,7 +25,7 @@ from ledger.errors import ConflictError, InputError, NotFoundError
 from tracer.book import BookData
 from tracer.check import examine
 from tracer.facts import Facts
-from tracer.load import load_book, period_of
+from tracer.load import load_book, load_custody, period_of
 from tracer.moment import iso
 from tracer.rules import RULE_PACK
 from tracer.runs.inputs import Watch, digest, watched
@@ -143,6 +143,8 @@ class Keeper:
         if not (len(question.first) == len(question.last) == 10):
             raise InputError("a period is two days.", remedy="Write them like 2026-01-01 and 2026-12-31.")
         period = period_of(question.first, question.last, self.offset)
+        if not question.book:
+            return load_custody(session, self.directory, period=period, offset=self.offset)
         return question.policy.on(
             load_book(session, self.directory, question.book, period=period, offset=self.offset))
 
@@ -166,12 +168,16 @@ class Keeper:
                 return Stretch(everything=True), _now(session)
 
     def _touches(self, stretch: Stretch, question: Question, watch: Watch) -> bool:
+        if not question.book:  # about every container: whatever happened is read again
+            return stretch.everything or bool(stretch.events)
         try:
             return stretch.touches(watch, *self._numbers(question))
         except NotFoundError:  # a book or owner that the directory has no more: asking says so
             return True
 
     def _causes(self, stretch: Stretch, question: Question, watch: Watch) -> list[m.Event]:
+        if not question.book:
+            return [event for event, _ in stretch.events]
         return stretch.touching(watch, *self._numbers(question))
 
     def _numbers(self, question: Question) -> tuple[int, int]:

@@ -62,7 +62,7 @@ CREATE INDEX statement_of_finding ON statement (finding, number);
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is kept up to date: a book, two days (YYYY-MM-DD, both included) and a policy; empty fields of the
-    policy leave the book's own.
+    policy leave the book's own. No book (empty) is the custody of every container and cargo.
     """
 
     book: str
