@@ -15,8 +15,10 @@ from typing import Any
 
 from sqlalchemy import ColumnDefault, Connection, Table, bindparam, func, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from indexer.partitions import PARTITIONED, make_parts
+from ledger.errors import InvariantError
 
 COPY_ROWS_MIN = 50
 """Below, the three statements of a COPY cost more than they save."""
@@ -25,6 +27,8 @@ _KEYS_MAX = 400
 """Keys of one SELECT .. IN; composite keys take several variables each."""
 _INCOMING = "incoming_"
 """What the names of the connection's own tables begin with."""
+_UNIQUE = "23505"  # SQLSTATE: a row with that key is there
+_JOURNAL = frozenset({"row_before", "row_change"})
 _Process = Callable[[Any], Any]
 
 
@@ -40,9 +44,13 @@ class _Form:
             else insert.on_conflict_do_nothing(index_elements=keys)
         compiled = statement.compile(dialect=dialect)
         self.upsert = str(compiled)
+        self.insert = str((sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table).compile(
+            dialect=dialect))
         self.columns = [column.name for column in table.columns]
         self._by_name = not dialect.positional
         self._order = list(compiled.positiontup or self.columns)
+        if self._order != self.columns:
+            raise InvariantError(f"the columns of {table.name} are not written in their order.")
         self._defaults = {c.name: c.default.arg for c in table.columns
                           if isinstance(c.default, ColumnDefault) and c.default.is_scalar}
         self._take = itemgetter(*self._order)
@@ -57,9 +65,11 @@ class _Form:
             self._read = [(c.name, process) for c in table.columns if (
                 process := c.type.dialect_impl(dialect).result_processor(dialect, None)) is not None]
 
-    def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
-        """A row's values for the driver, in the order of the statement; where it takes names, of the columns.
-        """
+    def values(self, row: Mapping[str, Any] | tuple[Any, ...]) -> tuple[Any, ...]:
+        """A row's values for the driver, in the order of the columns."""
+        if type(row) is tuple:
+            return row
+        assert isinstance(row, Mapping)
         if len(row) != len(self._order):
             row = {name: row.get(name, self._defaults.get(name)) for name in self._order}
         found: tuple[Any, ...] = self._take(row)
@@ -70,8 +80,8 @@ class _Form:
             processed[place] = process(processed[place])
         return tuple(processed)
 
-    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Rows as the upsert takes them."""
+    def parameters(self, rows: Sequence[Mapping[str, Any] | tuple[Any, ...]]) -> list[Any]:
+        """Rows as the statements take them."""
         if self._by_name:
             return [dict(zip(self._order, self.values(row), strict=True)) for row in rows]
         return [self.values(row) for row in rows]
@@ -96,14 +106,47 @@ def _form(connection: Connection, table: Table) -> _Form:
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write whole rows by primary key. A column that a row does not name takes its default."""
-    time = PARTITIONED.get(table.name)
-    if time is not None and connection.dialect.name == "postgresql":
-        make_parts(connection, table.name, (row.get(time, 0) for row in rows))
     form = _form(connection, table)
+    _parted(connection, table, form, rows)
     if connection.dialect.name == "postgresql" and len(rows) >= COPY_ROWS_MIN:
         _copy(connection, table, [form.values(row) for row in rows])
     elif rows:
         connection.exec_driver_sql(form.upsert, form.parameters(rows))
+
+
+def append(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any] | tuple[Any, ...]]) -> None:
+    """Write rows that are known to be new: tuples in the order of the columns go to the driver as they are.
+
+    On PostgreSQL many of them go straight into the table. A row that is there all the same (somebody else
+    wrote into the index) is written over, as `upsert` does; in the journal, which nothing may write over, it
+    is an error.
+    """
+    form = _form(connection, table)
+    _parted(connection, table, form, rows)
+    if connection.dialect.name == "postgresql" and len(rows) >= COPY_ROWS_MIN:
+        values = [form.values(row) for row in rows]
+        name = connection.dialect.identifier_preparer.quote(table.name)
+        try:
+            with connection.begin_nested():
+                _copy_into(connection, table, name, values)
+        except DBAPIError as fault:
+            if getattr(fault.orig, "sqlstate", None) != _UNIQUE or table.name in _JOURNAL:
+                raise
+            _copy(connection, table, values)
+    elif rows:
+        statement = form.insert if table.name in _JOURNAL else form.upsert
+        connection.exec_driver_sql(statement, form.parameters(rows))
+
+
+def _parted(
+    connection: Connection, table: Table, form: _Form, rows: Sequence[Mapping[str, Any] | tuple[Any, ...]],
+) -> None:
+    """Make the parts of a table that these rows go to."""
+    time = PARTITIONED.get(table.name)
+    if time is not None and connection.dialect.name == "postgresql":
+        place = form.columns.index(time)
+        make_parts(connection, table.name, {
+            row[place] if isinstance(row, tuple) else row.get(time, 0) for row in rows})
 
 
 def read(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
@@ -136,16 +179,31 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -
     columns = ", ".join(quote(column.name) for column in table.columns)
     connection.execute(text(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {name}) ON COMMIT DELETE ROWS"))
-    cursor = connection.connection.cursor()
-    try:
-        with cursor.copy(f"COPY {incoming} ({columns}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-    finally:
-        cursor.close()
+    _copy_into(connection, table, incoming, rows)
     new = ", ".join(f"{quote(other)} = excluded.{quote(other)}" for other in others)
     target = ", ".join(quote(key) for key in keys)
     connection.execute(text(
         f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {incoming} "  # noqa: S608 - names of our tables
         f"ON CONFLICT ({target}) DO {f'UPDATE SET {new}' if new else 'NOTHING'}"))
     connection.execute(text(f"TRUNCATE {incoming}"))
+
+
+def _copy_into(connection: Connection, table: Table, target: str, rows: Sequence[Sequence[Any]]) -> None:
+    """COPY rows to a table of these columns, `target` as SQL writes it.
+
+    Raises:
+        DBAPIError: the server refuses one of them.
+    """
+    quote = connection.dialect.identifier_preparer.quote
+    columns = ", ".join(quote(column.name) for column in table.columns)
+    cursor = connection.connection.cursor()
+    try:
+        with cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    except connection.dialect.loaded_dbapi.Error as fault:
+        raise DBAPIError.instance(
+            f"COPY {table.name}", None, fault, connection.dialect.loaded_dbapi.Error, hide_parameters=True,
+            dialect=connection.dialect) from fault
+    finally:
+        cursor.close()

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Engine, func, insert, select
 
 from indexer.database import database_faults, migrate, writer_lock, writing
-from indexer.decode import Happening, Ledgers, Taken, decode_block
+from indexer.decode import Ledgers, decode_block
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
 from indexer.feed import trim
 from indexer.history import trim_history
@@ -32,7 +32,8 @@ from indexer.project import last_seq, prefetch, project_block
 from indexer.reconcile import Case, Link, reconcile
 from indexer.rollback import BLOCKS_MAX as ROLL_BACK_BLOCKS_MAX
 from indexer.rollback import RolledBack, roll_back_to_ancestor
-from indexer.source import CheckedBlock, PinnedLedger, Source
+from indexer.sheet import Sheet, sheet_of
+from indexer.source import PinnedLedger, Source
 from indexer.store import Rows, hexed, table_of
 from ledger.chain.client import ChainClient
 from ledger.directory import Directory
@@ -209,7 +210,7 @@ class Indexer:
         while number <= head_number:
             group, count = self._fetch(head, number, head_number)
             rows += self._write(head, group)
-            head = group[-1][0].link
+            head = group[-1].link
             number, blocks, events = head.number + 1, blocks + len(group), events + count
             tell(Progress(head.number, head_number, blocks, events, rows=rows))
         return Progress(head.number if head else -1, head_number, blocks, events, rows=rows)
@@ -249,11 +250,11 @@ class Indexer:
 
     def _fetch(
         self, head: Link | None, number: int, head_number: int,
-    ) -> tuple[list[tuple[CheckedBlock, list[Happening]]], int]:
-        """Checked, decoded blocks from `number`, each linked to the one before, and how many events they
+    ) -> tuple[list[Sheet], int]:
+        """Sheets of checked blocks from `number`, each linked to the one before, and how many events they
         hold.
         """
-        group: list[tuple[CheckedBlock, list[Happening]]] = []
+        group: list[Sheet] = []
         count = 0
         while number <= head_number and len(group) < BLOCKS_MAX and count < EVENTS_MAX:
             block = self._source.block(number, head_number)
@@ -264,18 +265,18 @@ class Indexer:
                     below = Rows(connection).get(Block, number - 1)
                 self._contradicted(below["rlp"] if below else "", number, block.header.hash, block.header.rlp)
             try:
-                happenings = decode_block(block, self._reading)
+                sheet = sheet_of(block.header, decode_block(block, self._reading))
             except WrongLedgerError:
                 if group:  # write the old ledger up to its end: the next round says why it stops there
                     break
                 raise
-            group.append((block, happenings))
-            count += sum(isinstance(happening, Taken) for happening in happenings)
+            group.append(sheet)
+            count += sheet.events
             head = block.link
             number += 1
         return group, count
 
-    def _write(self, head: Link | None, group: list[tuple[CheckedBlock, list[Happening]]]) -> int:
+    def _write(self, head: Link | None, group: list[Sheet]) -> int:
         """Rows of a group of blocks and the cursor, in one transaction; how many were written."""
         with writing(self.engine) as connection:
             rows = self._rows(connection)
@@ -284,10 +285,10 @@ class Indexer:
                 raise IndexBusyError("another process moved this index meanwhile.",
                                      remedy="Let one process write.")
             seq = last_seq(rows)
-            prefetch(rows, (happening for _, happenings in group for happening in happenings))
-            for block, happenings in group:
-                seq = project_block(rows, block, happenings, seq)
-            last = group[-1][0].header
+            prefetch(rows, group)
+            for sheet in group:
+                seq = project_block(rows, sheet, seq)
+            last = group[-1]
             rows.put(Cursor, {
                 "id": 1, "chain_id": self._deployment.chain_id,
                 "ledger_address": hexed(self._deployment.ledgers[0]),

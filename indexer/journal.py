@@ -17,9 +17,10 @@ None of it is content of the index: `digest` and `export` leave it out, and a re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, cast
 
 import msgspec
@@ -188,19 +189,23 @@ class Shape:
     """How a table's rows stand in the journal.
 
     Attributes:
-        keys: names of its key columns.
+        columns: names of all of them. keys: those of its key.
         kept: columns of a before-image: all, but for a single text key, which is the key itself.
         wide: those of them that may exceed 63 bits; nullable: those that may be empty.
         by_event, by_block: whether versions are kept, and what their place is.
+        take: the kept columns of a row. image: makes what is written as JSON of them.
     """
 
     table: Table
+    columns: tuple[str, ...]
     keys: tuple[str, ...]
     kept: tuple[str, ...]
     wide: frozenset[str]
     nullable: frozenset[str]
     by_event: bool
     by_block: bool
+    take: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    image: Callable[..., msgspec.Struct]
 
     def key_text(self, key: Sequence[Any]) -> str:
         """A primary key as `row_before.key` has it."""
@@ -210,12 +215,12 @@ class Shape:
         """A row as JSON. Left out are empty columns, and 0, false and no text in those that cannot be empty;
         64-bit numbers stand as SQLite keeps them (see `columns`).
         """
-        kept = {name: value for name in self.kept
-                if (value := row[name]) or (value is not None and name in self.nullable)}
-        for name in self.wide & kept.keys():
-            value = int(kept[name])
-            kept[name] = value if value <= SQLITE_INTEGER_MAX else f"{value:020d}"
-        return msgspec.json.encode(kept).decode()
+        image = self.image(*self.take(row))
+        for name in self.wide:
+            if (value := row[name]) is not None:
+                value = int(value)
+                setattr(image, name, value if value <= SQLITE_INTEGER_MAX else f"{value:020d}")
+        return _encode(image).decode()
 
     def row_of(self, key_text: str, before: str) -> dict[str, Any]:
         """The row that a before-image is of."""
@@ -236,7 +241,15 @@ def nothing(column: Column[Any]) -> Any:
     return False if isinstance(kind, Boolean) else "" if isinstance(kind, String) else 0
 
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_encode = msgspec.json.Encoder().encode
+
+
+def _image(table: Table, kept: Sequence[str], nullable: Collection[str]) -> Callable[..., msgspec.Struct]:
+    """A record of a table's kept columns that leaves out of its JSON what a before-image leaves out."""
+    return msgspec.defstruct(
+        table.name,
+        [(name, Any, None if name in nullable else nothing(table.c[name])) for name in kept],
+        omit_defaults=True, gc=False)
 
 
 def _shape(table: Table) -> Shape:
@@ -245,8 +258,15 @@ def _shape(table: Table) -> Shape:
     kept = tuple(column.name for column in table.columns if not (single and column.name == keys[0]))
     wide = frozenset(column.name for column in table.columns if isinstance(column.type, U64))
     nullable = frozenset(column.name for column in table.columns if column.nullable)
-    return Shape(table, keys, kept, wide & frozenset(kept), nullable, table.name in BY_EVENT,
-                 table.name in BY_BLOCK)
+    return Shape(
+        table, tuple(column.name for column in table.columns), keys, kept, wide & frozenset(kept), nullable,
+        table.name in BY_EVENT, table.name in BY_BLOCK, _taker(kept), _image(table, kept, nullable))
+
+
+def _taker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """A function that gives a row's values of these columns, one of them as a tuple too."""
+    take = itemgetter(*names)
+    return take if len(names) > 1 else lambda row: (take(row),)
 
 
 SHAPES: Mapping[str, Shape] = {table.name: _shape(table) for table in TABLES}
@@ -288,7 +308,7 @@ def leaned_from(connection: Connection, place: int) -> int | None:
 
 def body_of(changes: Iterable[tuple[str, int, tuple[Any, ...]]]) -> str:
     """Changes (table, place in `KINDS`, key) as the body of a feed entry."""
-    return _dumps([(table, kind, *key) for table, kind, key in changes])
+    return _encode([(str(table), kind, *key) for table, kind, key in changes]).decode()
 
 
 def changes_in(body: str) -> list[list[Any]]:

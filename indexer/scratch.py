@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlmodel import SQLModel
 
 from indexer.database import begin
 from indexer.models import Cursor
-from indexer.store import Rows, table_of
+from indexer.store import Kept, Key, Row, Rows, table_of
 
 _CACHE_KIB = 65_536  # of the file's pages: what bounds the memory of a long audit
 
@@ -47,20 +46,11 @@ class CausedRows(Rows):
         super().__init__(connection)
         self._causes: dict[tuple[Any, ...], tuple[int, int]] = {}
 
-    def put(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
-        """Write a whole row and remember why."""
-        super().put(model, row)
-        self._note(model, row)
-
-    def add(self, model: type[SQLModel], row: Mapping[str, Any], *, told: bool = True) -> None:
-        """Write a new row and remember why."""
-        super().add(model, row, told=told)
-        self._note(model, row)
-
-    def _note(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
+    def _set(self, kept: Kept, key: Key, row: Row, before: Row | None) -> None:
+        """Write a row and remember why."""
+        super()._set(kept, key, row, before)
         if "event_id" not in row and self.cause != (0, 0):  # others lead to their log by their event
-            table = table_of(model)
-            self._causes[table.name, *[row[column.name] for column in table.primary_key.columns]] = self.cause
+            self._causes[kept.name, *key] = self.cause
 
     def flush(self) -> None:
         """Write what changed, and why."""

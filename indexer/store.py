@@ -8,12 +8,13 @@ journal stand or fall together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, delete, func, insert, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, Connection, delete, func, literal_column, select
 from sqlmodel import SQLModel
 
-from indexer.bulk import read, upsert
+from indexer.bulk import append, read, upsert
 from indexer.journal import (
     DELETE,
     INSERT,
@@ -24,17 +25,18 @@ from indexer.journal import (
     UNTOLD,
     UPDATE,
     RowBefore,
-    Shape,
     table_of,
     write_feed,
 )
 from indexer.models import MODELS, TABLES, Succession
 from ledger.errors import InvariantError
 
-__all__ = ["Key", "Row", "Rows", "hexed", "table_of"]
+__all__ = ["Kept", "Key", "Row", "Rows", "Values", "hexed", "table_of"]
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
+Values = tuple[Any, ...] | Mapping[str, Any]
+"""A row in the order of its table's columns, as the driver takes it; or one by the names of its columns."""
 _NAMES = {model: table_of(model).name for model in MODELS}
 _MODELS: dict[str, type[SQLModel]] = {name: model for model, name in _NAMES.items()}
 _KEYS_MAX = 400  # keys of one SELECT ... IN
@@ -46,11 +48,39 @@ def hexed(data: bytes) -> str:
     return "0x" + data.hex()
 
 
+class Kept:
+    """Rows of one table in memory, and what is done with its changes."""
+
+    __slots__ = ("by_event", "dirty", "fresh", "keys", "marked", "name", "resaid", "seen", "shape",
+                 "told", "versions")
+
+    def __init__(self, name: str, *, tells: bool) -> None:
+        shape = SHAPES[name]
+        self.name, self.shape, self.keys = name, shape, shape.keys
+        self.seen: dict[Key, Row | None] = {}
+        self.dirty: dict[Key, None] = {}
+        self.fresh: dict[Key, Values] = {}
+        self.marked: dict[Key, int] = {}
+        self.resaid: set[Key] | None = set() if name in RESAID else None
+        self.told = tells and name not in UNTOLD
+        self.by_event = shape.by_event
+        self.versions = name not in NAMES and (shape.by_event or shape.by_block)
+
+    def row(self, key: Key) -> Row | None:
+        """A row that was appended and not yet written, by names."""
+        values = self.fresh.get(key)
+        if type(values) is tuple:
+            return dict(zip(self.shape.columns, values, strict=True))
+        return None if values is None else dict(values)
+
+
 class Rows:
     """Reads and changes rows by primary key within one transaction.
 
     States of a row: unread, then clean (as in the database, possibly absent), then dirty after `put` or
-    `change`, clean again after `flush`. `at` says for which block and event what follows is written.
+    `change`, clean again after `flush`; or fresh after `append`, written at `flush` and then unread. `at`
+    says for which block and event what follows is written. Rows are never changed in place: a row that was
+    handed over or handed out stays as it is.
     """
 
     tells = True
@@ -58,11 +88,8 @@ class Rows:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._seen: dict[str, dict[Key, Row | None]] = {table.name: {} for table in TABLES}
-        self._dirty: dict[str, dict[Key, None]] = {table.name: {} for table in TABLES}
-        self._of: dict[type[SQLModel], tuple[Shape, dict[Key, Row | None], dict[Key, None]]] = {
-            model: (SHAPES[name], self._seen[name], self._dirty[name])
-            for model, name in _NAMES.items()}
+        self._kept: dict[str, Kept] = {table.name: Kept(table.name, tells=self.tells) for table in TABLES}
+        self._of: dict[type[SQLModel], Kept] = {model: self._kept[name] for model, name in _NAMES.items()}
         self.written = 0
         self.cause = (0, 0)
         """Block number and log index of what is being written; set by who projects."""
@@ -70,11 +97,9 @@ class Rows:
         self._block = self._seq = -1
         self._told: dict[tuple[str, Key], Row | None] = {}
         self._sections: list[tuple[int, dict[tuple[str, Key], Row | None]]] = []
-        self._marked: dict[tuple[str, Key], int] = {}
-        self._befores: list[Row] = []
+        self._befores: list[tuple[str, str, int, str | None]] = []
         self._chains: dict[tuple[str, Key], list[tuple[int, Row]]] = {}
         self._renamed: set[tuple[str, Key]] = set()
-        self._resaid: set[tuple[str, Key]] = set()
 
     @property
     def era(self) -> int:
@@ -84,7 +109,7 @@ class Rows:
                 select(func.count()).select_from(table_of(Succession))).scalar() or 0)
         return self._era
 
-    def end_ledger(self, row: Mapping[str, Any]) -> None:
+    def end_ledger(self, row: Row) -> None:
         """Write that a ledger ended and which follows."""
         self._era = self.era + 1
         self.put(Succession, row)
@@ -98,22 +123,27 @@ class Rows:
 
     def prefetch(self, model: type[SQLModel], keys: Iterable[Any]) -> None:
         """Read many rows by primary key at once (a tuple for a key of several columns)."""
-        shape, seen, _ = self._of[model]
-        wanted = [key for key in dict.fromkeys(_key(key) for key in keys) if key not in seen]
+        kept = self._of[model]
+        seen, fresh = kept.seen, kept.fresh
+        wanted = [key for key in dict.fromkeys(_key(key) for key in keys)
+                  if key not in seen and key not in fresh]
         if not wanted:
             return
         seen.update(dict.fromkeys(wanted))
-        names = shape.keys
-        for row in read(self.connection, shape.table, wanted):
+        names = kept.keys
+        for row in read(self.connection, kept.shape.table, wanted):
             seen[tuple([row[name] for name in names])] = row
 
     def get(self, model: type[SQLModel], *key: Any) -> Row | None:
         """The row of a primary key as it stands now, this transaction's changes included. Do not change it.
         """
-        seen = self._of[model][1]
-        if key not in seen:
-            self.prefetch(model, [key])
-        return seen[key]
+        kept = self._of[model]
+        if key in kept.seen:
+            return kept.seen[key]
+        if key in kept.fresh:
+            return kept.row(key)
+        self.prefetch(model, [key])
+        return kept.seen[key]
 
     def matching(self, model: type[SQLModel], **match: Any) -> list[Row]:
         """The rows whose columns have these values (None: is empty), by primary key. Do not change them.
@@ -125,28 +155,34 @@ class Rows:
         query = select(table).where(*(table.c[name] == value for name, value in match.items()))
         return [dict(row) for row in self.connection.execute(query.order_by(*table.primary_key)).mappings()]
 
-    def add(self, model: type[SQLModel], row: Mapping[str, Any], *, told: bool = True) -> None:
-        """Write a row that is known to be new, unread.
+    def add(self, model: type[SQLModel], row: Row) -> None:
+        """Write a row that is known to be new, unread."""
+        kept = self._of[model]
+        self._set(kept, tuple([row[column] for column in kept.keys]), row, None)
+
+    def append(self, model: type[SQLModel], key: Key, values: Values, *, told: bool = False) -> None:
+        """Write a row that is known to be new and that nothing is kept of in memory after it was written. Its
+        event leads to its log.
 
         Args:
+            model: of a table without versions.
+            key: the row's primary key.
+            values: the row.
             told: whether the feed tells of it; not where another row's change stands for it.
         """
-        shape, seen, dirty = self._of[model]
-        key = tuple([row[column] for column in shape.keys])
-        seen[key] = dict(row)
-        dirty[key] = None
-        if told:
-            self._mark(shape, key, None)
+        kept = self._of[model]
+        kept.fresh[key] = values
+        kept.seen.pop(key, None)  # that there was none is true no longer
+        if told and kept.told:
+            self._told.setdefault((kept.name, key), None)
 
-    def put(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
+    def put(self, model: type[SQLModel], row: Row) -> None:
         """Write a whole row, new or in place of the one with its key; nothing if it stands there already."""
-        shape, seen, dirty = self._of[model]
-        key = tuple([row[column] for column in shape.keys])
-        before = seen[key] if key in seen else self.get(model, *key)
+        kept = self._of[model]
+        key = tuple([row[column] for column in kept.keys])
+        before = kept.seen[key] if key in kept.seen else self.get(model, *key)
         if before != row:
-            seen[key] = dict(row)
-            dirty[key] = None
-            self._mark(shape, key, before)
+            self._set(kept, key, row, before)
 
     def change(self, model: type[SQLModel], *key: Any, **values: Any) -> None:
         """Change columns of a row that exists.
@@ -157,19 +193,28 @@ class Rows:
         row = self.get(model, *key)
         if row is None:
             raise InvariantError(f"{table_of(model).name} has no row {key}.")
-        if any(row[name] != value for name, value in values.items()):
-            self.put(model, {**row, **values})
+        changed = {**row, **values}
+        if changed != row:
+            self._set(self._of[model], key, changed, row)
+
+    def _set(self, kept: Kept, key: Key, row: Row, before: Row | None) -> None:
+        """Write a row, and note how it was."""
+        kept.seen[key] = row
+        if key in kept.fresh:
+            kept.fresh[key] = row  # written once, in its place in the ledger's order
+        else:
+            kept.dirty[key] = None
+        self._mark(kept, key, before)
 
     def remove(self, model: type[SQLModel], **match: Any) -> None:
         """Delete the rows whose columns have these values, all without any. Pending changes are written
         first.
         """
-        table = table_of(model)
-        shape, seen = SHAPES[table.name], self._seen[table.name]
+        table, kept = table_of(model), self._of[model]
         for row in self.matching(model, **match):
-            key = tuple(row[column] for column in shape.keys)
-            seen[key] = None
-            self._mark(shape, key, row)
+            key = tuple(row[column] for column in kept.keys)
+            kept.seen[key] = None
+            self._mark(kept, key, row)
         conditions = [table.c[name] == value for name, value in match.items()]
         self.connection.execute(delete(table).where(*conditions))
 
@@ -181,7 +226,7 @@ class Rows:
         self.prefetch(model, keys)
         name = shape.table.name
         wanted = [k for k in dict.fromkeys(_key(key) for key in keys) if (name, k) not in self._chains]
-        texts = {shape.key_text(key): key for key in wanted if self._seen[name][key] is not None}
+        texts = {shape.key_text(key): key for key in wanted if self._kept[name].seen[key] is not None}
         found: dict[Key, list[tuple[int, str | None]]] = {}
         listed = list(texts)
         for start in range(0, len(listed), _KEYS_MAX):
@@ -191,7 +236,7 @@ class Rows:
                     .order_by(table.c.key, table.c.place)):
                 found.setdefault(texts[text], []).append((int(place), before))
         for key in wanted:
-            entries, now = found.get(key, []), self._seen[name][key]
+            entries, now = found.get(key, []), self._kept[name].seen[key]
             said = [shape.row_of(shape.key_text(key), b) for _, b in entries[1:] if b is not None]
             self._chains[name, key] = list(zip((place for place, _ in entries), [*said, now or {}],
                                                strict=False))
@@ -270,14 +315,16 @@ class Rows:
 
     def flush(self) -> None:
         """Write what changed, tables that others refer to first."""
-        for table in TABLES:
-            dirty = self._dirty[table.name]
-            if dirty:
-                seen = self._seen[table.name]
-                rows = [row for key in dirty if (row := seen[key]) is not None]
-                upsert(self.connection, table, rows)
+        for kept in self._kept.values():
+            if kept.fresh:
+                append(self.connection, kept.shape.table, list(kept.fresh.values()))
+                self.written += len(kept.fresh)
+                kept.fresh.clear()
+            if kept.dirty:
+                rows = [row for key in kept.dirty if (row := kept.seen[key]) is not None]
+                upsert(self.connection, kept.shape.table, rows)
                 self.written += len(rows)
-                dirty.clear()
+                kept.dirty.clear()
 
     def finish(self) -> None:
         """Write what changed and the journal of it; the last act of a transaction."""
@@ -288,7 +335,8 @@ class Rows:
                      if (kind := self._kind(name, key, before)) is not None])
             for block, told in self._sections))
         self._told, self._sections, self._block = {}, [], -1
-        self._marked.clear()
+        for kept in self._kept.values():
+            kept.marked.clear()
 
     def _write_names(self) -> None:
         """Write before-images, and the versions of names in their order."""
@@ -298,41 +346,44 @@ class Rows:
             text = shape.key_text(key)
             self.connection.execute(delete(befores).where(befores.c.of_table == name, befores.c.key == text))
             said: list[str | None] = [None, *(shape.before_text(row) for _, row in chain[:-1])]
-            self._befores += [_before(name, text, place, before)
+            self._befores += [(name, text, place, before)
                               for (place, _), before in zip(chain, said, strict=True)]
         if self._befores:
-            self.connection.execute(insert(befores), self._befores)
+            self._befores.sort(key=_KEY_OF_BEFORE)  # neighbours of a page one after the other
+            append(self.connection, befores, self._befores)
         self._befores.clear()
         self._renamed.clear()
 
-    def _mark(self, shape: Shape, key: Key, before: Row | None) -> None:
+    def _mark(self, kept: Kept, key: Key, before: Row | None) -> None:
         """Note a change for the feed, and how the row was before it, once for an event or block."""
-        name = shape.table.name
         if self._block < 0:
-            raise InvariantError(f"a row of {name} is written for no block.")
-        if self.tells and name not in UNTOLD and (name, key) not in self._resaid:
-            self._told.setdefault((name, key), before)
-            if name in RESAID:
-                self._resaid.add((name, key))
-        if name not in NAMES and (shape.by_event or shape.by_block):
-            place = self._seq if shape.by_event else self._block
-            if self._marked.get((name, key)) != place:
-                self._marked[name, key] = place
-                self._befores.append(_before(name, shape.key_text(key), place,
-                                             None if before is None else shape.before_text(before)))
+            raise InvariantError(f"a row of {kept.name} is written for no block.")
+        if kept.told and (kept.resaid is None or key not in kept.resaid):
+            self._told.setdefault((kept.name, key), before)
+            if kept.resaid is not None:
+                kept.resaid.add(key)
+        if kept.versions:
+            place = self._seq if kept.by_event else self._block
+            if kept.marked.get(key) != place:
+                kept.marked[key] = place
+                shape = kept.shape
+                self._befores.append((kept.name, shape.key_text(key), place,
+                                      None if before is None else shape.before_text(before)))
 
     def _kind(self, name: str, key: Key, before: Row | None) -> int | None:
         """What became of a row that was touched; None if nothing."""
-        now = self._seen[name][key]
+        kept = self._kept[name]
+        if key not in kept.seen:
+            return INSERT  # appended, and not looked at since
+        now = kept.seen[key]
         if now is None:
             return None if before is None else DELETE
         if before is None:
             return INSERT
-        return None if name in RESAID and now == before else UPDATE
+        return None if kept.resaid is not None and now == before else UPDATE
 
 
-def _before(name: str, key: str, place: int, before: str | None) -> Row:
-    return {"of_table": name, "key": key, "place": place, "before": before}
+_KEY_OF_BEFORE = itemgetter(0, 1, 2)
 
 
 def _key(key: Any) -> Key:
