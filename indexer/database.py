@@ -28,6 +28,8 @@ from ledger.errors import InputError, InvariantError
 MIGRATION_WAIT_S = 30.0
 VERSION_TABLE = "index_version"
 _BUSY_WAIT_MS = 10_000
+_WAL_PAGES = 4_000       # a large transaction is not copied into the file page by page before the next begins
+_CACHE_KIB = 32_768      # of a writer: ids are spread evenly, a large transaction touches pages everywhere
 _LOCK_POLL_S = 0.02
 _LOCK_ID = 0x636172676F  # any constant; names the writer's advisory lock on PostgreSQL
 
@@ -90,6 +92,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_WAIT_MS}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
     cursor.close()
 
 
@@ -209,6 +212,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text('LOCK TABLE "cursor" IN SHARE ROW EXCLUSIVE MODE'))
+        else:
+            connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KIB}")
         yield connection
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from indexer.faults import LedgerEndedError, LogFormatError, WrongLedgerError
-from indexer.source import CheckedBlock, PinnedLedger
+from indexer.source import CheckedBlock
 from ledger.chain.codec import decode_logs
 from ledger.chain.facts import (
     ActAnnounced,
@@ -63,6 +64,25 @@ Registry = (
 )
 
 
+class Addresses(Protocol):
+    """Where the contracts are; `indexer.source.PinnedLedger` says so too."""
+
+    @property
+    def ledgers(self) -> tuple[bytes, ...]:
+        """Every ledger of the network, the first one first."""
+        ...
+
+    @property
+    def participants(self) -> bytes:
+        """The register."""
+        ...
+
+    @property
+    def manager(self) -> bytes:
+        """The access control."""
+        ...
+
+
 class Ledgers:
     """The contracts as they are read: of ledgers that follow each other, one after the other.
 
@@ -70,10 +90,15 @@ class Ledgers:
     cannot come after, since it takes no more events.
     """
 
-    def __init__(self, pinned: PinnedLedger, ended: int = 0) -> None:
+    def __init__(self, pinned: Addresses, ended: int = 0) -> None:
         """Begin with the ledger that follows the first `ended` ones."""
         self._pinned = pinned
         self._ended = ended
+
+    @property
+    def ended(self) -> int:
+        """How many ledgers have ended."""
+        return self._ended
 
     @property
     def ledger(self) -> bytes:

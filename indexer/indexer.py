@@ -12,15 +12,18 @@ finality the run ends, otherwise the index rolls back (`rollback`) and the run b
 from __future__ import annotations
 
 import copy
+import gc
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, func, insert, select
 
+from indexer.ahead import Ahead
 from indexer.database import database_faults, migrate, writer_lock, writing
-from indexer.decode import Ledgers, decode_block
+from indexer.decode import Ledgers
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
 from indexer.feed import trim
 from indexer.history import trim_history
@@ -32,7 +35,7 @@ from indexer.project import last_seq, prefetch, project_block
 from indexer.reconcile import Case, Link, reconcile
 from indexer.rollback import BLOCKS_MAX as ROLL_BACK_BLOCKS_MAX
 from indexer.rollback import RolledBack, roll_back_to_ancestor
-from indexer.sheet import Sheet, sheet_of
+from indexer.sheet import Sheet
 from indexer.source import PinnedLedger, Source
 from indexer.store import Rows, hexed, table_of
 from ledger.chain.client import ChainClient
@@ -40,8 +43,9 @@ from ledger.directory import Directory
 from ledger.errors import UnavailableError
 from ledger.keys.reading import ReadingKey
 
-BLOCKS_MAX = 200         # blocks in one transaction: backfill commits often enough to show progress
-EVENTS_MAX = 2_000       # events in one transaction: about 10 MB of rows in memory
+BLOCKS_MAX = 1_000       # blocks in one transaction: backfill commits often enough to show progress
+EVENTS_MAX = 8_000       # events in one transaction: about 40 MB of rows in memory
+_COLLECT_AFTER = 200_000  # new objects
 LOCK_WAIT_S = 10.0       # another process's run to the head is usually over sooner
 ROLL_BACKS_MAX = 16      # in one run: a chain that turns more often than that is not worth following now
 
@@ -207,12 +211,13 @@ class Indexer:
             head_number = min(head_number, until_block)
         number = self._deployment.block_number if head is None else head.number + 1
         blocks = events = rows = 0
-        while number <= head_number:
-            group, count = self._fetch(head, number, head_number)
-            rows += self._write(head, group)
-            head = group[-1].link
-            number, blocks, events = head.number + 1, blocks + len(group), events + count
-            tell(Progress(head.number, head_number, blocks, events, rows=rows))
+        with _rows_without_cycles(), Ahead(self._source, self._deployment, self._reading) as ahead:
+            while number <= head_number:
+                group, count = self._fetch(ahead, head, number, head_number)
+                rows += self._write(head, group)
+                head = group[-1].link
+                number, blocks, events = head.number + 1, blocks + len(group), events + count
+                tell(Progress(head.number, head_number, blocks, events, rows=rows))
         return Progress(head.number if head else -1, head_number, blocks, events, rows=rows)
 
     def _check_position(self, head_number: int) -> Link | None:
@@ -249,7 +254,7 @@ class Indexer:
         return head
 
     def _fetch(
-        self, head: Link | None, number: int, head_number: int,
+        self, ahead: Ahead, head: Link | None, number: int, head_number: int,
     ) -> tuple[list[Sheet], int]:
         """Sheets of checked blocks from `number`, each linked to the one before, and how many events they
         hold.
@@ -257,22 +262,21 @@ class Indexer:
         group: list[Sheet] = []
         count = 0
         while number <= head_number and len(group) < BLOCKS_MAX and count < EVENTS_MAX:
-            block = self._source.block(number, head_number)
-            if reconcile(head, block.link, None, self._deployment.block_number) is not Case.NEXT:
-                if group:  # write what links: the next round meets the fork at a stored head
-                    break
-                with self.engine.connect() as connection:
-                    below = Rows(connection).get(Block, number - 1)
-                self._contradicted(below["rlp"] if below else "", number, block.header.hash, block.header.rlp)
             try:
-                sheet = sheet_of(block.header, decode_block(block, self._reading))
+                sheet = ahead.sheet(number, head_number, head)
             except WrongLedgerError:
                 if group:  # write the old ledger up to its end: the next round says why it stops there
                     break
                 raise
+            if reconcile(head, sheet.link, None, self._deployment.block_number) is not Case.NEXT:
+                if group:  # write what links: the next round meets the fork at a stored head
+                    break
+                with self.engine.connect() as connection:
+                    below = Rows(connection).get(Block, number - 1)
+                self._contradicted(below["rlp"] if below else "", number, sheet.hash, sheet.rlp)
             group.append(sheet)
             count += sheet.events
-            head = block.link
+            head = sheet.link
             number += 1
         return group, count
 
@@ -319,6 +323,19 @@ class Indexer:
             rows.finish()
         raise ForkError(f"{what}; both headers are kept in the table evidence.",
                         remedy="Find out which history the other validators have before going on.")
+
+
+@contextmanager
+def _rows_without_cycles() -> Iterator[None]:
+    """Let the cycle collector look less often: it would walk through every row in memory again and again, and
+    rows make no cycles.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], _COLLECT_AFTER), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def waiting_payloads(engine: Engine) -> list[str]:

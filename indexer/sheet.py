@@ -16,8 +16,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from indexer.decode import Change, Happening, Registered, Registry, Taken, Untaken
-from indexer.models import WITHHELD, ZERO_ID, Event, EventLine, IndexTable
 from indexer.reconcile import Link
+from indexer.words import WITHHELD, ZERO_ID
 from ledger.chain import facts
 from ledger.chain.client import Header
 from ledger.events.model import ZERO32
@@ -144,13 +144,13 @@ def _taken(taken: Taken, number: int, block_hash: str, now_s: int) -> Stroke:
         reference, event.occurred_at_ms, now_s, event.deadline_s, str(event.nonce), commitment,
         int(fact.outcome), fact.outcome.name, None, None, None)
     if max(event.occurred_at_ms, event.deadline_s) > _PLAIN_MAX:
-        row = dict(zip(_EVENT_COLUMNS, row, strict=True))
+        row = dict(zip(EVENT_COLUMNS, row, strict=True))
     lines = []
     for place, line in enumerate(event.lines):
         said: Values = (event_id, place, _hex(line.unit), _hex(line.material), line.balance.name,
                         line.quantity_micro, line.role.name, now_s)
         if line.quantity_micro > _PLAIN_MAX:
-            said = dict(zip(_LINE_COLUMNS, said, strict=True))
+            said = dict(zip(LINE_COLUMNS, said, strict=True))
         lines.append((place, said))
     named, cited = _named(fact)
     link = None
@@ -238,12 +238,13 @@ def registry_fact(name: str, fields: Sequence[Any]) -> Registry:
     return _REGISTRY[name](*fields)
 
 
-def _columns(model: type[IndexTable], *without: str) -> tuple[str, ...]:
-    return tuple(c.name for c in model.__table__.columns if c.name not in without)  # type: ignore[attr-defined]
-
-
-_EVENT_COLUMNS = _columns(Event, "seq")
-_LINE_COLUMNS = _columns(EventLine)
+EVENT_COLUMNS = (
+    "event_id", "block_number", "block_hash", "tx_hash", "log_index", "signer", "participant", "kind", "step",
+    "counterparty", "facility", "book", "reference", "occurred_at_ms", "recorded_at_s", "deadline_s", "nonce",
+    "commitment", "outcome", "outcome_name", "voided_by", "approved_by", "ended_by")
+LINE_COLUMNS = (
+    "event_id", "position", "unit", "material", "balance", "quantity_micro", "role", "recorded_at_s")
+"""The columns of event, but for `seq`, and of event_line; a test holds them to the tables."""
 
 
 def _hex(data: bytes) -> str:

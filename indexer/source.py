@@ -15,6 +15,7 @@ which asks another one if there is any.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -31,11 +32,21 @@ from indexer.faults import (
 )
 from indexer.reconcile import Link
 from indexer.span import Span
-from ledger.chain.client import ChainClient, FetchedBlock, Header, Log, RangeClient, Receipt
+from ledger.chain.client import (
+    ChainClient,
+    FetchedBlock,
+    Header,
+    Log,
+    RangeClient,
+    Receipt,
+    ToldBlock,
+)
 from ledger.chain.codec import Contracts
 from ledger.chain.endpoints import Endpoints
 from ledger.chain.header import decode_header
 from ledger.chain.receipt_codec import DecodedReceipt, decode_receipt
+from ledger.chain.rpc_blocks import read_told
+from ledger.chain.rpc_wire import shown
 from ledger.errors import CannotVerifyError, TrustError, UnavailableError
 from ledger.proofs.tries import ordered_trie_root
 
@@ -150,6 +161,27 @@ class Source:
         """Fetch everything anew: what was read ahead may be of a branch that the chain left."""
         self._ahead.forget()
 
+    @property
+    def ranges(self) -> RangeClient | None:
+        """The client, if it gives many blocks at once."""
+        return self._chain if isinstance(self._chain, RangeClient) else None
+
+    def take_told(self, blocks: Sequence[ToldBlock]) -> None:
+        """Take these as fetched. Where they cannot be read, `block` fetches them anew, from another node if
+        this one told what cannot be true.
+
+        Raises:
+            TrustError: it did, and there is no other.
+        """
+        self._ahead.forget()
+        try:
+            self._ahead.hold([read_told(told, shown(told.origin)) for told in blocks])
+        except UnavailableError:
+            return  # whoever fetches it finds out why
+        except TrustError as fault:
+            if self.ranges is None or not self.ranges.distrust(blocks[0].origin, fault):
+                raise
+
     def block(self, number: int, last: int | None = None) -> CheckedBlock:
         """The checked block of a number.
 
@@ -193,6 +225,10 @@ class _Ahead:
         if self._coming is not None:
             self._coming[2].cancel()
             self._coming = None
+
+    def hold(self, blocks: Sequence[FetchedBlock]) -> None:
+        """Blocks that somebody else fetched."""
+        self._held = {block.header.number: block for block in blocks}
 
     def take(self, number: int, last: int) -> FetchedBlock:
         """The block of a number, as somebody told it."""

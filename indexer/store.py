@@ -56,7 +56,8 @@ class Kept:
 
     def __init__(self, name: str, *, tells: bool) -> None:
         shape = SHAPES[name]
-        self.name, self.shape, self.keys = name, shape, shape.keys
+        self.name = str(name)  # SQLAlchemy's names are texts of a class that drivers take only by a detour
+        self.shape, self.keys = shape, shape.keys
         self.seen: dict[Key, Row | None] = {}
         self.dirty: dict[Key, None] = {}
         self.fresh: dict[Key, Values] = {}
@@ -349,7 +350,7 @@ class Rows:
             self._befores += [(name, text, place, before)
                               for (place, _), before in zip(chain, said, strict=True)]
         if self._befores:
-            self._befores.sort(key=_KEY_OF_BEFORE)  # neighbours of a page one after the other
+            self._befores.sort(key=_BY_KEY)  # neighbours of a page one after the other
             append(self.connection, befores, self._befores)
         self._befores.clear()
         self._renamed.clear()
@@ -383,7 +384,7 @@ class Rows:
         return None if kept.resaid is not None and now == before else UPDATE
 
 
-_KEY_OF_BEFORE = itemgetter(0, 1, 2)
+_BY_KEY = itemgetter(1)
 
 
 def _key(key: Any) -> Key:

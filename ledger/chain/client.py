@@ -72,9 +72,34 @@ class FetchedBlock:
     origin: str
 
 
+@dataclass(frozen=True, slots=True)
+class ToldBlock:
+    """A block as JSON, not looked at yet: `ledger.chain.rpc_blocks.read_told` reads it, in any process.
+
+    Attributes:
+        number: which was asked for.
+        header: the block; null where the node has none.
+        receipts: all of them in one list; or each by itself, of a node that gives no lists.
+        origin: who told it.
+    """
+
+    number: int
+    header: bytes
+    receipts: bytes | tuple[bytes, ...]
+    origin: str
+
+
 @runtime_checkable
 class RangeClient(Protocol):
     """What a chain client may offer besides: many blocks in one exchange."""
+
+    def told(self, first: int, last: int) -> list[ToldBlock]:
+        """Blocks `first` to `last` as the node tells them, unread.
+
+        Raises:
+            UnavailableError: not to be had now, or not so many at once (TooMuchError).
+        """
+        ...
 
     def blocks(self, first: int, last: int) -> list[FetchedBlock]:
         """Blocks `first` to `last`, all of them.

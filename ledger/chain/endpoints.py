@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ledger.chain.client import ChainClient, FetchedBlock, Header, Receipt, StorageProof
+from ledger.chain.client import ChainClient, FetchedBlock, Header, Receipt, StorageProof, ToldBlock
 from ledger.chain.rpc import RpcChain
 from ledger.chain.rpc_wire import TooMuchError, shown
 from ledger.errors import CannotVerifyError, TrustError, UnavailableError
@@ -153,6 +153,10 @@ class Endpoints:
     def blocks(self, first: int, last: int) -> list[FetchedBlock]:
         """Blocks `first` to `last` with their receipts, all from one node."""
         return self._first(lambda chain: chain.blocks(first, last), at_least=last)
+
+    def told(self, first: int, last: int) -> list[ToldBlock]:
+        """Blocks `first` to `last` as one node tells them, unread."""
+        return self._first(lambda chain: chain.told(first, last), at_least=last)
 
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         """Receipt of a mined transaction, or None."""

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 from eth_hash.auto import keccak
 
-from ledger.chain.client import FetchedBlock, Header, Receipt, StorageProof
+from ledger.chain.client import FetchedBlock, Header, Receipt, StorageProof, ToldBlock
 from ledger.chain.rpc_blocks import (
-    ReceiptJson,
+    NULL,
+    MovedError,
     read_block,
-    read_receipt_json,
-    read_receipts_json,
-    receipts_of,
+    read_told,
+    read_whole,
     to_bytes,
     to_number,
 )
@@ -108,14 +108,14 @@ class RpcChain:
             TrustError: they do not.
         """
         for _ in range(_MOVED_RETRIES_MAX):
-            (found,) = self._blocks(number, number, gone=True) or (None,)
-            if found is None:
+            (told,) = self.told(number, number)
+            if told.header == NULL:
                 return []
             try:
-                receipts = receipts_of(found[1], found[0])
-            except UnavailableError:
+                header, receipts = read_whole(told, self.url)
+            except MovedError:
                 continue  # the chain was reorganised between the two answers
-            if ordered_trie_root([r.encoded for r in receipts]) != found[0].receipts_root:
+            if ordered_trie_root([r.encoded for r in receipts]) != header.receipts_root:
                 raise TrustError(
                     f"the receipts of block {number} do not hash to the receipts root in its header.",
                     remedy="The node is faulty or dishonest; ask another.")
@@ -133,8 +133,7 @@ class RpcChain:
             UnavailableError: it does not have one of them, or they changed while they were read.
             TrustError: what came cannot be true.
         """
-        return [FetchedBlock(header, tuple(receipts_of(found, header)), self.origin)
-                for header, found in self._blocks(first, last)]
+        return [read_told(told, self.url) for told in self.told(first, last)]
 
     def distrust(self, origin: str, fault: TrustError) -> bool:  # noqa: ARG002 - there is no other
         """There is no other node to go to: False."""
@@ -146,8 +145,8 @@ class RpcChain:
         except NodeError as fault:
             raise fault.mapped(self.url) from fault
 
-    def _blocks(self, first: int, last: int, *, gone: bool = False) -> list[tuple[Header, list[ReceiptJson]]]:
-        """Headers and the receipts said to be theirs; with `gone`, nothing where a block is not there."""
+    def told(self, first: int, last: int) -> list[ToldBlock]:
+        """Blocks `first` to `last` with their receipts as the node tells them, unread."""
         numbers = range(first, last + 1)
         whole = self._block_receipts_known
         questions: list[Ask] = []
@@ -156,30 +155,21 @@ class RpcChain:
             if whole:
                 questions.append(("eth_getBlockReceipts", (hex(number),)))
         answers = self._many(questions)
-        found: list[tuple[Header, list[ReceiptJson]]] = []
+        found: list[ToldBlock] = []
         for place, number in enumerate(numbers):
-            block = read_block(self._sure(answers[place * (1 + whole)]), number, self.url)
-            if block is None:
-                if gone:
-                    return []
-                raise UnavailableError(f"the node at {self.url} does not have block {number} now.")
-            said: list[ReceiptJson] | None = None
-            if self._block_receipts_known and whole:
+            block = self._sure(answers[place * (1 + whole)])
+            receipts: bytes | tuple[bytes, ...] | None = () if block == NULL else None
+            if receipts is None and self._block_receipts_known and whole:
                 answer = answers[2 * place + 1]
                 if isinstance(answer, NodeError) and answer.number == METHOD_NOT_FOUND:
                     self._block_receipts_known = False
                 else:
-                    said = read_receipts_json(self._sure(answer))
-                    if said is None:
-                        raise UnavailableError(
-                            f"the node at {self.url} has no receipts of block {number} now.")
-            if said is None:
-                single = [read_receipt_json(self._sure(answer)) for answer in self._many(
-                    [("eth_getTransactionReceipt", (tx,)) for tx in block[1]])]
-                said = [item for item in single if item is not None]
-                if len(said) != len(single):
-                    raise UnavailableError(f"the node at {self.url} lacks a receipt of block {number} now.")
-            found.append((block[0], said))
+                    receipts = self._sure(answer)
+            if receipts is None:
+                header = read_block(block, number, self.url)
+                receipts = tuple(self._sure(answer) for answer in self._many(
+                    [("eth_getTransactionReceipt", (tx,)) for tx in (header[1] if header else ())]))
+            found.append(ToldBlock(number, block, receipts, self.origin))
         return found
 
     def _many(self, questions: Sequence[Ask]) -> list[bytes | NodeError]:

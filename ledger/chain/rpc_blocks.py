@@ -10,10 +10,17 @@ from typing import Any
 
 import msgspec
 
-from ledger.chain.client import Header, Log, Receipt
+from ledger.chain.client import FetchedBlock, Header, Log, Receipt, ToldBlock
 from ledger.chain.header import header_from_json
 from ledger.chain.receipt_codec import encode_receipt
 from ledger.errors import TrustError, UnavailableError
+
+NULL = b"null"
+"""What a node answers that has no such thing."""
+
+
+class MovedError(UnavailableError):
+    """Header and receipts are of different blocks: the chain was reorganised between two answers."""
 
 
 class LogJson(msgspec.Struct, gc=False):
@@ -46,7 +53,7 @@ def read_block(raw: bytes, number: int, url: str) -> tuple[Header, list[str]] | 
     Raises:
         TrustError: malformed, or another block.
     """
-    if raw == b"null":
+    if raw == NULL:
         return None
     block = _decode(raw, dict[str, Any])
     header = header_from_json(block)
@@ -78,19 +85,47 @@ def read_receipt_json(raw: bytes) -> ReceiptJson | None:
     return found
 
 
+def read_told(told: ToldBlock, url: str) -> FetchedBlock:
+    """A block as somebody told it: the header hashed again from its fields, the receipts encoded from theirs.
+
+    Raises:
+        UnavailableError: the node did not have all of it.
+        TrustError: malformed, or another block.
+    """
+    header, receipts = read_whole(told, url)
+    return FetchedBlock(header, tuple(receipts), told.origin)
+
+
+def read_whole(told: ToldBlock, url: str) -> tuple[Header, list[Receipt]]:
+    """Header and receipts of a block; see `read_told`. MovedError where they are not of the same block."""
+    block = read_block(told.header, told.number, url)
+    if block is None:
+        raise UnavailableError(f"the node at {url} does not have block {told.number} now.")
+    if isinstance(told.receipts, bytes):
+        said = read_receipts_json(told.receipts)
+        if said is None:
+            raise UnavailableError(f"the node at {url} has no receipts of block {told.number} now.")
+    else:
+        single = [read_receipt_json(raw) for raw in told.receipts]
+        said = [item for item in single if item is not None]
+        if len(said) != len(single):
+            raise UnavailableError(f"the node at {url} lacks a receipt of block {told.number} now.")
+    return block[0], receipts_of(said, block[0])
+
+
 def receipts_of(found: list[ReceiptJson], header: Header) -> list[Receipt]:
     """Receipts with their encodings, in the order of the block. Their root is for the caller to compare.
 
     Raises:
         TrustError: a log or a receipt is missing, foreign or misplaced.
-        UnavailableError: they are of another block: the chain was reorganised between two answers.
+        MovedError: they are of another block: the chain was reorganised between two answers.
     """
     said = "0x" + header.hash.hex()
     receipts: list[Receipt] = []
     log_index = 0
     for position, item in enumerate(found):
         if item.blockHash != said and to_bytes(item.blockHash, 32) != header.hash:
-            raise UnavailableError(f"block {header.number} changed while it was read.")
+            raise MovedError(f"block {header.number} changed while it was read.")
         logs: list[Log] = []
         for entry in item.logs:
             foreign = entry.blockHash != said and to_bytes(entry.blockHash, 32) != header.hash
