@@ -36,6 +36,7 @@ from ledger.errors import CargoLedgerError, UnavailableError
 BLOCKS_MIN = 150     # below, starting a process costs more than it saves
 RANGES_MAX = 3       # on their way at once: one being fetched, one being read, one being written
 STARTS_MAX = 3       # a reader that dies again and again is done without
+READY_WAIT_S = 0.0   # for a reader that starts: meanwhile its ranges are read here
 _END_S = 2.0         # to let the reader finish before it is ended
 _WAIT_S = 0.2
 _JSON_OF_ENCODED = 3  # JSON is about three times as long as what it says
@@ -230,13 +231,14 @@ class _Line:
             return False
         try:
             if not self._ready:
-                if not select.select([self._answers], [], [], 0)[0]:
+                if not select.select([self._answers], [], [], READY_WAIT_S)[0]:
                     return False
                 read_frame(self._answers)
                 self._ready = True
             write_frame(self._questions, (self._ended, [(b.number, b.header, b.receipts) for b in told]))
         except (OSError, EOFError, ValueError):
-            return self._ready  # gone: whoever waits for the answer sees it
+            self.dead = not self._ready  # else whoever waits for the answer sees it
+            return self._ready
         return True
 
 

@@ -13,7 +13,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnDefault, Connection, Table, bindparam, func, select, text, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnDefault,
+    Connection,
+    String,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -28,6 +43,7 @@ _KEYS_MAX = 400
 _INCOMING = "incoming_"
 """What the names of the connection's own tables begin with."""
 _UNIQUE = "23505"  # SQLSTATE: a row with that key is there
+_NUMERIC = 1700    # PostgreSQL's number of the type, which its processors of numbers ask for
 _JOURNAL = frozenset({"row_before", "row_change"})
 _Process = Callable[[Any], Any]
 
@@ -58,18 +74,19 @@ class _Form:
             process := table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) is not None]
         self.select = ""
         self._read: list[tuple[str, _Process]] = []
-        if dialect.name == "sqlite" and len(table.primary_key) == 1:
-            wanted = select(func.json_each(bindparam("keys")).table_valued("value").c.value)
-            self.select = str(select(table).where(next(iter(table.primary_key)).in_(wanted)).compile(
-                dialect=dialect))
+        if len(table.primary_key) == 1:
+            key = next(iter(table.primary_key))
+            wanted = func.json_each(bindparam("keys")).table_valued("value").c.value
+            among = key.in_(select(wanted)) if dialect.name == "sqlite" else \
+                key == any_(cast(bindparam("keys"), postgresql.ARRAY(Text if _is_text(key) else BigInteger)))
+            self.select = str(select(table).where(among).compile(dialect=dialect))
             self._read = [(c.name, process) for c in table.columns if (
-                process := c.type.dialect_impl(dialect).result_processor(dialect, None)) is not None]
+                process := c.type.dialect_impl(dialect).result_processor(dialect, _NUMERIC)) is not None]
 
     def values(self, row: Mapping[str, Any] | tuple[Any, ...]) -> tuple[Any, ...]:
         """A row's values for the driver, in the order of the columns."""
-        if type(row) is tuple:
+        if isinstance(row, tuple):
             return row
-        assert isinstance(row, Mapping)
         if len(row) != len(self._order):
             row = {name: row.get(name, self._defaults.get(name)) for name in self._order}
         found: tuple[Any, ...] = self._take(row)
@@ -92,6 +109,10 @@ class _Form:
         for name, process in self._read:
             row[name] = process(row[name])
         return row
+
+
+def _is_text(column: Column[Any]) -> bool:
+    return isinstance(getattr(column.type, "impl", column.type), String)
 
 
 _FORMS: dict[tuple[str, str], _Form] = {}
@@ -153,7 +174,9 @@ def read(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) 
     """The rows of these primary keys that there are, in no order."""
     form = _form(connection, table)
     if form.select:
-        for values in connection.exec_driver_sql(form.select, (json.dumps([key[0] for key in keys]),)):
+        wanted: Any = [key[0] for key in keys]
+        asked = (json.dumps(wanted),) if connection.dialect.name == "sqlite" else {"keys": wanted}
+        for values in connection.exec_driver_sql(form.select, asked):
             yield form.row(values)
         return
     columns = list(table.primary_key.columns)

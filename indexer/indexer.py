@@ -21,12 +21,13 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, func, insert, select
 
-from indexer.ahead import Ahead
+from indexer.ahead import BLOCKS_MIN, Ahead
 from indexer.database import database_faults, migrate, writer_lock, writing
 from indexer.decode import Ledgers
 from indexer.faults import ForkError, IndexBusyError, WrongLedgerError
 from indexer.feed import trim
 from indexer.history import trim_history
+from indexer.indexes import leave_out, make_missing
 from indexer.journal import HistoryStart
 from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload, Succession
 from indexer.opening import Opener, PayloadSource
@@ -114,6 +115,7 @@ class Indexer:
         self._opener = self._new_opener()
         self._reading = Ledgers(deployment)
         self._rows: type[Rows] = Rows
+        self._indexes_made = False
 
     def beside(self, engine: Engine, rows: type[Rows] = Rows) -> Indexer:
         """The same chain, payload stores and keys into another database: a rebuild, or what an audit compares
@@ -126,6 +128,7 @@ class Indexer:
             other._history_days = 0  # what is compared with another remembers as far as that (`history`)
         other._opener = self._new_opener()
         other._reading = Ledgers(self._deployment)
+        other._indexes_made = False
         return other
 
     @property
@@ -157,7 +160,12 @@ class Indexer:
         """
         tell = on_progress or (lambda _: None)
         with database_faults(), writer_lock(self.engine, wait_s=LOCK_WAIT_S):
-            progress = self._blocks(tell, until_block)
+            try:
+                progress = self._blocks(tell, until_block)
+            finally:
+                if not self._indexes_made:
+                    make_missing(self.engine)
+                    self._indexes_made = True
             opened, waiting = self._opener.run(self.engine)
             reach = None if self._instant else progress.block_number - ROLL_BACK_BLOCKS_MAX
             trim(self.engine, self._feed_changes_max, from_block=reach)
@@ -214,7 +222,7 @@ class Indexer:
         with _rows_without_cycles(), Ahead(self._source, self._deployment, self._reading) as ahead:
             while number <= head_number:
                 group, count = self._fetch(ahead, head, number, head_number)
-                rows += self._write(head, group)
+                rows += self._write(head, group, head_number - number + 1)
                 head = group[-1].link
                 number, blocks, events = head.number + 1, blocks + len(group), events + count
                 tell(Progress(head.number, head_number, blocks, events, rows=rows))
@@ -280,8 +288,14 @@ class Indexer:
             number += 1
         return group, count
 
-    def _write(self, head: Link | None, group: list[Sheet]) -> int:
-        """Rows of a group of blocks and the cursor, in one transaction; how many were written."""
+    def _write(self, head: Link | None, group: list[Sheet], missing: int = 0) -> int:
+        """Rows of a group of blocks and the cursor, in one transaction; how many were written.
+
+        Args:
+            head: the block that the index stands at.
+            group: the blocks behind it.
+            missing: how many blocks the index lacks, these included.
+        """
         with writing(self.engine) as connection:
             rows = self._rows(connection)
             cursor = rows.get(Cursor, 1)
@@ -301,6 +315,9 @@ class Indexer:
             if cursor is None:
                 connection.execute(insert(table_of(HistoryStart)).values(
                     id=1, block_number=-1, feed=secrets.token_hex(8)))
+                if missing >= BLOCKS_MIN:
+                    self._indexes_made = False
+                    leave_out(connection)
             rows.finish()
             return rows.written
 

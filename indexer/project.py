@@ -117,7 +117,7 @@ def _take(rows: Rows, sheet: Sheet, stroke: Stroke, seq: int) -> None:
         _change(rows, stroke, change, (seq, sheet.timestamp))
     if stroke.link is not None:
         rows.cause = (sheet.number, stroke.log_index)
-        _link(rows, stroke)
+        _link(rows, stroke, stroke.link)
 
 
 def _fold(rows: Rows, stroke: Stroke) -> None:
@@ -223,10 +223,8 @@ def _act(rows: Rows, stroke: Stroke) -> str:
     return stroke.event_id
 
 
-def _link(rows: Rows, stroke: Stroke) -> None:
+def _link(rows: Rows, stroke: Stroke, column: str) -> None:
     """What a recorded APPROVE or CORRECT says of the event it refers to; the contract has checked who may."""
-    column = stroke.link
-    assert column is not None
     target = rows.get(Event, stroke.reference)
     # A poster may correct what it signed but the ledger never took: nothing to mark, and nothing wrong.
     if target is not None and target[column] is None:

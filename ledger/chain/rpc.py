@@ -16,10 +16,10 @@ from eth_hash.auto import keccak
 from ledger.chain.client import FetchedBlock, Header, Receipt, StorageProof, ToldBlock
 from ledger.chain.rpc_blocks import (
     NULL,
-    MovedError,
     read_block,
+    read_parts,
     read_told,
-    read_whole,
+    receipts_of,
     to_bytes,
     to_number,
 )
@@ -111,9 +111,10 @@ class RpcChain:
             (told,) = self.told(number, number)
             if told.header == NULL:
                 return []
+            header, said = read_parts(told, self.url)
             try:
-                header, receipts = read_whole(told, self.url)
-            except MovedError:
+                receipts = receipts_of(said, header)
+            except UnavailableError:
                 continue  # the chain was reorganised between the two answers
             if ordered_trie_root([r.encoded for r in receipts]) != header.receipts_root:
                 raise TrustError(

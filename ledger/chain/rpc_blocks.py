@@ -19,10 +19,6 @@ NULL = b"null"
 """What a node answers that has no such thing."""
 
 
-class MovedError(UnavailableError):
-    """Header and receipts are of different blocks: the chain was reorganised between two answers."""
-
-
 class LogJson(msgspec.Struct, gc=False):
     """A log; names are JSON-RPC's."""
 
@@ -92,12 +88,12 @@ def read_told(told: ToldBlock, url: str) -> FetchedBlock:
         UnavailableError: the node did not have all of it.
         TrustError: malformed, or another block.
     """
-    header, receipts = read_whole(told, url)
-    return FetchedBlock(header, tuple(receipts), told.origin)
+    header, said = read_parts(told, url)
+    return FetchedBlock(header, tuple(receipts_of(said, header)), told.origin)
 
 
-def read_whole(told: ToldBlock, url: str) -> tuple[Header, list[Receipt]]:
-    """Header and receipts of a block; see `read_told`. MovedError where they are not of the same block."""
+def read_parts(told: ToldBlock, url: str) -> tuple[Header, list[ReceiptJson]]:
+    """The header of a block, and the receipts said to be its own; see `read_told`."""
     block = read_block(told.header, told.number, url)
     if block is None:
         raise UnavailableError(f"the node at {url} does not have block {told.number} now.")
@@ -110,7 +106,7 @@ def read_whole(told: ToldBlock, url: str) -> tuple[Header, list[Receipt]]:
         said = [item for item in single if item is not None]
         if len(said) != len(single):
             raise UnavailableError(f"the node at {url} lacks a receipt of block {told.number} now.")
-    return block[0], receipts_of(said, block[0])
+    return block[0], said
 
 
 def receipts_of(found: list[ReceiptJson], header: Header) -> list[Receipt]:
@@ -118,14 +114,14 @@ def receipts_of(found: list[ReceiptJson], header: Header) -> list[Receipt]:
 
     Raises:
         TrustError: a log or a receipt is missing, foreign or misplaced.
-        MovedError: they are of another block: the chain was reorganised between two answers.
+        UnavailableError: they are of another block: the chain was reorganised between two answers.
     """
     said = "0x" + header.hash.hex()
     receipts: list[Receipt] = []
     log_index = 0
     for position, item in enumerate(found):
         if item.blockHash != said and to_bytes(item.blockHash, 32) != header.hash:
-            raise MovedError(f"block {header.number} changed while it was read.")
+            raise UnavailableError(f"block {header.number} changed while it was read.")
         logs: list[Log] = []
         for entry in item.logs:
             foreign = entry.blockHash != said and to_bytes(entry.blockHash, 32) != header.hash

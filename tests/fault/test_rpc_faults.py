@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+import indexer.ahead as ahead
 from indexer.database import open_engine
 from indexer.digest import digest
 from indexer.faults import ForkError
@@ -59,6 +60,16 @@ def events(engine: Engine) -> int:
         return int(connection.exec_driver_sql("SELECT count(*) FROM event").scalar() or 0)
 
 
+@pytest.fixture(params=["here", "beside"])
+def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who checks and decodes the blocks: the indexer's own process, or the one beside it."""
+    if request.param == "beside":
+        monkeypatch.setattr(ahead, "BLOCKS_MIN", 1)
+        monkeypatch.setattr(ahead, "READY_WAIT_S", 30.0)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("reads")
 @pytest.mark.parametrize("fault", STUMBLES)
 def test_node__stumbles_and_recovers__index_is_the_clean_one(net: tuple[str, RealNetwork, str], fault: str) -> None:
     url, network, clean = net
@@ -74,10 +85,11 @@ def test_node__stumbles_and_recovers__index_is_the_clean_one(net: tuple[str, Rea
                 continue
             if proxy.done >= 3 and digest(engine) == clean:
                 break
-        assert proxy.done == 3
+        assert proxy.done >= 3  # what is read ahead may meet the fault at the same time
     assert digest(engine) == clean
 
 
+@pytest.mark.usefixtures("reads")
 @pytest.mark.parametrize("fault", LIES)
 def test_node__lies__is_named_and_nothing_false_is_written(net: tuple[str, RealNetwork, str], fault: str) -> None:
     url, network, clean = net
@@ -94,6 +106,7 @@ def test_node__lies__is_named_and_nothing_false_is_written(net: tuple[str, RealN
     assert digest(engine) == clean
 
 
+@pytest.mark.usefixtures("reads")
 @pytest.mark.parametrize("fault", LIES)
 def test_one_of_two_nodes__lies__is_quarantined_and_the_other_read(
     net: tuple[str, RealNetwork, str], fault: str, tmp_path: Path,

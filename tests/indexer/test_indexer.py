@@ -16,7 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 import indexer.indexer as indexer_module
 import indexer.opening as opening_module
+from indexer.ahead import Ahead
 from indexer.database import migrate, open_engine, writer_lock
+from indexer.decode import Ledgers
 from indexer.digest import digest
 from indexer.faults import (
     ForkError,
@@ -511,7 +513,8 @@ def test_writer__cursor_moved_meanwhile__nothing_written() -> None:
     make_indexer(STORY, chain, engine).run_once()
     chain.head = None
     stale = make_indexer(STORY, chain, engine)
-    group, _ = stale._fetch(None, 0, 3)
+    ahead = Ahead(stale.source, PinnedByHand(), Ledgers(PinnedByHand()))
+    group, _ = stale._fetch(ahead, None, 0, 3)
     before = dump(engine)
     with pytest.raises(IndexBusyError):
         stale._write(None, group)

@@ -1,0 +1,52 @@
+"""Indexes that only speed up questions: left out while an empty index is filled, made when that ends.
+
+Ids are spread evenly, so each row of a large table costs a page in each index; made at once they are sorted
+first. What keeps a row from being there twice is never left out. An index that is missing makes a question
+slow and never wrong; which ones are missing the database itself says. So whoever writes makes them when its
+run ends, however it ends, and a run after a kill makes what that one left out. Only on SQLite: a server keeps
+the pages in memory and gained nothing, and its readers would wait for the change of a table.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine, Index, text
+
+from indexer.database import writing
+from indexer.journal import table_of
+from indexer.models import Event, EventLine, Lot, Payload, Unit
+
+_TABLES = tuple(table_of(model) for model in (Event, EventLine, Payload, Unit, Lot))
+"""The tables whose indexes cost most of a backfill."""
+
+
+def left_out() -> tuple[Index, ...]:
+    """The indexes of which this is about."""
+    return tuple(sorted((index for table in _TABLES for index in table.indexes if not index.unique),
+                        key=lambda index: str(index.name)))
+
+
+def leave_out(connection: Connection) -> None:
+    """Drop them, in the transaction that writes the first rows."""
+    if connection.dialect.name != "sqlite":
+        return
+    for index in left_out():
+        index.drop(connection, checkfirst=True)
+
+
+def make_missing(engine: Engine) -> list[str]:
+    """Make those that are missing, in one transaction; their names."""
+    if engine.dialect.name != "sqlite":
+        return []
+    with engine.connect() as connection:
+        if not _missing(connection):
+            return []
+    with writing(engine) as connection:
+        missing = _missing(connection)
+        for index in missing:
+            index.create(connection)
+        return [str(index.name) for index in missing]
+
+
+def _missing(connection: Connection) -> list[Index]:
+    there = set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index'")).scalars())
+    return [index for index in left_out() if index.name not in there]
