@@ -42,6 +42,8 @@ class Reader:
     as_of_ms: int
     offset: str
     customs: frozenset[int] = frozenset()
+    content_of: frozenset[str] | None = None
+    """Kinds of which the content of events is read; of all where None."""
     balances: dict[str, dict[Balance, int]] = field(default_factory=dict)
     taken_back: set[str] = field(default_factory=set)
     """Counts and norms that still count although their poster voided them."""
@@ -166,15 +168,9 @@ class Reader:
 
     def read_events(self, condition: ColumnElement[bool]) -> None:
         """Events that meet a condition, with their legs and content, in the ledger's order."""
-        rows = (
-            self.session.execute(
-                select(m.Event)
-                .where(condition, col(m.Event.occurred_at_ms) <= self.as_of_ms)
-                .order_by(col(m.Event.seq))
-            )
-            .scalars()
-            .all()
-        )
+        rows: Sequence[Any] = self.session.execute(
+            select(_table(m.Event)).where(condition, col(m.Event.occurred_at_ms) <= self.as_of_ms)
+            .order_by(col(m.Event.seq))).all()
         others = {r.approved_by or "" for r in rows}
         known = {r.event_id: r for r in rows}
         for row in self._chunks(m.Event, m.Event.event_id, sorted(others - known.keys() - {""})):
@@ -190,7 +186,8 @@ class Reader:
         missing = sorted(u for u in units if u not in self._things)
         for unit in self._chunks(m.Unit, m.Unit.unit, missing):
             self._things[unit.unit] = Thing[unit.thing]
-        contents = {p.event_id: _content(p) for p in self._chunks(m.Payload, m.Payload.event_id, ids)
+        read = [r.event_id for r in kept if self.content_of is None or r.kind in self.content_of]
+        contents = {p.event_id: _content(p) for p in self._chunks(m.Payload, m.Payload.event_id, read)
                     if p.status == "open" and p.document}
         for row in kept:
             self.events.append(
@@ -362,9 +359,14 @@ class Reader:
         return parse_span(text, self.offset) if text else None
 
     def _chunks(self, model: Any, column: Any, keys: Sequence[str]) -> Iterable[Any]:
+        """Rows of a table by key. Plain rows: nobody changes them, and objects of the session cost more."""
         for start in range(0, len(keys), _CHUNK):
             yield from self.session.execute(
-                select(model).where(col(column).in_(keys[start:start + _CHUNK]))).scalars()
+                select(_table(model)).where(col(column).in_(keys[start:start + _CHUNK])))
+
+
+def _table(model: Any) -> Any:
+    return model.__table__
 
 
 def _content(payload: m.Payload) -> Content:

@@ -30,9 +30,11 @@ class Names:
         wanted = sorted(units - self._units.keys())
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start:start + _CHUNK]
-            for row in self._session.execute(select(UnitName).where(col(UnitName.unit).in_(chunk))).scalars():
-                self._units[row.unit] = label(row.scope, row.number)
-                self._types[row.unit] = row.type
+            names = select(col(UnitName.unit), col(UnitName.scope), col(UnitName.number), col(UnitName.type))
+            names = names.where(col(UnitName.unit).in_(chunk))
+            for name, scope, number, kind in self._session.execute(names):
+                self._units[name] = label(scope, number)
+                self._types[name] = kind
             for unit in chunk:
                 self._units.setdefault(unit, unit)
 

@@ -25,6 +25,7 @@ from ledger.limits import DEFAULT_LIMITS
 from tracer.book import BookData
 from tracer.graph import Basis, Lineage, lineage
 from tracer.load import load_book
+from tracer.load_part import load_ancestry
 from tracer.moment import Span
 from tracer.quantity import largest_remainder, micro_text, ratio_text
 
@@ -224,9 +225,12 @@ def ask(session: Session, directory: Directory, unit: str, direction: Direction,
     lots, numbers = _books_of(session, unit)
     result = []
     for number in sorted(numbers):
-        book = load_book(
-            session, directory, number, period=Span(0, as_of_ms), as_of_ms=as_of_ms, offset=offset
-        )
+        if direction == "backward":
+            book = load_ancestry(session, directory, number, lots=lots, line="" if lots else unit,
+                                 as_of_ms=as_of_ms, offset=offset)
+        else:
+            book = load_book(
+                session, directory, number, period=Span(0, as_of_ms), as_of_ms=as_of_ms, offset=offset)
         names = {hexed: name for name, hexed in book.unit_ids.items()}
         for each in [x for x in lots if names.get(x) in {lot.id for lot in book.lots}] if lots else [unit]:
             subject = names.get(each, each)

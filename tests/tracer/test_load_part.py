@@ -1,0 +1,75 @@
+"""A trace of a part of a book gives what the whole book gives, and reads no more than the part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from journey_index import JourneyIndex, irregularities, journey
+from sqlalchemy import select
+from sqlmodel import col
+from test_load import YEAR, refused
+
+from indexer import models as m
+from ledger.errors import NotFoundError
+from tracer.graph import Basis
+from tracer.load import load_book
+from tracer.load_part import load_ancestry
+from tracer.moment import Span
+from tracer.trace import ask, backward
+
+AS_OF = YEAR.end_ms
+EVERY = [f["name"] for f in irregularities()]
+
+
+def journeys(name: str) -> JourneyIndex:
+    if not name:
+        return journey()
+    chosen = [f for f in irregularities() if f["name"] == name]
+    return journey(name, outcomes={k: v for f in chosen for k, v in refused(f).items()})
+
+
+def told(traces: Any) -> list[dict[str, Any]]:
+    return [t.to_json() for t in traces]
+
+
+@pytest.mark.parametrize("basis", ["used", "physical"])
+@pytest.mark.parametrize("name", ["", *EVERY])
+def test_backward__of_every_lot_and_line__is_what_the_whole_book_says(name: str, basis: Basis) -> None:
+    index = journeys(name)
+    try:
+        with index.session() as session:
+            books = {b.number: load_book(session, index.directory, b.number, period=Span(0, AS_OF), as_of_ms=AS_OF)
+                     for b in index.directory.books}
+            lots = dict(session.execute(select(col(m.Lot.unit), col(m.Lot.book))))
+            lines = list(session.execute(select(col(m.LineState.line))).scalars())
+            assert len(lots) > 5 and len(lines) > 3
+            for unit, number in lots.items():
+                subject = next(k for k, v in books[number].unit_ids.items() if v == unit)
+                part = ask(session, index.directory, unit, "backward", as_of_ms=AS_OF, basis=basis)
+                assert told(part) == told([backward(books[number], subject, basis)])
+            for unit in lines:
+                try:
+                    part = ask(session, index.directory, unit, "backward", as_of_ms=AS_OF, basis=basis)
+                except NotFoundError:
+                    continue
+                for trace in part:
+                    book = next(b for b in books.values() if b.id == trace.book)
+                    assert trace.to_json() == backward(book, trace.subject, basis).to_json()
+    finally:
+        index.engine.dispose()
+
+
+def test_ancestry__of_a_received_lot__reads_its_own_events_only() -> None:
+    index = journeys("")
+    try:
+        with index.session() as session:
+            unit, number = next(iter(session.execute(
+                select(col(m.Lot.unit), col(m.Lot.book)).where(col(m.Lot.origin) == "IMPORTED"))))
+            part = load_ancestry(session, index.directory, number, lots=[unit], as_of_ms=AS_OF)
+            whole = load_book(session, index.directory, number, period=Span(0, AS_OF), as_of_ms=AS_OF)
+            name = {v: k for k, v in whole.unit_ids.items()}[unit]
+            about = [e.id for e in whole.events if any(leg.unit == name for leg in e.legs)]
+            assert [e.id for e in part.events] == about and 0 < len(about) < len(whole.events)
+    finally:
+        index.engine.dispose()
