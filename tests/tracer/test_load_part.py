@@ -41,7 +41,7 @@ def test_backward__of_every_lot_and_line__is_what_the_whole_book_says(name: str,
         with index.session() as session:
             books = {b.number: load_book(session, index.directory, b.number, period=Span(0, AS_OF), as_of_ms=AS_OF)
                      for b in index.directory.books}
-            lots = dict(session.execute(select(col(m.Lot.unit), col(m.Lot.book))))
+            lots = {row.unit: row.book for row in session.execute(select(m.Lot)).scalars()}
             lines = list(session.execute(select(col(m.LineState.line))).scalars())
             assert len(lots) > 5 and len(lines) > 3
             for unit, number in lots.items():
