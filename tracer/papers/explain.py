@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +21,7 @@ from tracer.finding import SEVERITIES, Finding
 from tracer.moment import iso, iso_day
 from tracer.papers.account import Account, material_account
 from tracer.papers.evidence import settles
-from tracer.papers.moved import moved_account, product_account
+from tracer.papers.moved import moved_account, stock_account
 from tracer.quantity import grouped, micro, micro_text, nearest, ratio_text
 from tracer.rules import RULES
 from tracer.rules.disposition import base_norms, duty_range
@@ -164,9 +165,12 @@ def _page(
 
 def _account(facts: Facts, kind: str, name: str) -> Account:
     if kind == "material":
-        return material_account(facts, name)
+        account = material_account(facts, name)
+        if not account.missing:
+            return account
+        return replace(stock_account(facts, name), missing=account.missing)
     if kind == "product":
-        return product_account(facts, name)
+        return stock_account(facts, name)
     return moved_account(facts, name) if name in facts.lots or name in facts.lines else Account("")
 
 
@@ -283,8 +287,11 @@ def _sentences(
     period = f"{iso_day(book.period.start_ms, book.offset)} to {iso_day(book.period.end_ms, book.offset)}"
     said = []
     if account.missing:
-        said.append(f"What became of {name} cannot be worked out, for want of {'; '.join(account.missing)}.")
-    elif account.figures:
+        said.append(
+            f"What became of {name} in production cannot be worked out, for want of "
+            f"{'; '.join(account.missing)}; here is the store alone."
+        )
+    if account.figures:
         said += _balance(account, name, period)
     for one in account.short:
         way = "short" if one.short > 0 else "too many"
@@ -328,7 +335,8 @@ def _balance(account: Account, name: str, period: str) -> list[str]:
     if rest.key != "unexplained":
         return [*said, f"{rest.label}: {_q(account.rest)} {uom}."] if account.rest else said
     if not account.rest:
-        return [*said, "By the books every unit is accounted for."]
+        whole = "The store adds up." if account.missing else "By the books every unit is accounted for."
+        return [*said, whole]
     more = "is unexplained" if account.rest > 0 else "more is accounted for than came in"
     return [*said, f"{_q(account.rest)} {uom} {more}."]
 

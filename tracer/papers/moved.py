@@ -1,4 +1,4 @@
-"""The account of a product, of a lot and of a declaration line."""
+"""The account of a stock by its form, of a lot and of a declaration line."""
 
 from __future__ import annotations
 
@@ -35,18 +35,21 @@ def _words(kind: Kind) -> str:
     return _WORDS.get(kind) or kind.name.replace("_", " ").capitalize()
 
 
-def product_account(facts: Facts, product: str) -> Account:
-    """A product in the columns of form 15a, closing stock as it was counted."""
+def stock_account(facts: Facts, product: str) -> Account:
+    """A product in the columns of form 15a, a material in those of form 15, closing stock as counted."""
     account = Account(facts.uoms.get(product, ""))
+    material = any(code == product for code, _ in facts.accounts.materials)
     rows = [
         row
-        for table in (facts.accounts.products, facts.accounts.semi_finished)
+        for table in ((facts.accounts.materials,) if material else
+                      (facts.accounts.products, facts.accounts.semi_finished))
         for (code, _), row in table.items()
         if code == product
     ]
     labels = {
         "opening": "In store at the beginning",
-        "received": "Made or come back",
+        "received": "Received, returns from production among it" if material else "Made or come back",
+        "re_exported": "Re-exported as it came",
         "produced": "Made",
         "returned": "Returned from production",
         "exported": "Loaded for export",
@@ -54,7 +57,8 @@ def product_account(facts: Facts, product: str) -> Account:
         "issued": "Issued to production",
         "other_issue": "Issued otherwise",
     }
-    takes = [t for t in facts.stock_takes if t.code == product and t.stock in ("product", "semi")]
+    stocks = ("material",) if material else ("product", "semi")
+    takes = [t for t in facts.stock_takes if t.code == product and t.stock in stocks]
     gone = sum(t.expected_micro - t.counted_micro for t in takes if not t.missing)
     for column in dict.fromkeys(c for row in rows for c in row.columns):
         q = sum_of(rows, column)
@@ -70,7 +74,7 @@ def product_account(facts: Facts, product: str) -> Account:
             "In store at the end",
             "out",
             closing,
-            how=counted_words(facts, takes[0].stock if takes else "product", product).lstrip(", ")
+            how=counted_words(facts, takes[0].stock if takes else stocks[0], product).lstrip(", ")
             or "by the books",
             events=tuple(i for t in takes for i in take_ids(facts, t)) or all_events(rows),
         ),
