@@ -1,7 +1,7 @@
 """Checked receipts to facts: which event was taken or not, what it changed, what the authority changed.
 
-The contract logs state directly after the outcome it belongs to; this module ties the two together and
-refuses any other order, because code that was pinned at the start cannot log one. Pure.
+The contract tells state in the outcome it belongs to or logs it directly after it; this module ties the two
+together and refuses any other order, because code that was pinned at the start cannot log one. Pure.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ledger.chain.facts import (
     ActAnnounced,
     ActCancelled,
     ActExecuted,
+    AmountsChanged,
     BookSet,
     ContentsNotEligible,
     DeviceAdded,
@@ -28,6 +29,7 @@ from ledger.chain.facts import (
     FacilitySet,
     Fact,
     InsideChanged,
+    LineAmountChanged,
     LineChanged,
     LineDeclared,
     LoadedChanged,
@@ -53,8 +55,8 @@ from ledger.chain.facts import (
 from ledger.errors import TrustError
 
 Change = (
-    UnitChanged | InsideChanged | ContentsNotEligible | NormExceeded | LotCreated | LotChanged | LoadedChanged
-    | LineDeclared | LineChanged | PendingEnded
+    UnitChanged | InsideChanged | ContentsNotEligible | NormExceeded | LotCreated | LotChanged
+    | AmountsChanged | LoadedChanged | LineDeclared | LineChanged | LineAmountChanged | PendingEnded
 )
 Registry = (
     ParticipantAdmitted | RolesChanged | ParticipantSuspended | ParticipantReinstated | ReadingKeyChanged
@@ -184,7 +186,7 @@ def _group(found: Sequence[Fact], tx_hash: bytes, number: int) -> list[Happening
     current: Taken | None = None
     for fact in found:
         if isinstance(fact, EventOutcome):
-            current = Taken(tx_hash, fact)
+            current = Taken(tx_hash, fact, list(fact.told))
             happenings.append(current)
         elif isinstance(fact, EventNotTaken):
             current = None

@@ -34,7 +34,9 @@ from indexer.sheet import (
     ENDED,
     INSIDE,
     LINE,
+    LINE_AMOUNTS,
     LOADED,
+    LOT_AMOUNTS,
     LOT_CHANGED,
     LOT_CREATED,
     NORM_EXCEEDED,
@@ -154,9 +156,12 @@ def _change(rows: Rows, stroke: Stroke, change: tuple[Any, ...], place: tuple[in
             "unit": key, "book": book, "material": material, "origin": origin, "source_line": source_line,
             "created_by": _act(rows, stroke), **_amounts(amounts)})
         _unit(rows, stroke, key, state, place)
+    elif kind == LOT_AMOUNTS:
+        rows.change(Lot, key, **dict(change[3]))
     elif kind == LOADED:
-        rows.change(Lot, key, **_amounts(change[3]))
-        rows.put(LotLoaded, {"unit": key, "line": change[4], "quantity_micro": change[5]})
+        rows.put(LotLoaded, {"unit": key, "line": change[3], "quantity_micro": change[4]})
+    elif kind == LINE_AMOUNTS:
+        rows.change(LineState, key, **dict(change[3]))
     elif kind == DECLARED:
         _declared(rows, change)
     elif kind == INSIDE:

@@ -66,7 +66,8 @@ class Sheet(NamedTuple):
 TAKEN, UNTAKEN, REGISTERED = range(3)
 """Kinds of strokes."""
 
-UNIT, INSIDE, NOT_ELIGIBLE, NORM_EXCEEDED, LOT_CREATED, LOT_CHANGED, LOADED, DECLARED, LINE, ENDED = range(10)
+(UNIT, INSIDE, NOT_ELIGIBLE, NORM_EXCEEDED, LOT_CREATED, LOT_CHANGED, LOT_AMOUNTS, LOADED, DECLARED, LINE,
+ LINE_AMOUNTS, ENDED) = range(12)
 """Kinds of changes of a stroke of an event that was taken."""
 
 
@@ -131,7 +132,8 @@ def sheet_of(header: Header, happenings: Sequence[Happening]) -> Sheet:
         tuple(sorted(touched)), tuple(dict.fromkeys(known)), tuple(strokes))
 
 
-_OF_A_THING = frozenset({UNIT, INSIDE, LOT_CREATED, LOT_CHANGED, LOADED, DECLARED, LINE})
+_OF_A_THING = frozenset({
+    UNIT, INSIDE, LOT_CREATED, LOT_CHANGED, LOT_AMOUNTS, LOADED, DECLARED, LINE, LINE_AMOUNTS})
 
 
 def _taken(taken: Taken, number: int, block_hash: str, now_s: int) -> Stroke:
@@ -194,9 +196,14 @@ def _change(change: Change, event_id: bytes) -> tuple[Any, ...]:
         return (
             LOT_CREATED, at, _hex(change.lot), _unit(change.state, event_id), change.book,
             _hex(change.material), change.origin.name, _hex(change.source_line), _amounts(change.balances))
+    if isinstance(change, facts.AmountsChanged):
+        return (LOT_AMOUNTS, at, _hex(change.lot), tuple([
+            (f"{balance.name.lower()}_micro", micro) for balance, micro in change.amounts_micro]))
     if isinstance(change, facts.LoadedChanged):
-        return (LOADED, at, _hex(change.lot), _amounts(change.balances), _hex(change.line),
-                change.quantity_micro)
+        return (LOADED, at, _hex(change.lot), _hex(change.line), change.quantity_micro)
+    if isinstance(change, facts.LineAmountChanged):
+        told = (("drawn_micro", change.drawn_micro), ("exited_micro", change.exited_micro))
+        return (LINE_AMOUNTS, at, _hex(change.line), tuple([x for x in told if x[1] is not None]))
     if isinstance(change, facts.LineDeclared):
         return (DECLARED, at, _hex(change.line), _hex(change.material), _hex(change.original),
                 _hex(change.version))

@@ -262,8 +262,16 @@ def close(b: Bench) -> list[Signed]:
 
 @case
 def declare(b: Bench) -> list[Signed]:
-    """A new line each, of one material."""
+    """A new line each, of a known material."""
+    b.bought([b.name(-1)], material="fabric")
     return [b.signed(FACTORY, Kind.DECLARE, ln(x, LineRole.RECEIVE, q=1000, material="fabric"))
+            for x in b.every]
+
+
+@case
+def declare_material(b: Bench) -> list[Signed]:
+    """A new line each, of a new material each."""
+    return [b.signed(FACTORY, Kind.DECLARE, ln(x, LineRole.RECEIVE, q=1000, material=f"{x} material"))
             for x in b.every]
 
 
@@ -375,7 +383,7 @@ def _loads(b: Bench) -> list[Signed]:
 
 @case
 def export_load(b: Bench) -> list[Signed]:
-    """The first of each lot for the line: one new slot is kept."""
+    """The first of each lot for the line."""
     b.posted(FACTORY, Kind.OBSERVE)
     return _loads(b)
 

@@ -12,7 +12,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ from eth_hash.auto import keccak
 
 from ledger.chain.client import ChainClient
 from ledger.chain.embedded import EmbeddedChain
+from ledger.chain.facts import AmountsChanged, LineAmountChanged, LoadedChanged, Told
 from ledger.chain.rpc import RpcChain
 from ledger.errors import UnavailableError
 from ledger.events.model import CustodyEvent
+from ledger.vocabulary import Balance
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAIN_ID = 20_263_001
@@ -64,7 +66,22 @@ def outcome_topics(identifier: bytes) -> tuple[bytes, bytes]:
     return bytes(keccak(b"EventOutcome(bytes32,uint256,bytes32,bytes)")), identifier
 
 
-def outcome_data(event: CustodyEvent, participant: int, signer: bytes, outcome: int) -> bytes:
+def told_of(lot: bytes, told: Sequence[Told]) -> bytes:
+    """Which amounts a lot has now, with their mask, by docs/formats/contracts.md; nothing if it is not told."""
+    amounts = {balance: micro for x in told if isinstance(x, AmountsChanged) and x.lot == lot
+               for balance, micro in x.amounts_micro}
+    loaded = [x.quantity_micro for x in told if isinstance(x, LoadedChanged) and x.lot == lot]
+    said = {int(balance) - 1: micro for balance, micro in amounts.items() if balance is not Balance.LOADED}
+    if loaded:
+        both = loaded[0] == amounts[Balance.LOADED]
+        said |= {7: loaded[0]} if both else {5: amounts[Balance.LOADED], 6: loaded[0]}
+    mask = sum(1 << bit for bit in said)
+    return (bytes([mask]) + b"".join(said[bit].to_bytes(8, "big") for bit in sorted(said))) if said else b""
+
+
+def outcome_data(
+    event: CustodyEvent, participant: int, signer: bytes, outcome: int, told: Sequence[Told] = (),
+) -> bytes:
     """Data of the log EventOutcome, by docs/formats/contracts.md."""
     present, content = 0, struct.pack(">QQQ", event.occurred_at_ms, event.deadline_s, event.nonce)
     for bit, value in ((2, event.counterparty), (4, event.facility), (8, event.book)):
@@ -72,11 +89,15 @@ def outcome_data(event: CustodyEvent, participant: int, signer: bytes, outcome: 
         content += value.to_bytes(4, "big") if value else b""
     content += event.reference if any(event.reference) else b""
     present |= any(event.reference)
+    for of_line in (x for x in told if isinstance(x, LineAmountChanged)):
+        present |= 16 if of_line.drawn_micro is not None else 32
+        content += (of_line.drawn_micro or of_line.exited_micro or 0).to_bytes(8, "big")
     act = outcome | event.kind << 16 | event.step << 24 | present << 40 | participant << 48 | int.from_bytes(signer, "big") << 80
     for line in event.lines:
         amounts = struct.pack(">QBB", line.quantity_micro, line.balance, line.role)
-        content += line.unit + bytes([any(amounts) | any(line.material) << 1])
-        content += (amounts if any(amounts) else b"") + (line.material if any(line.material) else b"")
+        after = told_of(line.unit, told)
+        content += line.unit + bytes([any(amounts) | any(line.material) << 1 | bool(after) << 2])
+        content += (amounts if any(amounts) else b"") + (line.material if any(line.material) else b"") + after
     return encode(["uint256", "bytes32", "bytes"], [act, event.commitment, content])
 
 

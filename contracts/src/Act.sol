@@ -28,6 +28,10 @@ import {UnitWord} from "./Words.sol";
 /// @param book The book of which was asked last.
 /// @param bookWord What the register said of it, 0 if nothing yet. It goes along to a library, which cannot see
 ///        `known`.
+/// @param who Participant and key as EventOutcome's `act` has them.
+/// @param limited Suspended, or with a key for one place only.
+/// @param nonceWord Which word of its nonces was used last, plus 1; 0 if none was.
+/// @param nonceSlot Where that word lies. Only the place is kept: the word itself is read and written each time.
 struct Act {
     uint256 size;
     bytes32 id;
@@ -44,6 +48,10 @@ struct Act {
     uint256 known;
     uint32 book;
     uint256 bookWord;
+    uint256 who;
+    bool limited;
+    uint256 nonceWord;
+    bytes32 nonceSlot;
 }
 
 /// @dev What a library is handed.
@@ -58,13 +66,27 @@ library ActLib {
     using Known for uint256;
     using UnitWord for uint256;
 
-    uint256 internal constant SIZE = 14 * 32; // of an act, without its first word
+    uint256 internal constant SIZE = 18 * 32; // of an act, without its first word
     uint256 private constant ASKED = 1 << 255; // an answer is never zero, so that "unknown" is remembered as well
 
     /// @dev Logs the outcome. State changes must follow it, so a kind tells it between checking and writing; a
     ///      refusal is told by the caller.
     function tell(Act memory act, CustodyEvent memory e, uint256 outcome) internal {
-        EventHash.log(act.id, act.participant, act.signer, outcome, e);
+        uint256 nothing = _nothing();
+        EventHash.log(act.id, act.who, outcome | nothing, e, nothing);
+    }
+
+    /// @dev As `tell` of what is recorded, with what it made of lots and cited line (After).
+    function tellAfter(Act memory act, CustodyEvent memory e, uint256 told) internal {
+        EventHash.log(act.id, act.who, _nothing(), e, told); // RECORDED is 0
+    }
+
+    /// @dev Zero out of the word that Solidity keeps zero. For a constant the compiler would make a second copy of the
+    ///      code that packs the log, for which the ledger has no room.
+    function _nothing() private pure returns (uint256 nothing) {
+        assembly ("memory-safe") {
+            nothing := mload(0x60)
+        }
     }
 
     /// @dev The words of an act, where they lie, as bytes: what `lift` makes it of again.

@@ -27,6 +27,7 @@ library CargoKinds {
         Act memory act = handed.act;
         CustodyEvent memory e = handed.e;
         if (e.kind == Kinds.REFUSE || e.kind == Kinds.CANCEL) return CustodyRules.closeOffer(s, act, e);
+        if (e.kind == Kinds.ACCEPT && e.book == 0) return CustodyRules.accept(s, act, e, true);
         if (e.kind == Kinds.STUFF) return InsideRules.stuff(s, act, e);
         if (e.kind == Kinds.STRIP) return InsideRules.strip(s, act, e);
         if (e.kind == Kinds.CLOSE) return InsideRules.close(s, act, e);

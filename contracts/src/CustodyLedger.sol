@@ -18,6 +18,7 @@ import {IParticipants, Participant, Signer} from "./IParticipants.sol";
 import {Known} from "./Known.sol";
 import {LotRules} from "./LotRules.sol";
 import {NonceLib} from "./NonceLib.sol";
+import {PlainLoad} from "./PlainLoad.sol";
 import {Places} from "./Places.sol";
 import {StoreLib} from "./Store.sol";
 import {LotRecord, Store} from "./StoreLayout.sol";
@@ -59,7 +60,8 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
 
     uint256 private constant KEYS_MAX = 32; // bounds the search; a batch seldom has more signers
 
-    // Kinds in CargoKinds and in ApprovalKinds: bit k for kind k. Of ACCEPT only what goes into a book gets there.
+    // Kinds in CargoKinds and in ApprovalKinds: bit k for kind k. Of ACCEPT only what goes into a book or says how much
+    // was found gets there.
     uint256 private constant CARGO = (uint256(1) << Kinds.ACCEPT) | (uint256(1) << Kinds.REFUSE)
         | (uint256(1) << Kinds.STUFF) | (uint256(1) << Kinds.STRIP) | (uint256(1) << Kinds.CLOSE)
         | (uint256(1) << Kinds.TRANSFER);
@@ -122,7 +124,11 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
     /// @inheritdoc ICustodyLedger
     function record(SignedEvent[] calldata batch) external restricted returns (uint16[] memory outcomes) {
         if (_successor != address(0)) revert CustodyLedgerSucceeded(_successor);
-        outcomes = new uint16[](batch.length);
+        uint256[] memory answer = new uint256[](batch.length + 1); // as the ABI has it: how many, then the outcomes
+        answer[0] = batch.length;
+        assembly ("memory-safe") {
+            outcomes := add(answer, 32)
+        }
         Memo memory memo;
         memo.domain = _domainSeparatorV4();
         memo.rules = Format.rules();
@@ -134,13 +140,22 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
             assembly ("memory-safe") {
                 free := mload(0x40)
             }
-            outcomes[i] = uint16(_take(batch[i], memo));
+            uint256 outcome = _take(batch[i], memo);
+            assembly ("memory-safe") {
+                mstore(add(add(outcomes, 32), shl(5, i)), and(outcome, 0xffff)) // batch.length of them fit
+            }
             // Memory is paid for by its square: the next event uses it again, unless a new act lies there.
             if (memo.count == count) {
                 assembly ("memory-safe") {
                     mstore(0x40, free)
                 }
             }
+        }
+        assembly ("memory-safe") {
+            // What Solidity would copy word by word. Its own length becomes the offset of the list.
+            let size := shl(5, add(1, mload(answer)))
+            mstore(answer, 32)
+            return(answer, size)
         }
     }
 
@@ -249,7 +264,7 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
                 return _leave(id, Outcomes.WITNESS_MISMATCH);
             }
         }
-        if (!_store.useNonce(signer, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
+        if (!_store.useNonce(act, e.nonce)) return _leave(id, Outcomes.NONCE_USED);
 
         act.id = id;
         bool isList = e.lines.length == 1 || Format.isList(e.lines);
@@ -278,6 +293,7 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
             uint256 fault = Format.fault(e, isList, memo.rules);
             if (fault != Outcomes.RECORDED) return fault;
         }
+        if (!act.limited) return Outcomes.RECORDED;
         if (act.suspended) return Outcomes.PARTICIPANT_SUSPENDED;
         if (act.onlyAt == 0 || Places.happensAt(_store, e, act.onlyAt)) return Outcomes.RECORDED;
         return Outcomes.SIGNER_ELSEWHERE;
@@ -307,13 +323,14 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
             }
             if (kind == Kinds.ARRIVE) return CustodyRules.arrive(_store, act, e);
             if (kind == Kinds.OFFER) return CustodyRules.offer(_store, act, e);
-            if (e.book == 0) return CustodyRules.accept(_store, act, e);
+            if (e.book == 0 && !_counts(e)) return CustodyRules.accept(_store, act, e, false);
         }
         if (kind <= Kinds.GATE_OUT) {
             if (kind == Kinds.GATE_OUT) return CustodyRules.gateOut(_store, act, e);
             if (kind == Kinds.HOLD || kind == Kinds.UNHOLD) return CustodyRules.hold(_store, act, e);
             if (kind == Kinds.ELIGIBLE || kind == Kinds.REVOKE) return CustodyRules.eligible(_store, act, e);
         }
+        if (kind == Kinds.EXPORT_LOAD && PlainLoad.load(_store, act, e)) return Outcomes.RECORDED;
         if (kind == Kinds.ISSUE_PROD || kind == Kinds.RETURN_PROD) {
             return LotRules.issueOrReturn(_store, act, e);
         }
@@ -328,6 +345,14 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
             return ApprovalKinds.judge(_store, act.raw(), EventHash.raw(e), signed.witness);
         }
         return BookKinds.judge(_store, act.raw(), EventHash.raw(e));
+    }
+
+    /// @dev A line says how much was found.
+    function _counts(CustodyEvent memory e) private pure returns (bool counts) {
+        uint256 count = e.lines.length;
+        for (uint256 i = 0; i < count && !counts; ++i) {
+            counts = e.lines[i].quantity != 0;
+        }
     }
 
     /// @dev Place of the key's act in `memo.acts`. The register is asked once a batch, since what it says cannot
@@ -355,7 +380,11 @@ contract CustodyLedger is AccessManaged, EIP712, ICustodyLedger {
             onlyAt: key.facility,
             known: memo.known,
             book: 0,
-            bookWord: 0
+            bookWord: 0,
+            who: (uint256(key.participant) << 48) | (uint256(uint160(signer)) << 80),
+            limited: holder.suspended || key.facility != 0,
+            nonceWord: 0,
+            nonceSlot: 0
         });
         if (place < KEYS_MAX) memo.count = place + 1;
     }

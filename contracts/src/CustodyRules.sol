@@ -80,7 +80,8 @@ library CustodyRules {
             uint256 fault = s.checkOpen(line.unit, word);
             if (fault != Outcomes.RECORDED) return fault;
             if (word.custodian() != act.participant) return Outcomes.NOT_CUSTODIAN;
-            if (word.isHeld() && !maySecure && !Places.holdsAt(act, offeree, word.facility(), Roles.CUSTOMS)) {
+            if (word.isHeld() && !maySecure && !Places.holdsAt(act, offeree, word.facility(), Roles.CUSTOMS))
+            {
                 return Outcomes.HELD;
             }
             if (word.offeree() != 0) return Outcomes.UNDER_OFFER;
@@ -100,7 +101,12 @@ library CustodyRules {
     /// @dev ACCEPT. Who: the offeree. Needs: the named offer, open; what is supervised goes into a supervised
     ///      facility or, naming none, is carried under supervision. Does: custody and facility move; what is free
     ///      becomes supervised in a supervised facility; what was found missing of a lot becomes short.
-    function accept(Store storage s, Act memory act, CustodyEvent memory e) internal returns (uint256) {
+    ///      `counted` says whether a line may have a quantity: the ledger's own code is without what follows from
+    ///      one.
+    function accept(Store storage s, Act memory act, CustodyEvent memory e, bool counted)
+        internal
+        returns (uint256)
+    {
         uint32 facility = e.facility;
         bool supervised;
         if (facility != 0) {
@@ -123,7 +129,7 @@ library CustodyRules {
             if (word.status() == UnitStatuses.SUPERVISED && facility != 0 && !supervised) {
                 return Outcomes.FACILITY_NOT_SUPERVISED;
             }
-            if (word.thing() != Things.LOT || line.quantity == 0) continue;
+            if (!counted || word.thing() != Things.LOT || line.quantity == 0) continue;
             fault = _checkFound(s, line);
             if (fault != Outcomes.RECORDED) return fault;
         }
@@ -134,7 +140,7 @@ library CustodyRules {
             word = word.withoutOffer().withCustodian(act.participant);
             if (word.thing() == Things.LOT) {
                 s.setUnit(line.unit, word);
-                if (line.quantity != 0) _moveToShort(s, line);
+                if (counted && line.quantity != 0) _moveToShort(s, line);
                 continue;
             }
             word = word.withFacility(facility);

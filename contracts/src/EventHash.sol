@@ -18,7 +18,7 @@ library EventHash {
     );
 
     uint256 private constant HEAD_BYTES = 11 * 32; // fixed fields of an event, the lines by their offset
-    uint256 private constant LINE_BYTES = 5 * 32;
+    uint256 internal constant LINE_BYTES = 5 * 32;
     uint256 private constant LINES_MAX = 64;
 
     // Widths of the fields in bits, a byte each, the first field lowest; 0 stands for 256.
@@ -26,9 +26,10 @@ library EventHash {
     uint256 private constant LINE_BITS = 0x08_40_08_00_00;
 
     /// @dev An event out of calldata, once, in one piece of memory that serves as the struct at `e`, for its EIP-712
-    ///      hash, and to hand the event to a library (raw, lift). From `e` on lie
-    ///          11 words of the event | number of lines | 5 words a line
-    ///      and behind them the array of pointers to the lines that Solidity expects. The word before `e` is free.
+    ///      hash, and to hand the event to a library (raw, lift). From the word before `e` on lie
+    ///          which fields it has | 11 words of the event | number of lines | 5 words a line
+    ///      and behind them the array of pointers to the lines that Solidity expects. The first word has the bits that
+    ///      `log` puts into `act`: reference 1, counterparty 2, facility 4, book 8. The word before it is free.
     ///      Reverts if a number has bits above its type, as Solidity's own decoder does.
     function load(CustodyEvent calldata given) internal pure returns (uint256 e, bytes32 hash) {
         Line[] calldata lines = given.lines; // Solidity checks that the lines lie inside the calldata
@@ -36,7 +37,7 @@ library EventHash {
         bytes32 eventType = EVENT_TYPEHASH;
         assembly ("memory-safe") {
             // Copy; the high bits of every number are collected in `excess`.
-            e := add(mload(0x40), 32)
+            e := add(mload(0x40), 64)
             calldatacopy(e, given, HEAD_BYTES)
             let count := lines.length
             mstore(add(e, HEAD_BYTES), count)
@@ -69,6 +70,13 @@ library EventHash {
             mstore(add(e, 64), keccak256(hashes, mul(count, 32)))
             hash := keccak256(sub(e, 32), add(HEAD_BYTES, 32))
             mstore(add(e, 64), array)
+            mstore(
+                sub(e, 32),
+                or(
+                    or(gt(mload(add(e, 192)), 0), shl(1, gt(mload(add(e, 96)), 0))),
+                    or(shl(2, gt(mload(add(e, 128)), 0)), shl(3, gt(mload(add(e, 160)), 0)))
+                )
+            )
             mstore(0x40, hashes)
         }
     }
@@ -76,17 +84,17 @@ library EventHash {
     /// @dev The words of an event that `load` laid out, where they lie, as bytes: what `lift` makes it of again.
     function raw(CustodyEvent memory e) internal pure returns (bytes memory words) {
         assembly ("memory-safe") {
-            words := sub(e, 32)
-            mstore(words, add(add(HEAD_BYTES, 32), mul(mload(mload(add(e, 64))), LINE_BYTES)))
+            words := sub(e, 64)
+            mstore(words, add(add(HEAD_BYTES, 64), mul(mload(mload(add(e, 64))), LINE_BYTES)))
         }
     }
 
     /// @dev The event of which `raw` gave the words; the address of its struct. Nothing is checked: `load` did.
     function lift(bytes calldata words) internal pure returns (uint256 e) {
         assembly ("memory-safe") {
-            e := add(mload(0x40), 32)
-            calldatacopy(e, words.offset, words.length)
-            let pointer := add(e, words.length)
+            e := add(mload(0x40), 64)
+            calldatacopy(sub(e, 32), words.offset, words.length)
+            let pointer := add(sub(e, 32), words.length)
             mstore(add(e, 64), pointer)
             mstore(pointer, mload(add(e, HEAD_BYTES)))
             let end := pointer
@@ -99,9 +107,12 @@ library EventHash {
     }
 
     /// @dev Emits EventOutcome for an event that `load` or `lift` laid out; ICustodyLedger says what is packed how.
-    function log(bytes32 id, uint32 participant, address signer, uint256 outcome, CustodyEvent memory e)
-        internal
-    {
+    /// @param id The event's id.
+    /// @param who Who acts, as `act` has it.
+    /// @param outcome Below 2^16.
+    /// @param e The event.
+    /// @param told What it made of lots and cited line (After), 0 if the outcome does not say.
+    function log(bytes32 id, uint256 who, uint256 outcome, CustodyEvent memory e, uint256 told) internal {
         bytes32 topic = ICustodyLedger.EventOutcome.selector;
         assembly ("memory-safe") {
             // Behind all memory that is in use: act | commitment | offset of the content | its length | content.
@@ -109,53 +120,55 @@ library EventHash {
             let data := mload(0x40)
             mstore(add(data, 32), mload(add(e, 320)))
             mstore(add(data, 64), 96)
-            let content := add(data, 128)
             mstore(
-                content,
+                add(data, 128),
                 or(
                     or(shl(192, mload(add(e, 224))), shl(128, mload(add(e, 256)))),
                     shl(64, mload(add(e, 288)))
                 )
             )
-            let at := add(content, 24)
-            let present := 0
-            let value := mload(add(e, 96))
+            let at := add(data, 152)
+            let value := mload(sub(e, 32)) // which fields there are
+            who := or(or(who, outcome), or(or(shl(16, mload(e)), shl(24, mload(add(e, 32)))), shl(40, value)))
             if value {
-                mstore(at, shl(224, value))
-                at := add(at, 4)
-                present := 2
+                if gt(value, 1) {
+                    value := mload(add(e, 96))
+                    if value {
+                        mstore(at, shl(224, value))
+                        at := add(at, 4)
+                    }
+                    value := mload(add(e, 128))
+                    if value {
+                        mstore(at, shl(224, value))
+                        at := add(at, 4)
+                    }
+                    value := mload(add(e, 160))
+                    if value {
+                        mstore(at, shl(224, value))
+                        at := add(at, 4)
+                    }
+                }
+                value := mload(add(e, 192))
+                if value {
+                    mstore(at, value)
+                    at := add(at, 32)
+                }
             }
-            value := mload(add(e, 128))
-            if value {
-                mstore(at, shl(224, value))
-                at := add(at, 4)
-                present := or(present, 4)
+            if told {
+                value := mload(told) // an amount of the cited line
+                if value {
+                    mstore(at, value)
+                    at := add(at, 8)
+                    who := or(who, and(value, shl(44, 3)))
+                }
             }
-            value := mload(add(e, 160))
-            if value {
-                mstore(at, shl(224, value))
-                at := add(at, 4)
-                present := or(present, 8)
-            }
-            value := mload(add(e, 192))
-            if value {
-                mstore(at, value)
-                at := add(at, 32)
-                present := or(present, 1)
-            }
-            mstore(
-                data,
-                or(
-                    or(or(and(outcome, 0xffff), shl(16, mload(e))), shl(24, mload(add(e, 32)))),
-                    or(or(shl(40, present), shl(48, participant)), shl(80, signer))
-                )
-            )
+            mstore(data, who)
             let line := add(e, add(HEAD_BYTES, 32))
             for { let end := mload(add(e, 64)) } lt(line, end) { line := add(line, LINE_BYTES) } {
                 mstore(at, mload(line))
                 let follows := add(at, 32)
+                let present := 0
                 at := add(at, 33)
-                present := 0
                 value := or(
                     or(shl(192, mload(add(line, 96))), shl(184, mload(add(line, 64)))),
                     shl(176, mload(add(line, 128)))
@@ -171,12 +184,34 @@ library EventHash {
                     at := add(at, 32)
                     present := or(present, 2)
                 }
+                if told {
+                    told := add(told, 32)
+                    value := mload(told)
+                    mstore(at, value)
+                    at := add(at, and(value, 0xff))
+                    present := or(present, 4)
+                }
                 mstore8(follows, present)
             }
             mstore(at, 0)
-            let size := sub(at, content)
+            let size := sub(at, add(data, 128))
             mstore(add(data, 96), size)
             log2(data, add(128, and(add(size, 31), not(31))), topic, id)
+        }
+    }
+
+    /// @dev Where the lines begin and end of an event that `load` laid out, LINE_BYTES each.
+    function linesOf(CustodyEvent memory e) internal pure returns (uint256 line, uint256 end) {
+        assembly ("memory-safe") {
+            line := add(e, add(HEAD_BYTES, 32))
+            end := mload(add(e, 64))
+        }
+    }
+
+    /// @dev Unit of the line that lies there.
+    function unitAt(uint256 line) internal pure returns (bytes32 unit) {
+        assembly ("memory-safe") {
+            unit := mload(line)
         }
     }
 

@@ -11,11 +11,11 @@ import {Balances, Kinds, LineRoles, Outcomes, Steps} from "./Vocabulary.sol";
 library Format {
     uint256 private constant LINES_MAX = 64;
 
-    // Fields of the event.
-    uint256 private constant COUNTERPARTY = 1;
-    uint256 private constant FACILITY = 2;
-    uint256 private constant BOOK = 4;
-    uint256 private constant REFERENCE = 8;
+    // Fields of the event, by the bits that EventHash.load gives them.
+    uint256 private constant COUNTERPARTY = 2;
+    uint256 private constant FACILITY = 4;
+    uint256 private constant BOOK = 8;
+    uint256 private constant REFERENCE = 1;
     uint256 private constant EVERY_FIELD = 15;
 
     // What a line may say. The shifts are the numbers of LineRoles, and 32 + those of Balances.
@@ -86,28 +86,27 @@ library Format {
             if lt(rule, mload(table)) {
                 rule := mload(add(add(table, 32), shl(5, rule)))
                 // What it has of counterparty, facility, book and reference, and may not have; and VARIES.
-                let wrong := iszero(iszero(mload(add(e, 96))))
-                wrong := or(wrong, shl(1, iszero(iszero(mload(add(e, 128))))))
-                wrong := or(wrong, shl(2, iszero(iszero(mload(add(e, 160))))))
-                wrong := or(wrong, shl(3, iszero(iszero(mload(add(e, 192))))))
-                wrong := or(and(wrong, not(rule)), byte(28, rule))
+                let wrong := or(and(mload(sub(e, 32)), not(rule)), byte(28, rule))
                 let end := mload(add(e, 64)) // the array of pointers, which follows the lines
                 wrong := or(wrong, or(lt(mload(end), byte(30, rule)), gt(mload(end), byte(29, rule))))
                 e := add(e, 384) // the first line; the zero of its unit is the only one that may be wrong
-                if lt(e, end) { wrong := or(wrong, iszero(mload(e))) }
-                for {} lt(e, end) { e := add(e, 160) } {
-                    let bit := mload(add(e, 128)) // role
-                    wrong := or(wrong, shr(5, bit))
-                    bit := shl(bit, 1)
-                    let shape := shr(32, rule)
-                    if iszero(and(shape, bit)) {
-                        shape := shr(80, rule)
-                        wrong := or(wrong, iszero(and(shape, bit)))
+                if lt(e, end) {
+                    wrong := or(wrong, iszero(mload(e)))
+                    let not1 := not(shr(32, rule)) // what lines may not say by the one shape
+                    for {} 1 {} {
+                        let role := mload(add(e, 128))
+                        let amountOf := mload(add(e, 64)) // its balance
+                        wrong := or(wrong, or(shr(5, role), shr(3, amountOf)))
+                        // As a shape says it; the two shapes of a kind have no role in common.
+                        let says :=
+                            or(
+                                or(shl(role, 1), shl(amountOf, shl(32, 1))),
+                                or(shl(40, gt(mload(add(e, 96)), 0)), shl(41, gt(mload(add(e, 32)), 0)))
+                            )
+                        if and(says, not1) { wrong := or(wrong, and(says, not(shr(80, rule)))) }
+                        e := add(e, 160)
+                        if eq(e, end) { break }
                     }
-                    bit := mload(add(e, 64)) // balance
-                    wrong := or(wrong, or(shr(3, bit), iszero(and(shape, shl(bit, shl(32, 1))))))
-                    if mload(add(e, 96)) { wrong := or(wrong, iszero(and(shape, QUANTITY))) }
-                    if mload(add(e, 32)) { wrong := or(wrong, iszero(and(shape, MATERIAL))) }
                 }
                 right := iszero(or(wrong, iszero(rule)))
             }

@@ -63,16 +63,20 @@ struct Pending {
 interface ICustodyLedger {
     /// @notice An event was taken: its nonce is used and this is its outcome, for ever.
     /// @dev Logs of changed state follow directly and belong to it, up to the next EventOutcome or EventNotTaken.
-    ///      The whole signed content is here, packed, since eight gas are paid for each byte of a log.
+    ///      The whole signed content is here, packed, since eight gas are paid for each byte of a log. ISSUE_PROD,
+    ///      RETURN_PROD, EXPORT_LOAD, REEXPORT, UNLOAD and EXIT_CONFIRM, recorded, tell here what they made of their
+    ///      lots and of the line that they cite; no log follows.
     /// @param eventId EIP-712 digest.
     /// @param act outcome 0..15 (0 recorded, 1 pending, from 100 refused: Outcomes in Vocabulary.sol) | kind 16..23 |
-    ///        step 24..39 | whether there is a reference 40, counterparty 41, facility 42, book 43 | participant who
-    ///        acted 48..79 | its key 80..239.
+    ///        step 24..39 | whether there is a reference 40, counterparty 41, facility 42, book 43, what is now drawn
+    ///        44 or exited 45 of the line in reference | participant who acted 48..79 | its key 80..239.
     /// @param commitment The commitment.
     /// @param content The rest, big-endian and without gaps, what is zero left out: occurredAt, deadline, nonce (8
-    ///        bytes each), counterparty, facility, book (4 each), reference (32); for each line unit (32), what follows
-    ///        (1; bit 0 quantity, balance and role, bit 1 material), quantity (8), balance, role (1 each), material
-    ///        (32).
+    ///        bytes each), counterparty, facility, book (4 each), reference (32), what is drawn or exited now (8); for
+    ///        each line unit (32), what follows (1; bit 0 quantity, balance and role, bit 1 material, bit 2 amounts),
+    ///        quantity (8), balance, role (1 each), material (32), which amounts its lot has now (1; bit 0 raw, 1 wip,
+    ///        2 finished, 3 scrap, 5 loaded in total, 6 loaded for the line in reference, 7 both of these, which are
+    ///        the same), these amounts (8 each).
     event EventOutcome(bytes32 indexed eventId, uint256 act, bytes32 commitment, bytes content);
 
     /// @notice An event was not taken; nothing was burned and it has no outcome.
@@ -124,16 +128,6 @@ interface ICustodyLedger {
     /// @param balances raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
     /// @param more short 0..63 | loaded in total 64..127.
     event LotChanged(bytes32 indexed lot, uint256 balances, uint256 more);
-
-    /// @notice What is loaded of a lot for an export line changed, and with it its balances.
-    /// @param lot The lot's id.
-    /// @param line The line's id.
-    /// @param quantity Loaded for the line now, in 10^-6 of the unit of measure.
-    /// @param balances raw 0..63 | wip 64..127 | finished 128..191 | scrap 192..255.
-    /// @param more short 0..63 | loaded in total 64..127.
-    event LoadedChanged(
-        bytes32 indexed lot, bytes32 indexed line, uint64 quantity, uint256 balances, uint256 more
-    );
 
     /// @notice A declaration line was made or amended; LineChanged follows.
     /// @param line Its id.

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
+import {After} from "./After.sol";
 import {DeclaredLine} from "./ICustodyLedger.sol";
 import {NormRules} from "./NormRules.sol";
 import {Places} from "./Places.sol";
@@ -29,6 +30,7 @@ import {LineWord, LotWord, UnitWord} from "./Words.sol";
 ///      What comes back is in ReturnRules, what goes to another book in TransferRules.
 library LineRules {
     using ActLib for Act;
+    using After for uint256;
     using StoreLib for Store;
     using LineWord for uint256;
     using LotWord for uint256;
@@ -109,18 +111,27 @@ library LineRules {
             if (fault != Outcomes.RECORDED) return fault;
             if (uint256(lot.more.loaded()) + line.quantity > QUANTITY_MAX) return Outcomes.QUANTITY_OVERFLOW;
             total += line.quantity;
+            lot.balances = _minus(lot, line);
+            lot.more = lot.more.withLoaded(lot.more.loaded() + line.quantity);
             lots[i] = lot;
         }
         if (exceeds(s, e.reference_, total)) return Outcomes.LINE_EXCEEDED;
-        act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
+        uint256 told = After.create(lots.length);
+        for (uint256 i = 0; i < lots.length; ++i) {
             Line memory line = e.lines[i];
-            LotRecord memory lot = lots[i];
-            uint256 more = lot.more.withLoaded(lot.more.loaded() + line.quantity);
+            // No more than the total, so it fits 64 bits.
             uint64 loaded = s.loadedFor(line.unit, e.reference_) + line.quantity;
-            s.setLoaded(line.unit, e.reference_, loaded, _minus(lot, line), more);
+            told.setLoaded(i, line.balance, lots[i].balances, loaded, lots[i].more.loaded());
         }
-        draw(s, e.reference_, total);
+        uint256 amounts = s.lineAt(e.reference_).amounts;
+        amounts = amounts.withDrawn(uint64(amounts.drawn() + total));
+        told.setLine(After.DRAWN, amounts.drawn());
+        act.tellAfter(e, told);
+        for (uint256 i = 0; i < lots.length; ++i) {
+            uint64 loaded = s.loadedFor(e.lines[i].unit, e.reference_) + e.lines[i].quantity;
+            s.setLoaded(e.lines[i].unit, e.reference_, loaded, lots[i]);
+        }
+        s.lineAt(e.reference_).amounts = amounts;
         return Outcomes.RECORDED;
     }
 
@@ -138,25 +149,31 @@ library LineRules {
         fault = s.checkLine(e.reference_, state.purpose(), state.declarant());
         if (fault != Outcomes.RECORDED) return fault;
         uint256 total;
-        for (uint256 i = 0; i < e.lines.length; ++i) {
+        LotRecord[] memory lots = StoreLib.noLots(e.lines.length);
+        uint256 told = After.create(lots.length);
+        for (uint256 i = 0; i < lots.length; ++i) {
             Line memory line = e.lines[i];
-            (fault,,) = s.checkBookLot(line.unit, e);
+            LotRecord memory lot;
+            (fault, lot.balances, lot.more) = s.checkBookLot(line.unit, e);
             if (fault != Outcomes.RECORDED) return fault;
             if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
-            if (line.quantity > s.loadedFor(line.unit, e.reference_)) return Outcomes.NOT_ENOUGH;
+            uint64 loaded = s.loadedFor(line.unit, e.reference_);
+            if (line.quantity > loaded) return Outcomes.NOT_ENOUGH;
             total += line.quantity;
-        }
-        act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            Line memory line = e.lines[i];
-            LotRecord memory lot = s.lotAt(line.unit);
-            uint256 more = lot.more.withLoaded(lot.more.loaded() - line.quantity);
-            uint64 loaded = s.loadedFor(line.unit, e.reference_) - line.quantity;
-            s.setLoaded(line.unit, e.reference_, loaded, lot.balances, more);
+            lot.more = lot.more.withLoaded(lot.more.loaded() - line.quantity);
+            lots[i] = lot;
+            told.setExited(i, loaded - line.quantity, lot.more.loaded());
         }
         // Each q was drawn and not exited before, so exited stays <= drawn and fits 64 bits.
         uint256 amounts = s.lineAt(e.reference_).amounts;
-        s.setLineAmounts(e.reference_, amounts.withExited(uint64(amounts.exited() + total)));
+        amounts = amounts.withExited(uint64(amounts.exited() + total));
+        told.setLine(After.EXITED, amounts.exited());
+        act.tellAfter(e, told);
+        for (uint256 i = 0; i < lots.length; ++i) {
+            uint64 loaded = s.loadedFor(e.lines[i].unit, e.reference_) - e.lines[i].quantity;
+            s.setLoaded(e.lines[i].unit, e.reference_, loaded, lots[i]);
+        }
+        s.lineAt(e.reference_).amounts = amounts;
         return Outcomes.RECORDED;
     }
 
@@ -294,7 +311,9 @@ library LineRules {
         view
         returns (uint256)
     {
-        if (s.materialOf(lot) != s.lineAt(drawnLine).material) return Outcomes.WRONG_MATERIAL;
+        if (lot.more.materialNumber() != s.lineAt(drawnLine).state.lineMaterial()) {
+            return Outcomes.WRONG_MATERIAL;
+        }
         return checkAmount(line, lot);
     }
 

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
+import {After} from "./After.sol";
 import {BookRules} from "./BookRules.sol";
 import {EventHash} from "./EventHash.sol";
 import {LineRules} from "./LineRules.sol";
@@ -18,6 +19,7 @@ import {LotWord, UnitWord} from "./Words.sol";
 ///      wip of its inputs and states what was made of it, which the tracer compares with the norm.
 library LotRules {
     using ActLib for Act;
+    using After for uint256;
     using StoreLib for Store;
     using LotWord for uint256;
     using StoredLot for uint256;
@@ -109,17 +111,18 @@ library LotRules {
     {
         uint256 fault = act.checkOwner(e.book);
         if (fault != Outcomes.RECORDED) return fault;
-        uint256 balances;
-        uint256 more;
         uint256 count = e.lines.length;
+        uint256 told = After.create(count);
+        uint256 balances;
         for (uint256 i = 0; i < count; ++i) {
-            (fault, balances, more) = _moved(s, e, e.lines[i]);
+            (fault, balances) = _moved(s, e, e.lines[i]);
             if (fault != Outcomes.RECORDED) return fault;
+            told.setRawAndWip(i, balances);
         }
-        act.tell(e, Outcomes.RECORDED);
+        act.tellAfter(e, told);
         for (uint256 i = 0; i < count; ++i) {
-            if (count != 1) (, balances, more) = _moved(s, e, e.lines[i]); // of one it is known already
-            s.setBalances(EventHash.unitOf(e.lines, i), balances, more);
+            if (count != 1) (, balances) = _moved(s, e, e.lines[i]); // of one it is known already
+            s.lots[EventHash.unitOf(e.lines, i)].balances = balances;
         }
         return Outcomes.RECORDED;
     }
@@ -188,24 +191,24 @@ library LotRules {
         if (count > 1) return (Outcomes.FIELD_NOT_ALLOWED, 0);
     }
 
-    /// @dev What the lot's balances will be once q is moved from raw to wip, or back, and its `more`.
+    /// @dev What the lot's balances will be once q is moved from raw to wip, or back.
     function _moved(Store storage s, CustodyEvent memory e, Line memory line)
         private
         view
-        returns (uint256 fault, uint256 balances, uint256 more)
+        returns (uint256 fault, uint256 balances)
     {
         if (s.units[line.unit].isPlainLotOf(e.book)) balances = s.lots[line.unit].balances;
         if (balances == 0) {
-            (fault, balances, more) = s.checkBookLot(line.unit, e);
-            if (fault != Outcomes.RECORDED) return (fault, 0, 0);
+            (fault, balances,) = s.checkBookLot(line.unit, e);
+            if (fault != Outcomes.RECORDED) return (fault, 0);
         }
         uint256 quantity = line.quantity;
-        if (quantity == 0) return (Outcomes.QUANTITY_ZERO, 0, 0);
+        if (quantity == 0) return (Outcomes.QUANTITY_ZERO, 0);
         unchecked {
             uint256 from = e.kind == Kinds.ISSUE_PROD ? 0 : 64; // where raw is in the word, and wip
             uint256 to = 64 - from;
-            if (uint64(balances >> from) < quantity) return (Outcomes.NOT_ENOUGH, 0, 0);
-            if (uint64(balances >> to) + quantity > QUANTITY_MAX) return (Outcomes.QUANTITY_OVERFLOW, 0, 0);
+            if (uint64(balances >> from) < quantity) return (Outcomes.NOT_ENOUGH, 0);
+            if (uint64(balances >> to) + quantity > QUANTITY_MAX) return (Outcomes.QUANTITY_OVERFLOW, 0);
             balances = balances - (quantity << from) + (quantity << to); // so neither touches its neighbours
         }
     }

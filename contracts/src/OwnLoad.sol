@@ -6,7 +6,7 @@ pragma solidity 0.8.37;
 ///      has none, this word has what is loaded for one line, its own: loaded 0..63 | the line's number 64..127, zero if
 ///      it never had one | finished 128..191 | scrap 192..255. So loading takes no new slot. What is loaded for other
 ///      lines is in Store.loaded, and in Stock.more only their sum. A lot that gets raw or wip after all loses this
-///      form for good. StoreLib alone knows it.
+///      form for good. StoreLib and PlainLoad alone know it.
 library OwnLoad {
     uint256 private constant OWN_MASK = (1 << 128) - 1;
 

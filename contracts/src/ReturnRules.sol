@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Act, ActLib} from "./Act.sol";
+import {After} from "./After.sol";
 import {BookRules} from "./BookRules.sol";
 import {Places} from "./Places.sol";
 import {StoreLib} from "./Store.sol";
@@ -13,6 +14,7 @@ import {LineWord, LotWord, UnitWord} from "./Words.sol";
 /// @title What comes back: UNLOAD before it left, FG_RETURN after
 library ReturnRules {
     using ActLib for Act;
+    using After for uint256;
     using StoreLib for Store;
     using LineWord for uint256;
     using LotWord for uint256;
@@ -29,6 +31,8 @@ library ReturnRules {
         bool byCustoms = Places.hasRole(s, act, e, Roles.CUSTOMS);
         uint8 to = state.purpose() == LineRoles.EXPORT ? Balances.FINISHED : Balances.RAW;
         uint256 total;
+        LotRecord[] memory lots = StoreLib.noLots(e.lines.length);
+        uint256 told = After.create(lots.length);
         for (uint256 i = 0; i < e.lines.length; ++i) {
             Line memory line = e.lines[i];
             uint256 word = s.unitAt(line.unit);
@@ -40,24 +44,27 @@ library ReturnRules {
             (fault,,) = s.checkBookLot(line.unit, e);
             if (fault != Outcomes.RECORDED) return fault;
             if (line.quantity == 0) return Outcomes.QUANTITY_ZERO;
-            if (line.quantity > s.loadedFor(line.unit, e.reference_)) return Outcomes.NOT_ENOUGH;
+            uint64 loaded = s.loadedFor(line.unit, e.reference_);
+            if (line.quantity > loaded) return Outcomes.NOT_ENOUGH;
             if (uint256(lot.balances.amount(to)) + line.quantity > QUANTITY_MAX) {
                 return Outcomes.QUANTITY_OVERFLOW;
             }
             total += line.quantity;
-        }
-        act.tell(e, Outcomes.RECORDED);
-        for (uint256 i = 0; i < e.lines.length; ++i) {
-            Line memory line = e.lines[i];
-            LotRecord memory lot = s.lotAt(line.unit);
-            uint256 balances = lot.balances.withAmount(to, lot.balances.amount(to) + line.quantity);
-            uint256 more = lot.more.withLoaded(lot.more.loaded() - line.quantity);
-            uint64 loaded = s.loadedFor(line.unit, e.reference_) - line.quantity;
-            s.setLoaded(line.unit, e.reference_, loaded, balances, more);
+            lot.balances = lot.balances.withAmount(to, lot.balances.amount(to) + line.quantity);
+            lot.more = lot.more.withLoaded(lot.more.loaded() - line.quantity);
+            lots[i] = lot;
+            told.setLoaded(i, to, lot.balances, loaded - line.quantity, lot.more.loaded());
         }
         // Each q was drawn and has not exited, so drawn stays >= exited.
         uint256 amounts = s.lineAt(e.reference_).amounts;
-        s.setLineAmounts(e.reference_, amounts.withDrawn(uint64(amounts.drawn() - total)));
+        amounts = amounts.withDrawn(uint64(amounts.drawn() - total));
+        told.setLine(After.DRAWN, amounts.drawn());
+        act.tellAfter(e, told);
+        for (uint256 i = 0; i < lots.length; ++i) {
+            uint64 loaded = s.loadedFor(e.lines[i].unit, e.reference_) - e.lines[i].quantity;
+            s.setLoaded(e.lines[i].unit, e.reference_, loaded, lots[i]);
+        }
+        s.lineAt(e.reference_).amounts = amounts;
         return Outcomes.RECORDED;
     }
 

@@ -5,14 +5,15 @@ import {Act} from "./Act.sol";
 import {EventHash} from "./EventHash.sol";
 import {DeclaredLine, ICustodyLedger, Pending} from "./ICustodyLedger.sol";
 import {OwnLoad} from "./OwnLoad.sol";
-import {CITES_LINE, CORRECTED, Inside, LotRecord, Store} from "./StoreLayout.sol";
+import {CITES_LINE, CORRECTED, DRAWS_LINE, Inside, LotRecord, Store} from "./StoreLayout.sol";
 import {StoredLot} from "./StoredLot.sol";
 import {CustodyEvent, Line} from "./Types.sol";
 import {Kinds, LineStatuses, Outcomes, Things} from "./Vocabulary.sol";
 import {LineWord, LotWord, UnitWord} from "./Words.sol";
 
 /// @title Reading and writing what the ledger keeps, and the checks that several kinds share
-/// @dev Every writing function emits what it wrote, at once. A check returns the first fault, or RECORDED (0).
+/// @dev Every writing function emits what it wrote, at once, unless it says that the outcome does. A check returns
+///      the first fault, or RECORDED (0).
 library StoreLib {
     using LineWord for uint256;
     using LotWord for uint256;
@@ -24,16 +25,20 @@ library StoreLib {
     /// @dev head' = keccak256(head, event id, outcome) of each unit that the event names, and of the line in
     ///      `reference` where the kind cites one; each once. Unit zero is no unit.
     function foldHeads(Store storage s, bytes32 id, CustodyEvent memory e, uint256 outcome) internal {
-        Line[] memory lines = e.lines;
         bytes32 cited = (CITES_LINE >> e.kind) & 1 == 0 ? bytes32(0) : e.reference_;
-        uint256 count = lines.length;
-        for (uint256 i = 0; i < count; ++i) {
-            bytes32 unit = EventHash.unitOf(lines, i);
+        (uint256 line, uint256 end) = EventHash.linesOf(e);
+        while (line != end) {
+            bytes32 unit = EventHash.unitAt(line);
+            unchecked {
+                line += EventHash.LINE_BYTES; // an address in memory
+            }
             if (unit == 0) continue;
             _foldHead(s, unit, id, outcome);
             if (unit == cited) cited = 0;
         }
-        if (cited != 0 && s.lines[cited].state != 0) _foldHead(s, cited, id, outcome);
+        if (cited == 0) return;
+        bool declared = outcome == Outcomes.RECORDED && (DRAWS_LINE >> e.kind) & 1 != 0;
+        if (declared || s.lines[cited].state != 0) _foldHead(s, cited, id, outcome);
     }
 
     function setPending(Store storage s, bytes32 id, Act memory act, uint8 kind) internal {
@@ -107,21 +112,17 @@ library StoreLib {
         emit ICustodyLedger.LotChanged(lot, balances, more.logged());
     }
 
-    /// @dev Sets what is loaded of a lot for a line, and with it the lot's balances.
-    function setLoaded(
-        Store storage s,
-        bytes32 lot,
-        bytes32 line,
-        uint64 quantity,
-        uint256 balances,
-        uint256 more
-    ) internal {
+    /// @dev Sets what is loaded of a lot for a line, and with it the lot's balances. The outcome has told so (After).
+    ///      `next` is what the lot holds from now on.
+    function setLoaded(Store storage s, bytes32 lot, bytes32 line, uint64 quantity, LotRecord memory next)
+        internal
+    {
         uint256 stored = s.units[lot];
-        uint256 before = s.lots[lot].balances;
         uint256 number = s.lines[line].state.lineNumber();
-        more = more.logged();
+        uint256 before = s.lots[lot].balances;
+        uint256 balances = next.balances;
         uint256 word = balances;
-        uint256 others = more;
+        uint256 others = next.more.logged();
         if (stored.hasOwn() && balances.hasRoom()) {
             uint256 part = before.ownPart();
             if (_isOwn(s, lot, part, number)) part = OwnLoad.own(number, quantity);
@@ -134,7 +135,6 @@ library StoreLib {
         }
         if (before != word) s.lots[lot].balances = word;
         _setMore(s, lot, stored, others);
-        emit ICustodyLedger.LoadedChanged(lot, line, quantity, balances, more);
     }
 
     /// @dev Puts a thing into a container, or (container zero) out of it. The caller writes the container's counts.
@@ -147,12 +147,12 @@ library StoreLib {
         emit ICustodyLedger.InsideChanged(unit, container);
     }
 
-    /// @dev The number of a line is given when it is declared first.
+    /// @dev The number of a line is given when it is declared first, that of its material if no lot or line had it yet.
     function setDeclared(Store storage s, bytes32 line, DeclaredLine memory declared) internal {
         uint256 number = s.lines[line].state.lineNumber();
         if (number == 0) number = ++s.numbered;
         uint256 state = declared.state.plainLine();
-        declared.state = state.withLineNumber(number);
+        declared.state = state.withLineNumbers(number, _numberOf(s, declared.material));
         s.lines[line] = declared;
         emit ICustodyLedger.LineDeclared(line, declared.material, declared.original, declared.version);
         emit ICustodyLedger.LineChanged(line, state, declared.amounts);
@@ -160,7 +160,8 @@ library StoreLib {
 
     function setLineState(Store storage s, bytes32 line, uint256 state) internal {
         DeclaredLine storage kept = s.lines[line];
-        kept.state = state.withLineNumber(kept.state.lineNumber());
+        uint256 stored = kept.state;
+        kept.state = state.withLineNumbers(stored.lineNumber(), stored.lineMaterial());
         emit ICustodyLedger.LineChanged(line, state.plainLine(), kept.amounts);
     }
 
@@ -359,8 +360,8 @@ library StoreLib {
         return Outcomes.RECORDED;
     }
 
-    /// @dev Number of a material or line, given at its first lot. A number for each would have to be paid for 2^29
-    ///      times, at 44,000 gas each, before one did not fit.
+    /// @dev Number of a material or source line, given at its first lot or, of a material, declaration line. A number
+    ///      for each would have to be paid for 2^29 times, at 44,000 gas each, before one did not fit.
     function _numberOf(Store storage s, bytes32 id) private returns (uint256 number) {
         number = s.numbers[id];
         if (number != 0) return number;

@@ -52,7 +52,7 @@ struct Store {
     mapping(bytes32 version => Norm) norms;
     mapping(bytes32 version => mapping(bytes32 material => uint64 quantity)) coefficients;
     // Materials and source lines of lots by number, so that a lot's word has room for them. None is ever taken out.
-    // Declaration lines have a number of their own out of the same series, in their state.
+    // Declaration lines have a number of their own out of the same series, in their state, beside their material's.
     mapping(bytes32 id => uint256 number) numbers;
     mapping(uint256 number => bytes32 id) ids;
     uint256 numbered;
@@ -68,3 +68,6 @@ uint256 constant CITES_LINE = (uint256(1) << Kinds.OBSERVE) | (uint256(1) << Kin
     | (uint256(1) << Kinds.REEXPORT) | (uint256(1) << Kinds.UNLOAD) | (uint256(1) << Kinds.EXIT_CONFIRM)
     | (uint256(1) << Kinds.FG_RETURN) | (uint256(1) << Kinds.REPURPOSE) | (uint256(1) << Kinds.SELL_INLAND)
     | (uint256(1) << Kinds.SCRAP_OUT) | (uint256(1) << Kinds.TRANSFER);
+
+// Those of them that are not recorded unless the line that they cite, if any, is declared.
+uint256 constant DRAWS_LINE = CITES_LINE & ~((uint256(1) << Kinds.OBSERVE) | (uint256(1) << Kinds.DECLARE));

@@ -8,7 +8,7 @@ import {Things} from "./Vocabulary.sol";
 ///      takes two slots and not five: `more` is used 2 | balances are of OwnLoad's form 3 | book 48..71 | origin
 ///      136..137 | number of its material 138..166 | number of its source line 167..195 (0 none). Of the offer's
 ///      tag the first 60 bits remain, 196..255.
-///      StoreLib alone knows this: what it shows and logs is the plain state word.
+///      StoreLib alone writes this: what it shows and logs is the plain state word. Rules ask for what is named below.
 library StoredLot {
     uint256 private constant MORE_BIT = 1 << 2;
     uint256 private constant OWN_BIT = 1 << 3;
@@ -33,6 +33,12 @@ library StoredLot {
     function isPlainLotOf(uint256 stored, uint32 book) internal pure returns (bool) {
         uint256 asked = HINDRANCE_MASK | 0x3 | MORE_BIT | OWN_BIT | (0xffffff << 48);
         return stored & asked == Things.LOT | (uint256(book) << 48);
+    }
+
+    /// @dev A free lot with balances of OwnLoad's form, of which there never was anything short, or loaded for a line
+    ///      that was not its own.
+    function isPlainFinished(uint256 stored) internal pure returns (bool) {
+        return stored & (HINDRANCE_MASK | 0x3 | MORE_BIT | OWN_BIT) == Things.LOT | OWN_BIT;
     }
 
     /// @dev The stored word with another plain state word in it.

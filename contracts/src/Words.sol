@@ -261,8 +261,8 @@ library LotWord {
 }
 
 /// @title The words of a declaration line
-/// @dev state: declarant 0..31 | purpose 32..39 | status 40..47 | holds 48..63; in storage the line's number above
-///      them, which no log or view shows. Zero means no such line.
+/// @dev state: declarant 0..31 | purpose 32..39 | status 40..47 | holds 48..63; in storage above them the line's number
+///      64..95 and its material's 96..127, which no log or view shows. Zero means no such line.
 ///      amounts: quantity 0..63 | drawn 64..127 | exited 128..191 | returned 192..255.
 library LineWord {
     uint256 private constant AMOUNT_MASK = 0xffffffffffffffff;
@@ -302,16 +302,26 @@ library LineWord {
 
     /// @dev Number of the line, from its state as it is stored.
     function lineNumber(uint256 state) internal pure returns (uint256) {
-        return state >> 64;
+        return uint32(state >> 64);
     }
 
-    /// @dev The state without the number.
+    /// @dev Number of the line's material, from its state as it is stored.
+    function lineMaterial(uint256 state) internal pure returns (uint256) {
+        return state >> 96;
+    }
+
+    /// @dev The state without the numbers.
     function plainLine(uint256 state) internal pure returns (uint256) {
         return uint64(state);
     }
 
-    function withLineNumber(uint256 state, uint256 number) internal pure returns (uint256) {
-        return uint64(state) | (number << 64);
+    /// @dev The state with these numbers, each below 2^29.
+    function withLineNumbers(uint256 state, uint256 number, uint256 material)
+        internal
+        pure
+        returns (uint256)
+    {
+        return uint64(state) | (number << 64) | (material << 96);
     }
 
     function quantity(uint256 amounts) internal pure returns (uint64) {

@@ -242,8 +242,6 @@ _LOGS: tuple[tuple[str, int, tuple[str, ...], _Build], ...] = (
      lambda i, t, v: facts.LotCreated(i, t[0], v[0], v[1], v[2], member(Origin, v[3]), v[4], v[5])),
     ("LotChanged(bytes32,uint256,uint256)", 1, ("uint256", "uint256"),
      lambda i, t, v: facts.LotChanged(i, t[0], *v)),
-    ("LoadedChanged(bytes32,bytes32,uint64,uint256,uint256)", 2, ("uint64", "uint256", "uint256"),
-     lambda i, t, v: facts.LoadedChanged(i, t[0], t[1], *v)),
     ("LineDeclared(bytes32,bytes32,bytes32,bytes32)", 1, ("bytes32", "bytes32", "bytes32"),
      lambda i, t, v: facts.LineDeclared(i, t[0], *v)),
     ("LineChanged(bytes32,uint256,uint256)", 1, ("uint256", "uint256"),

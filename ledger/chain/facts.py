@@ -127,8 +127,44 @@ def _four(word: int) -> tuple[int, int, int, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class AmountsChanged:
+    """Some balances of a lot after the event, of which its outcome says so; the others are as they were."""
+
+    log_index: int
+    lot: bytes
+    amounts_micro: tuple[tuple[Balance, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedChanged:
+    """What of a lot is loaded for one line after the event, as its outcome says."""
+
+    log_index: int
+    lot: bytes
+    line: bytes
+    quantity_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineAmountChanged:
+    """What is drawn or exited of a line after the event, as its outcome says; what is not told is None."""
+
+    log_index: int
+    line: bytes
+    drawn_micro: int | None
+    exited_micro: int | None
+
+
+Told = AmountsChanged | LoadedChanged | LineAmountChanged
+
+
+@dataclass(frozen=True, slots=True)
 class EventOutcome:
-    """An event was taken: recorded, pending or refused. State changes that follow belong to it."""
+    """An event was taken: recorded, pending or refused. State changes that follow belong to it.
+
+    Attributes:
+        told: state changes that it says itself; they come before those that follow.
+    """
 
     log_index: int
     event_id: bytes
@@ -136,6 +172,7 @@ class EventOutcome:
     signer: bytes
     outcome: Outcome
     event: CustodyEvent
+    told: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,23 +256,6 @@ class LotChanged:
 
     log_index: int
     lot: bytes
-    balances_word: int
-    more_word: int
-
-    @property
-    def balances(self) -> LotBalances:
-        """The balance words, read."""
-        return unpack_balances(self.balances_word, self.more_word)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedChanged:
-    """What of a lot is loaded for one line after the event, and the lot's balances."""
-
-    log_index: int
-    lot: bytes
-    line: bytes
-    quantity_micro: int
     balances_word: int
     more_word: int
 

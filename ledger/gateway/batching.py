@@ -33,6 +33,7 @@ _GAS_LINE = 32_000          # one more unit or line: first head, state
 _GAS_NEW_UNIT = 86_000      # a new container or cargo, a thing put inside, a balance adjusted,
                             # a lot loaded raw
 _GAS_NEW_LOT = 120_000      # a new lot or declaration line: more fresh slots
+_GAS_NEW_MATERIAL = 45_000  # a line of a material that has no number yet gives it one
 _GAS_BYTE = 12              # call data, more than half of it zeros
 
 
@@ -168,6 +169,8 @@ def event_gas(event: Queued) -> int:
         gas += _line_gas(event.shown_kind) * event.shown_line_count
     if event.kind is Kind.ACCEPT and event.shown_kind is Kind.TRANSFER:
         gas += _GAS_NEW_LOT
+    if event.kind is Kind.DECLARE:
+        gas += _GAS_NEW_MATERIAL * event.line_count
     if event.kind is Kind.COUNT:
         gas += _GAS_LINE  # it is kept, for an ADJUST to name
     return gas

@@ -72,6 +72,33 @@ def test_batch__more_keys_than_are_cached__are_all_known(world: World) -> None:
     assert [(x.values["act"] >> 80).to_bytes(20, "big") for x in logs] == [address_of(key_of(k)) for k, _ in events]
 
 
+def test_batch__two_keys_in_turn_and_nonces_of_many_words__each_nonce_counts_once_for_its_key(world: World) -> None:
+    order = [255, 256, 0, 255, 2**64 - 1, 256, 511, 512, 1, 0, 2**64 - 1, 2**63]
+    sent = [(key, nonce) for nonce in order for key in (CARRIER, TERMINAL)]
+    events = [(key, world.event(Kind.OBSERVE, nonce=nonce, commitment=uid(f"{n}"))) for n, (key, nonce) in enumerate(sent)]
+    codes, _ = world.evm.record([signed(world, key, event) for key, event in events])
+    assert codes == [Outcome.NONCE_USED if pair in sent[:n] else Outcome.RECORDED for n, pair in enumerate(sent)]
+    ledger = world.evm.ledger
+    for key in (CARRIER, TERMINAL):
+        for nonce in (*order, 2, 254, 257, 510, 2**63 + 1):
+            used = world.evm.view(ledger, "nonceUsed(address,uint64)", "bool", address_of(key_of(key)), nonce)
+            assert used is (nonce in order), nonce
+
+
+def test_batch__a_load_after_a_hold_in_the_same_batch__is_refused(world: World) -> None:
+    w = world
+    w.opened("lot", 100, Balance.FINISHED, "shirt")
+    w.declared("B11", LineRole.EXPORT, 100, "shirt")
+    load = [w.event(Kind.EXPORT_LOAD, ln("lot", q=q, balance=Balance.FINISHED), reference=uid("B11")) for q in range(1, 8)]
+    hold, free = ([w.event(kind, ln(x)) for x in ("lot", "B11")] for kind in (Kind.HOLD, Kind.UNHOLD))
+    codes, _ = w.evm.record([signed(w, key, event) for key, event in (
+        (FACTORY, load[0]), (CUSTOMS, hold[0]), (FACTORY, load[1]), (CUSTOMS, free[0]), (FACTORY, load[2]),
+        (CUSTOMS, hold[1]), (FACTORY, load[3]), (CUSTOMS, free[1]), (FACTORY, load[4]), (CARRIER, load[5]))])
+    assert [Outcome(x).name for x in codes] == [
+        "RECORDED", "RECORDED", "HELD", "RECORDED", "RECORDED", "RECORDED", "HELD", "RECORDED", "RECORDED", "NOT_OWNER"]
+    assert w.evm.view(w.evm.ledger, "loadedOf(bytes32,bytes32)", "uint64", uid("lot"), uid("B11")) == 1 + 3 + 5
+
+
 def test_record__sent_by_who_is_no_gateway__reverts(world: World) -> None:
     with pytest.raises(Reverted) as fault:
         world.evm.record([signed(world, CARRIER, world.event(Kind.OBSERVE))], sender=AUTHORITY)

@@ -15,7 +15,7 @@ from coincurve import PrivateKey
 from eth_abi import encode
 from eth_hash.auto import keccak
 
-from ledger.chain.facts import EventOutcome
+from ledger.chain.facts import AmountsChanged, EventOutcome, LineAmountChanged, Told
 from ledger.chain.outcome_codec import read_outcome
 from ledger.events.model import ABI_EVENT, ZERO32, CustodyEvent, Line, domain_separator, event_id
 from ledger.vocabulary import Balance, BookOption, Kind, LineRole, Outcome, Role, Step, Thing
@@ -103,6 +103,11 @@ def line_words(line: Quota) -> tuple[int, int]:
     return state, line.quantity | line.drawn << 64 | line.exited << 128 | line.returned << 192
 
 
+def put64(word: int, place: int, value: int) -> int:
+    """The word with another number of 64 bits at a place, counted from the lowest."""
+    return word & ~(2**64 - 1 << 64 * place) | value << 64 * place
+
+
 @dataclass
 class Mirror:
     """What the logs alone say: an index in miniature."""
@@ -122,6 +127,8 @@ class Mirror:
             case "EventOutcome":
                 if v["act"] & 0xFFFF == Outcome.PENDING:
                     self.pending.add(v["eventId"])
+                for told in read_outcome(0, v["eventId"], v["act"], v["commitment"], v["content"]).told:
+                    self.take(told)
             case "UnitChanged":
                 self.units[v["unit"]] = v["state"]
             case "InsideChanged":
@@ -135,15 +142,30 @@ class Mirror:
                 self.balances[v["lot"]] = (v["balances"], 0)
             case "LotChanged":
                 self.balances[v["lot"]] = (v["balances"], v["more"])
-            case "LoadedChanged":
-                self.loaded[v["lot"], v["line"]] = v["quantity"]
-                self.balances[v["lot"]] = (v["balances"], v["more"])
             case "LineDeclared":
                 self.declared[v["line"]] = (v["material"], v["original"], v["version"])
             case "LineChanged":
                 self.lines[v["line"]] = (v["state"], v["amounts"])
             case "PendingEnded":
                 self.pending.remove(v["eventId"])
+
+    def take(self, told: Told) -> None:
+        """What an outcome says itself: new amounts of a lot or line, the others are as they were."""
+        if isinstance(told, LineAmountChanged):
+            state, amounts = self.lines[told.line]
+            for place, micro in ((1, told.drawn_micro), (2, told.exited_micro)):
+                amounts = amounts if micro is None else put64(amounts, place, micro)
+            self.lines[told.line] = state, amounts
+        elif isinstance(told, AmountsChanged):
+            balances, more = self.balances[told.lot]
+            for balance, micro in told.amounts_micro:
+                if balance is Balance.LOADED:
+                    more = put64(more, 1, micro)
+                else:
+                    balances = put64(balances, balance - 1, micro)
+            self.balances[told.lot] = balances, more
+        else:
+            self.loaded[told.lot, told.line] = told.quantity_micro
 
     @classmethod
     def of(cls, oracle: Oracle) -> Mirror:
@@ -316,7 +338,7 @@ class World:
         assert first.name == "EventOutcome"
         values = first.values
         said = read_outcome(0, values["eventId"], values["act"], values["commitment"], values["content"])
-        assert said == EventOutcome(0, identifier, self.oracle.keys[address].org, address, outcome, said.event)
+        assert said == EventOutcome(0, identifier, self.oracle.keys[address].org, address, outcome, said.event, said.told)
         assert said.event.encoded() == event.encoded()
         assert sum(x.name in ("EventOutcome", "EventNotTaken") for x in logs) == 1
         if outcome.refused:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from indexer.database import migrate, open_engine
 from indexer.journal import PayloadNeed, RowBefore, table_of
 from indexer.models import TABLES, Evidence
+from ledger.chain.facts import LineAmountChanged
 from ledger.vocabulary import Kind
 from tests.indexer.fake_chain import FakeChain
 from tests.indexer.helpers import make_indexer, warm
@@ -23,7 +24,7 @@ _GIVES = {keccak(text): what for text, what in (
     (b"ParticipantAdmitted(uint32,uint16,uint8,bytes32)", "participant"),
     (b"SignerAdded(address,uint32,uint64,uint64)", "signer"), (b"BookSet(uint32,uint32,uint8,uint8)", "book"))}
 _NEEDS = {keccak(text): what for text, what in (
-    (b"LotChanged(bytes32,uint256,uint256)", "lot"), (b"LoadedChanged(bytes32,bytes32,uint64,uint256,uint256)", "lot"),
+    (b"LotChanged(bytes32,uint256,uint256)", "lot"),
     (b"LineChanged(bytes32,uint256,uint256)", "line"),
     (b"ParticipantSuspended(uint32)", "participant"), (b"RolesChanged(uint32,uint16)", "participant"),
     (b"ParticipantRecovered(uint32,uint8)", "participant"), (b"SignerRevoked(address,uint32)", "signer"),
@@ -33,6 +34,10 @@ _NEEDS = {keccak(text): what for text, what in (
 def fits(entry: Entry, there: set[tuple[str, bytes]]) -> bool:
     """Whether what an entry changes is there; adds what it makes."""
     made = set(there)
+    for fact in entry.told:
+        needed = ("line", fact.line) if isinstance(fact, LineAmountChanged) else ("lot", fact.lot)
+        if needed not in made:
+            return False
     for _, topics, _ in entry.logs:
         if topics[0] in _NEEDS and (_NEEDS[topics[0]], topics[1]) not in made:
             return False

@@ -19,6 +19,7 @@ from eth_abi import encode
 from eth_hash.auto import keccak
 
 from ledger.chain.client import ChainClient
+from ledger.chain.facts import AmountsChanged, LineAmountChanged, LoadedChanged, Told
 from ledger.directory import BookEntry, Directory, FacilityEntry, ParticipantEntry
 from ledger.events.ids import UnitType, unit_id
 from ledger.events.model import ZERO32, CustodyEvent, Line, domain_separator, event_id
@@ -144,9 +145,9 @@ def not_taken(identifier: bytes, code: Outcome) -> RawLog:
     return log(LEDGER, "EventNotTaken(bytes32,uint16)", [identifier], ["uint16"], [int(code)])
 
 
-def outcome_log(event: CustodyEvent, participant: int, outcome: Outcome) -> RawLog:
+def outcome_log(event: CustodyEvent, participant: int, outcome: Outcome, told: Sequence[Told] = ()) -> RawLog:
     return (LEDGER, outcome_topics(event_id(event, SEPARATOR)),
-            outcome_data(event, participant, signer(participant).address, outcome))
+            outcome_data(event, participant, signer(participant).address, outcome, told))
 
 
 class Payloads:
@@ -173,6 +174,7 @@ class Entry:
     logs: list[RawLog]
     event: CustodyEvent | None = None
     id: bytes = ZERO32
+    told: tuple[Told, ...] = ()
 
 
 @dataclass
@@ -227,17 +229,19 @@ class Story:
         return replace(event, **changes)
 
     def add(self, poster: int, event: CustodyEvent, outcome: Outcome = Outcome.RECORDED, *state: RawLog,
-            epcis_id: str | None = None) -> bytes:
+            epcis_id: str | None = None, told: tuple[Told, ...] = ()) -> bytes:
+        """`told` is what the outcome says itself, `state` the logs behind it."""
         identifier = event_id(event, SEPARATOR)
-        self.entries.append(Entry([outcome_log(event, poster, outcome), *state], event, identifier))
+        self.entries.append(Entry([outcome_log(event, poster, outcome, told), *state], event, identifier, told))
         if epcis_id is not None:
             self.by_epcis_id[epcis_id] = identifier
         return identifier
 
-    def post(self, poster: int, document: dict[str, Any], outcome: Outcome, *state: RawLog, **options: Any) -> bytes:
+    def post(self, poster: int, document: dict[str, Any], outcome: Outcome, *state: RawLog,
+             told: tuple[Told, ...] = (), **options: Any) -> bytes:
         event = self.signed(poster, document, **options)
         self.documents[document["eventID"]] = document
-        return self.add(poster, event, outcome, *state, epcis_id=document["eventID"])
+        return self.add(poster, event, outcome, *state, epcis_id=document["eventID"], told=told)
 
     def chain(self, sizes: Sequence[int] | None = None, *, start_s: int = START_S) -> FakeChain:
         """The entries in blocks of these sizes (the last size repeats); None puts each into its own."""
@@ -376,11 +380,11 @@ def _full_story() -> Story:
     story.post(4, story.document(4, Kind.EXPORT_LOAD, "load", quantityList=lot_list("L1", 5), **{
         "cl:lines": [{"id": "urn:cargoledger:lot:mill:L1", "balance": "FINISHED"}],
         "bizTransactionList": draws("X1", "1")}), Outcome.RECORDED,
-        log(LEDGER, "LoadedChanged(bytes32,bytes32,uint64,uint256,uint256)", [lot_unit("L1"), export],
-            ["uint64", "uint256", "uint256"], [5 * 10**6, 800_500_000, 5 * 10**6 << 64]),
-        line_changed(export, LineStatus.CLEARED, purpose=LineRole.EXPORT, quantity=10**7, drawn=5 * 10**6),
         # a TRANSFORM's log; the index knows no rules and takes it where it stands
-        log(LEDGER, "NormExceeded(bytes32,bytes32,uint256,uint256)", [export, fabric], ["uint256"] * 2, [2**64, 2**65]))
+        log(LEDGER, "NormExceeded(bytes32,bytes32,uint256,uint256)", [export, fabric], ["uint256"] * 2, [2**64, 2**65]),
+        told=(LineAmountChanged(0, export, 5 * 10**6, None),
+              AmountsChanged(0, lot_unit("L1"), ((Balance.FINISHED, 0), (Balance.LOADED, 5 * 10**6))),
+              LoadedChanged(0, lot_unit("L1"), export, 5 * 10**6)))
     story.post(4, story.document(4, Kind.COUNT, "count", epcList=[], **{"cl:book": "mill-book", "cl:counts": [
         {"at": "2026-12-31", "stock": "material", "code": "FAB", "lot": "L1", "quantity": 10, "uom": "MTR", "place": "A"},
         {"at": "2026-12-31", "stock": "scrap", "code": "SCR", "lot": "", "quantity": Decimal("0.5"), "uom": "KGM"}]}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,8 +15,9 @@ from sqlmodel import Session, select
 from indexer import past
 from indexer.database import open_engine
 from indexer.models import Event, LineState, Lot, LotLoaded, Participant, Payload, Unit, UnitName, UnitState
+from ledger.chain.facts import AmountsChanged, LineAmountChanged, LoadedChanged, Told
 from ledger.events.model import ZERO32, CustodyEvent, Line
-from ledger.vocabulary import Kind, LineRole, LineStatus, Outcome, Thing, UnitStatus
+from ledger.vocabulary import Balance, Kind, LineRole, LineStatus, Outcome, Thing, UnitStatus
 from tests.indexer.helpers import indexed, make_indexer
 from tests.indexer.story import (
     BOX,
@@ -139,14 +140,23 @@ class Dice:
         if thing == lot_unit("L1"):
             if new:
                 return lot_created(thing, keccak(b"m"), ZERO32, self.word(Thing.LOT), origin=1, raw=self.amount())
-            if dice.random() < 0.5:
-                return [log(LEDGER, "LoadedChanged(bytes32,bytes32,uint64,uint256,uint256)", [thing, line],
-                            ["uint64", "uint256", "uint256"], [self.amount(), self.amount(), self.amount() << 64])]
             return [lot_changed(thing, raw=self.amount(), wip=self.amount(), loaded=self.amount()),
                     *([unit_changed(thing, self.word(Thing.LOT))] if dice.random() < 0.3 else [])]
         if not new and dice.random() < 0.2:
             return [log(LEDGER, "InsideChanged(bytes32,bytes32)", [thing, dice.choice((ZERO32, b"\x77" * 32))], [], [])]
         return [unit_changed(thing, self.word(Thing.CARGO))]
+
+    def told(self, thing: bytes) -> tuple[Told, ...]:
+        """What an outcome says itself of a lot that is there, and of a line."""
+        dice, line = self.dice, line_unit("X1", "1")
+        if thing != lot_unit("L1") or not {thing, line} <= self.things or dice.random() < 0.5:
+            return ()
+        if dice.random() < 0.3:
+            return (AmountsChanged(0, thing, ((Balance.RAW, self.amount()), (Balance.WIP, self.amount()))),)
+        loaded, drawn = self.amount(), dice.random() < 0.5
+        return (LineAmountChanged(0, line, *((self.amount(), None) if drawn else (None, self.amount()))),
+                AmountsChanged(0, thing, ((Balance.FINISHED, self.amount()), (Balance.LOADED, dice.choice((loaded, self.amount()))))),
+                LoadedChanged(0, thing, line, loaded))
 
     def one(self) -> None:
         dice = self.dice
@@ -168,8 +178,11 @@ class Dice:
                              occurred_at_ms=(START_S + 60 * dice.randint(1, 6)) * 1000 + dice.randint(0, 1),
                              deadline_s=START_S + 10**9, commitment=keccak(b"lost %d" % len(self.events)))
         moves = outcome is Outcome.RECORDED and kind is not Kind.CORRECT
-        identifier = self.story.add(by, event, outcome)
-        if moves:
+        told = self.told(thing) if moves and event.lines and reference == ZERO32 else ()
+        if told:
+            event = replace(event, reference=line_unit("X1", "1"))
+        identifier = self.story.add(by, event, outcome, told=told)
+        if moves and not told:
             self.story.entries[-1].logs.extend(self.logs(identifier, thing))
         self.events.append((identifier, event, by, outcome))
 

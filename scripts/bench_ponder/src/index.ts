@@ -11,13 +11,28 @@ function read(act: bigint, content: string) {
   const there = (bit: bigint) => ((act >> bit) & 1n) === 1n;
   const counterparty = there(41n) ? amount(4) : 0n, facility = there(42n) ? amount(4) : 0n, book = there(43n) ? amount(4) : 0n;
   const reference = there(40n) ? take(32) : "0x" + "00".repeat(32);
-  const lines: any[] = [];
+  if (there(44n) || there(45n)) amount(8); // what is drawn or exited of the line in reference, which has no table here
+  const lines: any[] = [], held: any[] = [];
   while (at < content.length) {
     const unit = take(32), follows = Number(take(1));
     const [quantity, balance, role] = follows & 1 ? [amount(8), Number(take(1)), Number(take(1))] : [0n, 0, 0];
     lines.push({ unit, quantity, balance, role, material: follows & 2 ? take(32) : "0x" + "00".repeat(32) });
+    if (!(follows & 4)) continue;
+    const amounts: Record<number, bigint> = {}; // of the lot now, by the bits of the mask
+    for (let mask = Number(take(1)), bit = 0; mask >> bit; bit++) if ((mask >> bit) & 1) amounts[bit] = amount(8);
+    held.push({ unit, amounts });
   }
-  return { occurredAt, deadline, nonce, counterparty, facility, book, reference, lines };
+  return { occurredAt, deadline, nonce, counterparty, facility, book, reference, lines, held };
+}
+
+const put = (word: bigint, place: bigint, value: bigint) => (word & ~(0xffffffffffffffffn << (64n * place))) | (value << (64n * place));
+
+// A lot's words with the amounts that an outcome tells: raw, wip, finished, scrap in `balances`, loaded in `more`.
+function holding(row: { balances: bigint; more: bigint }, amounts: Record<number, bigint>) {
+  let { balances, more } = row;
+  for (let bit = 0; bit < 4; bit++) if (bit in amounts) balances = put(balances, BigInt(bit), amounts[bit]!);
+  const loaded = amounts[7] ?? amounts[5];
+  return { balances, more: loaded === undefined ? more : put(more, 1n, loaded) };
 }
 
 ponder.on("CustodyLedger:EventOutcome", async ({ event, context }) => {
@@ -37,6 +52,8 @@ ponder.on("CustodyLedger:EventOutcome", async ({ event, context }) => {
       quantityMicro: line.quantity, role: line.role,
     })));
   await context.db.insert(payload).values({ eventId, commitment, status: "withheld" });
+  for (const { unit: id, amounts } of said.held)
+    await context.db.update(lot, { unit: id }).set((row: any) => holding(row, amounts));
 });
 
 ponder.on("CustodyLedger:UnitChanged", async ({ event, context }) => {
@@ -53,9 +70,9 @@ ponder.on("CustodyLedger:UnitChanged", async ({ event, context }) => {
 });
 
 ponder.on("CustodyLedger:LotCreated", async ({ event, context }) => {
-  const { lot: id, material, sourceLine, book, origin } = event.args as any;
+  const { lot: id, material, sourceLine, book, origin, balances } = event.args as any;
   await context.db.insert(lot).values({
-    unit: id, material, sourceLine, book: Number(book), origin: Number(origin), balances: 0n, more: 0n,
+    unit: id, material, sourceLine, book: Number(book), origin: Number(origin), balances, more: 0n,
   }).onConflictDoNothing();
 });
 
