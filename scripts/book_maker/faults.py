@@ -14,9 +14,11 @@ from typing import Any
 
 from book_maker.box_injectors import BOX_NAMES
 from book_maker.enterprise import write_book
+from book_maker.figure_injectors import FIGURE_NAMES
 from book_maker.injectors import BUILDERS
 from book_maker.looking import Look
 from book_maker.paper_injectors import PAPER_NAMES
+from book_maker.stock_injectors import STOCK_NAMES
 from book_maker.structure_injectors import STRUCTURE_NAMES
 from tracer.files import read_book
 from tracer.files.document import document_of
@@ -28,7 +30,8 @@ NAMES = (
     "short-stock", "wrong-unit", "padded-norm", "idle-norm", "over-claim", "never-left", "phantom-export",
     "double-use", "undeclared-inland-sale", "lot-under-hold", "issued-before-receipt", "loss-left-out",
     "other-opening", "missing-factor", "told-late", "unclaimed", "two-holders", "no-answer", "same-heading",
-    "relabelled", "two-places", "unknown-line", *PAPER_NAMES, *BOX_NAMES, *STRUCTURE_NAMES)
+    "relabelled", "two-places", "unknown-line", *PAPER_NAMES, *BOX_NAMES, *STRUCTURE_NAMES,
+    *STOCK_NAMES, *FIGURE_NAMES)
 """Every fault, in the order of its builder."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 EVENTS = 900

@@ -59,3 +59,14 @@ def table(name: str, *rows: Row) -> Callable[[Files], None]:
 def key_of(row: Row) -> dict[str, str]:
     """What names a declaration line."""
     return {"declaration": row["declaration"], "line": row["line"]}
+
+
+def weight_of(look: Look, code: str) -> Decimal:
+    """Weight of one unit."""
+    row = look.last("conversions", code=code, to_uom="KGM")
+    return Decimal(row["factor"]) if row else Decimal(1)
+
+
+def lot_of(look: Look, row: Row) -> str:
+    """How the book calls the lot of a row."""
+    return f"{look.enterprise}/{row['lot']}"
