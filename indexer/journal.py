@@ -216,7 +216,7 @@ class Shape:
         64-bit numbers stand as SQLite keeps them (see `columns`).
         """
         image = self.image(*self.take(row))
-        for name in self.wide:
+        for name in self.wide:  # none of most tables
             if (value := row[name]) is not None:
                 value = int(value)
                 setattr(image, name, value if value <= SQLITE_INTEGER_MAX else f"{value:020d}")

@@ -135,10 +135,11 @@ def _fold(rows: Rows, stroke: Stroke) -> None:
         first = before is None or before["era"] != era  # a new ledger begins every head anew
         start = ZERO32 if before is None or first else bytes.fromhex(before["head"][2:])
         head = hexed(fold_head(start, event_id, stroke.code))
-        rows.put(Head, {"unit": key, "head": head, "era": era})
+        rows.replace(Head, (key,), {"unit": key, "head": head, "era": era}, before)
         for model in (Unit, LineState):
-            if rows.get(model, key) is not None:
-                rows.change(model, key, head=head)
+            row = rows.get(model, key)
+            if row is not None:
+                rows.replace(model, (key,), {**row, "head": head}, row)
 
 
 def _change(rows: Rows, stroke: Stroke, change: tuple[Any, ...], place: tuple[int, int]) -> None:

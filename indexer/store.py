@@ -52,7 +52,7 @@ class Kept:
     """Rows of one table in memory, and what is done with its changes."""
 
     __slots__ = ("by_event", "dirty", "fresh", "keys", "marked", "name", "resaid", "seen", "shape",
-                 "told", "versions")
+                 "single", "told", "versions")
 
     def __init__(self, name: str, *, tells: bool) -> None:
         shape = SHAPES[name]
@@ -64,7 +64,7 @@ class Kept:
         self.marked: dict[Key, int] = {}
         self.resaid: set[Key] | None = set() if name in RESAID else None
         self.told = tells and name not in UNTOLD
-        self.by_event = shape.by_event
+        self.by_event, self.single = shape.by_event, shape.keys[0] not in shape.kept
         self.versions = name not in NAMES and (shape.by_event or shape.by_block)
 
     def row(self, key: Key) -> Row | None:
@@ -126,7 +126,7 @@ class Rows:
         """Read many rows by primary key at once (a tuple for a key of several columns)."""
         kept = self._of[model]
         seen, fresh = kept.seen, kept.fresh
-        wanted = [key for key in dict.fromkeys(_key(key) for key in keys)
+        wanted = [key for key in dict.fromkeys([k if type(k) is tuple else (k,) for k in keys])
                   if key not in seen and key not in fresh]
         if not wanted:
             return
@@ -197,6 +197,10 @@ class Rows:
         changed = {**row, **values}
         if changed != row:
             self._set(self._of[model], key, changed, row)
+
+    def replace(self, model: type[SQLModel], key: Key, row: Row, before: Row | None) -> None:
+        """Write a row of which the caller knows that it changed, and how it was."""
+        self._set(self._of[model], key, row, before)
 
     def _set(self, kept: Kept, key: Key, row: Row, before: Row | None) -> None:
         """Write a row, and note how it was."""
@@ -359,16 +363,18 @@ class Rows:
         """Note a change for the feed, and how the row was before it, once for an event or block."""
         if self._block < 0:
             raise InvariantError(f"a row of {kept.name} is written for no block.")
-        if kept.told and (kept.resaid is None or key not in kept.resaid):
+        resaid = kept.resaid
+        if kept.told and (resaid is None or key not in resaid):
             self._told.setdefault((kept.name, key), before)
-            if kept.resaid is not None:
-                kept.resaid.add(key)
+            if resaid is not None:
+                resaid.add(key)
         if kept.versions:
             place = self._seq if kept.by_event else self._block
             if kept.marked.get(key) != place:
                 kept.marked[key] = place
                 shape = kept.shape
-                self._befores.append((kept.name, shape.key_text(key), place,
+                text = key[0] if kept.single else shape.key_text(key)
+                self._befores.append((kept.name, text, place,
                                       None if before is None else shape.before_text(before)))
 
     def _kind(self, name: str, key: Key, before: Row | None) -> int | None:
