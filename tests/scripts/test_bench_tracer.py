@@ -28,7 +28,7 @@ def test_it_runs_and_says_what_it_measured(bench: Any, tmp_path: Path, capsys: p
     assert [row["movements"] >= size for row, size in zip(told["curve"], (150, 600), strict=True)] == [True, True]
     assert told["clean"] is told["targets"]["clean"] is True
     assert told["growth"] > 0
-    assert {"read", "judge", "settle", "facts.replay", "facts.lineage", "rule.B1", "rule.X2"} <= told["parts"].keys()
+    assert {"read", "judge", "settle", "facts.lineage", "rule.B1", "rule.X2"} <= told["parts"].keys()
     largest = told["raw"]["runs"][-1]
     assert largest["population"] > 100  # the rules looked at something
     assert sum(largest["parts"].values()) <= largest["seconds"]  # no time is counted twice
