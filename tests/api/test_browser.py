@@ -82,3 +82,17 @@ def test_script__smuggled_into_a_reason__never_runs(address: str, home: Home) ->
         assert "<script>alert(1)</script>" in browser.text()
         assert browser.run("document.scripts.length") == 0
         assert browser.run("document.cookie") == ""  # HttpOnly
+
+
+def test_explanation__on_a_phone_and_a_desk__fits_and_leads_to_the_event(address: str, home: Home) -> None:
+    with chromium.Browser() as browser:
+        browser.size(390, 844, phone=True)
+        signed_in(browser, address, world.token(home, "garment"))
+        browser.open(address + "/view/book/garment-book/explanation?about=COTTON")
+        assert "Where it went: COTTON" in browser.text() and "here is the store alone" in browser.text()
+        for width in (390, 1200):
+            browser.size(width, 844, phone=width < 500)
+            assert browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        browser.submit("document.querySelector('section.explanation table a').click()")
+        assert "/view/event/0x" in str(browser.run("location.href")) and "COT-1" in browser.text()
+        assert not faults(browser)

@@ -201,11 +201,23 @@ def _checks(outcomes: list[LineOutcome], settlement: Settlement) -> list[dict[st
     """Identities of the bill: each holds, or the bill says that it does not."""
     rows = []
     for one in outcomes:
-        parts = one.not_received + one.earlier + one.in_products + sum(one.other.values()) + one.remaining
-        rows.append(check(f"{one.line} {one.material}: the parts add up to the line", one.placed, parts))
+        rows.append(
+            check(
+                f"{one.line} {one.material}: no more was received than declared", 0, min(0, one.not_received)
+            )
+        )
         rows.append(
             check(
                 f"{one.line} {one.material}: no more is discharged than was placed", 0, min(0, one.remaining)
+            )
+        )
+    for total in settlement.materials:
+        placed = sum(one.in_products for one in outcomes if one.material == total.material)
+        rows.append(
+            check(
+                f"{total.material}: discharges by line add up to what the products hold",
+                total.exempt_micro,
+                placed,
             )
         )
     for row in settlement.exemption:
