@@ -12,12 +12,13 @@ HERE = str(Path(__file__).resolve().parent)
 if HERE not in sys.path:
     sys.path.insert(0, HERE)
 
-ON_BOTH = ("test_journey__", "test_custody__", "test_timeline__", "test_ask__fabric", "test_records__")
-"""Every query of the loader, and of the records of actors, once."""
+ON_BOTH = ("test_journey__", "test_custody__", "test_timeline__", "test_ask__fabric", "test_records__",
+           "test_correction__by_customs")
+"""Every query of the loader, of the records of actors and of kept settlements, once."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.module.__name__.rpartition(".")[2] in ("test_load", "test_risk") and metafunc.definition.name.startswith(ON_BOTH):
+    if metafunc.module.__name__.rpartition(".")[2] in ("test_load", "test_risk", "test_runs") and metafunc.definition.name.startswith(ON_BOTH):
         metafunc.parametrize("backend", BOTH, indirect=True)
 
 
