@@ -14,6 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 import indexer.bulk as bulk
 import indexer.indexer as indexer_module
@@ -21,7 +22,8 @@ import indexer.opening as opening_module
 from indexer.database import database_faults, migrate, open_engine, writer_lock, writing
 from indexer.digest import digest
 from indexer.faults import IndexAwayError, IndexBusyError
-from indexer.models import TABLES, Cursor, LotLoaded, UnitName
+from indexer.journal import RowBefore
+from indexer.models import TABLES, Cursor, LotLoaded, UnitName, UnitState
 from indexer.store import Rows, table_of
 from ledger.errors import InputError
 from tests.indexer.helpers import dump, indexed, make_indexer
@@ -62,6 +64,27 @@ def test_export__same_chain_on_both__equal_bytes(
     assert bool(copies) is (copy_rows_min == 1)
     assert dump(engine) == dump(on_sqlite)
     assert digest(engine) == digest(on_sqlite)
+
+
+def test_append__row_that_somebody_put_there__written_over_and_in_the_journal_refused(engine: Engine) -> None:
+    states, befores = table_of(UnitState), table_of(RowBefore)
+    rows = [(f"0x{i:03d}", i, "0xe", "LOT", "NONE", True, 0, 1, 2, 0, 1_767_225_600) for i in range(60)]
+    images = [("unit", f"0x{i:03d}", i, None) for i in range(60)]
+    with writing(engine) as connection:
+        bulk.append(connection, states, [(*rows[7][:3], "CARGO", *rows[7][4:])])
+        bulk.append(connection, befores, [images[7]])
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    with writing(engine) as connection:
+        bulk.append(connection, states, rows)
+    assert any("incoming_" in statement for statement in statements), "the way of rows that are there"
+    with engine.connect() as connection:
+        found = connection.execute(select(states).order_by(states.c.seq)).all()
+    assert [tuple(row) for row in found] == rows
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        bulk.append(connection, befores, images)
+    with engine.connect() as connection:
+        assert len(connection.execute(select(befores)).all()) == 1, "nothing of what was refused"
 
 
 def test_copy__rows_there_and_new_with_every_value__as_upserted_one_by_one(engine: Engine) -> None:
