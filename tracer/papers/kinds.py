@@ -13,7 +13,7 @@ from tracer.papers.discharge import discharge
 from tracer.papers.drawback import drawback
 from tracer.papers.particulars import known
 from tracer.settlement.document import Settlement
-from tracer.settlement.sheets import SHEETS, SheetLayout
+from tracer.settlement.sheets import PRINTED, SHEETS, SheetLayout
 
 Maker = Callable[[Facts, Settlement, Mapping[str, str]], dict[str, Any]]
 BY_JURISDICTION = {"EU": "discharge", "UK": "discharge", "US": "drawback"}
@@ -63,7 +63,7 @@ PAPERS: dict[str, PaperKind] = {
             "settlement",
             "Settlement report",
             SHEETS,
-            tuple(sheet for sheet in SHEETS if sheet.name != "Evidence"),
+            PRINTED,
         ),
         PaperKind(
             "exemption",

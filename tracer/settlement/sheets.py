@@ -199,3 +199,22 @@ SHEETS: tuple[SheetLayout, ...] = (
         _evidence, note="A figure has a row for each of its events."),
 )
 """All sheets in their order."""
+
+PRINTED: tuple[SheetLayout, ...] = (
+    *(sheet for sheet in SHEETS if sheet.name not in ("Findings", "Evidence")),
+    SheetLayout("Findings", "What does not add up", (
+        _t("rule", "Rule", width=6), _t("severity", "Severity", width=9), _t("subject", "Subject", width=24),
+        _n("expected", "Expected", width=12), _n("observed", "Observed", width=12),
+        _n("difference", "Difference", width=12), _t("uom", "Unit", width=6),
+        _n("duty_at_risk", "Duty at risk", width=12), _t("explanation", "Why", width=60),
+        _t("legal_ref", "Law", width=44)),
+        lambda _, report: [{**f, "subject": f["subject"]["id"]} for f in report["findings"]],
+        note="The workbook names the events behind each; an explanation tells where the goods went.",
+        empty="Nothing was found."),
+    SheetLayout("Not judged", "What could not be judged, so it is no pass", (
+        _t("rule", "Rule", width=6), _t("subject", "Subject", width=40),
+        _t("missing", "What is missing", width=110)),
+        lambda _, report: [{**f, "subject": f["subject"]["id"], "missing": ", ".join(f["missing"])}
+                           for f in report["not_evaluable"]], follows=True, optional=True),
+)
+"""What is printed of a settlement: without the events, findings and what could not be judged apart."""
