@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from book_maker.clerk import container
-from book_maker.looking import Look, Row, plain, table
+from book_maker.looking import Look, Row, key_of, plain, table
 from tracer.files.example_faults import ExampleFault, add, edit, together
 
 
@@ -279,6 +279,19 @@ def never_arrived(look: Look) -> ExampleFault:
     )
 
 
+def red_unseen(look: Look) -> ExampleFault:
+    """C6."""
+    row = look.rows("movements", kind="ELIGIBLE")[0]
+    return ExampleFault(
+        "red-unseen",
+        "Goods of the red channel are released, and nobody inspected them.",
+        edit("declarations", key_of(row), channel="red"),
+        "C6",
+        row["lot"],
+        "-1",
+    )
+
+
 def thin_oil(look: Look) -> ExampleFault:
     """W5."""
     row = look.rows("movements", kind="RECEIVE_FACTORY", uom="KGM")
@@ -433,6 +446,7 @@ BOXES = (
     another_tare,
     equal_weights,
     never_arrived,
+    red_unseen,
     thin_oil,
     stayed,
     round_the_duty,
@@ -453,6 +467,7 @@ BOX_NAMES = (
     "another-tare",
     "equal-weights",
     "never-arrived",
+    "red-unseen",
     "thin-oil",
     "stayed",
     "round-the-duty",

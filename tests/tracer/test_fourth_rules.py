@@ -92,6 +92,22 @@ def test_c7__one_device_at_two_places_within_half_an_hour__is_found() -> None:
     assert the(trip(30), "C7")[2] == "1" and clean(trip(31), "C7")
 
 
+# -- C6 ------------------------------------------------------------------------------------------------------------
+
+
+def test_c6__released_from_the_red_channel__needs_an_inspection() -> None:
+    red = _seen(2, Kind.OBSERVE, step=Step.CHANNEL, actor="customs", more=More(channel="red"))
+    release = _seen(5, Kind.ELIGIBLE, actor="customs", cited=("IM/1",))
+    seen = _seen(3, Kind.OBSERVE, step=Step.INSPECT, actor="customs")
+    came = _seen(1, Kind.ARRIVE)
+    assert the(custody(came, red, release), "C6") == ("BL/1", "medium", "-1")
+    assert clean(custody(came, red, seen, release), "C6")
+    assert found(custody(came, red, replace(red, id="later", seq=4, more=More(channel="green")), release), "C6") == []
+    line = DeclarationLine("IM/1", LineRole.RECEIVE, "M", 1, "KGM", channel="red")
+    assert the(custody(came, release, lines=(line,)), "C6")[2] == "-1"
+    assert found(custody(came, release, lines=(replace(line, channel="yellow"),)), "C6") == []
+
+
 # -- C8 ------------------------------------------------------------------------------------------------------------
 
 

@@ -71,34 +71,41 @@ def _about(event: Event) -> Subject:
 
 
 def c6(facts: Facts, tally: Tally) -> None:
-    """A unit passes every step: it arrives before it leaves the gate.
+    """A unit passes every step: it arrives before it leaves the gate, and red goods are inspected.
 
     A recorded gate-out of a container or cargo that no arrival, discharge or gate-in goes before in the
-    ledger's order. That a red-channel unit is inspected before its clearance is not evaluated: the channel of
-    a line is not among the facts of a book.
+    ledger's order. And a release of goods in the red channel (as an event of step CHANNEL or the declaration
+    line says) before anybody inspected the unit or its line. Of a channel that nobody stated nothing is said.
     """
     there: set[tuple[str, Thing]] = set()
+    red = {line.key for line in facts.book.lines if line.channel == "red"}
+    seen: set[str] = set()
     for event in facts.boxed:
         came = event.kind in (Kind.ARRIVE, Kind.STUFF, Kind.ACCEPT) or (
             event.kind == Kind.OBSERVE and event.step in (Step.GATE_IN, Step.DISCHARGE, Step.STORE)
         )
-        for leg in event.legs:
-            if leg.thing not in (Thing.CONTAINER, Thing.CARGO):
-                continue
+        lines = {event.line, *event.cited} - {""}
+        boxes = [leg for leg in event.legs if leg.thing in (Thing.CONTAINER, Thing.CARGO)]
+        if event.more.channel:
+            named = lines | {leg.unit for leg in boxes}
+            red = red | named if event.more.channel == "red" else red - named
+        if event.kind == Kind.OBSERVE and event.step == Step.INSPECT:
+            seen |= lines | {leg.unit for leg in boxes}
+        for leg in boxes:
+            subject = Subject(leg.thing.name.lower(), leg.unit)
+            if event.kind == Kind.ELIGIBLE and red & (lines | {leg.unit}):
+                if seen & (lines | {leg.unit}):
+                    tally.clean()
+                else:
+                    tally.amount(subject, "medium", MICRO, 0, PIECE, evidence=[event],
+                                 explanation="Released from the red channel, and nobody inspected it.")
             if came:
                 there.add((leg.unit, leg.thing))
             elif event.kind == Kind.GATE_OUT and (leg.unit, leg.thing) in there:
                 tally.clean()
             elif event.kind == Kind.GATE_OUT:
-                tally.amount(
-                    Subject(leg.thing.name.lower(), leg.unit),
-                    "medium",
-                    MICRO,
-                    0,
-                    PIECE,
-                    evidence=[event],
-                    explanation="It left the gate, and nobody ever saw it arrive.",
-                )
+                tally.amount(subject, "medium", MICRO, 0, PIECE, evidence=[event],
+                             explanation="It left the gate, and nobody ever saw it arrive.")
 
 
 def check_digit(number: str) -> int:
@@ -241,7 +248,7 @@ RULES = (
         c4,
         ("places",),
     ),
-    Rule("C6", "1", "custody", "Step left out", "custody", circular_38("52"), (), {}, c6),
+    Rule("C6", "2", "custody", "Step left out", "custody", circular_38("52"), (), {}, c6),
     Rule("C9", "1", "custody", "Number that no container has", "custody", circular_38("52b"), (), {}, c9),
     Rule(
         "T3",
