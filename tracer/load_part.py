@@ -1,8 +1,8 @@
 """The part of a book that one question is about: all that ever went into some lots, and nothing else.
 
 A backward trace asks of a handful of lots; reading their whole book for it would cost as much as the book is
-large. So their ancestors are found in the database (one recursive query over the lines of events), and only
-events that touch one of these lots are read. What a lot holds is worked out from all events of it, so every
+large. So their ancestors are found first, generation by generation over the lines of events, and only events
+that touch one of these lots are read. What a lot holds is worked out from all events of it, so every
 figure is what the whole book would give; lots beside them are there by name only.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from indexer import models as m
@@ -52,14 +52,14 @@ def load_ancestry(
     owner = directory.participant(entry.owner).number
     reader = Reader(session, Names(session, directory), as_of_ms, offset, customs_of(session, directory),
                     content_of=_SAID)
-    wanted = _chunked(session, select(col(m.EventLine.event_id)).distinct(), col(m.EventLine.unit),
+    wanted = _chunked(session, select(col(m.EventLine.event_id)), col(m.EventLine.unit),
                       _ancestors(session, number, lots, line))
     if line:
         wanted |= set(session.execute(select(col(m.Event.event_id)).where(
             col(m.Event.reference) == line)).scalars())
     events = sorted(wanted)
-    units = _chunked(session, select(col(m.EventLine.unit)).distinct(), col(m.EventLine.event_id), events)
-    named = _chunked(session, select(col(m.Event.reference)).distinct(), col(m.Event.event_id), events)
+    units = _chunked(session, select(col(m.EventLine.unit)), col(m.EventLine.event_id), events)
+    named = _chunked(session, select(col(m.Event.reference)), col(m.Event.event_id), events)
     for chunk in _chunks(sorted(units)):
         reader.read_lots(select(m.Lot).where(col(m.Lot.book) == number, col(m.Lot.unit).in_(chunk)))
     for chunk in _chunks(sorted(units | named | {line} - {""})):
@@ -77,23 +77,30 @@ def load_ancestry(
 
 
 def _ancestors(session: Session, number: int, lots: Sequence[str], line: str) -> list[str]:
-    """The lots, or those of acts for a line, and every lot of the book that went into them."""
-    first = select(col(m.Lot.unit)).where(col(m.Lot.book) == number, col(m.Lot.unit).in_(lots))
+    """The lots, or those of acts for a line, and every lot of the book that went into them.
+
+    By generations: keys alone are asked for, whatever a database knows of its tables.
+    """
     if line:
-        first = select(col(m.EventLine.unit)).join(
-            m.Event, col(m.Event.event_id) == col(m.EventLine.event_id)).join(
-            m.Lot, col(m.Lot.unit) == col(m.EventLine.unit)).where(
-            col(m.Event.reference) == line, col(m.Lot.book) == number)
-    above = first.cte("above", recursive=True)
-    made, used = aliased(m.EventLine), aliased(m.EventLine)
-    step = (
-        select(col(used.unit)).select_from(above)
-        .join(made, col(made.unit) == above.c.unit)
-        .join(used, col(used.event_id) == col(made.event_id))
-        .join(m.Lot, col(m.Lot.unit) == col(used.unit))
-        .where(col(made.role) != LineRole.INPUT.name, col(used.role) == LineRole.INPUT.name,
-               col(m.Lot.book) == number))
-    return list(session.execute(select(above.union(step).c.unit)).scalars())
+        for_line = select(col(m.Event.event_id)).where(col(m.Event.reference) == line)
+        acts = list(session.execute(for_line).scalars())
+        lots = sorted(_chunked(session, select(col(m.EventLine.unit)), col(m.EventLine.event_id), acts))
+    found: set[str] = set()
+    fresh = _of_book(session, number, lots)
+    while fresh:
+        found |= fresh
+        made = _chunked(session, select(col(m.EventLine.event_id)).where(
+            col(m.EventLine.role) != LineRole.INPUT.name), col(m.EventLine.unit), sorted(fresh))
+        used = _chunked(session, select(col(m.EventLine.unit)).where(
+            col(m.EventLine.role) == LineRole.INPUT.name), col(m.EventLine.event_id), sorted(made))
+        fresh = _of_book(session, number, sorted(used - found))
+    return sorted(found)
+
+
+def _of_book(session: Session, number: int, units: Sequence[str]) -> set[str]:
+    """Those of the units that are lots of a book."""
+    return {unit for chunk in _chunks(units) for unit, book in session.execute(
+        select(col(m.Lot.unit), col(m.Lot.book)).where(col(m.Lot.unit).in_(chunk))) if book == number}
 
 
 def _chunked(session: Session, query: Any, column: Any, keys: Sequence[str]) -> set[str]:

@@ -55,6 +55,8 @@ class Reader:
     _things: dict[str, Thing] = field(default_factory=dict)
     _line_units: set[str] = field(default_factory=set)
     _materials: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _asked: bool = False
+    """Whether the names of materials were read: there may be none."""
     _goods: dict[str, tuple[str, str]] = field(default_factory=dict)
     _voids: Voids = field(init=False)
 
@@ -76,7 +78,8 @@ class Reader:
 
     def material(self, material: str) -> tuple[str, str]:
         """Code and unit of measure behind a material id; the id itself where no opened payload names it."""
-        if not self._materials:
+        if not self._asked:
+            self._asked = True
             for row in self.session.execute(select(m.Material)).scalars():
                 self._materials[row.material] = (row.code, row.uom)
                 if row.description:
