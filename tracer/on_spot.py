@@ -20,5 +20,10 @@ def on_spot(line: DeclarationLine) -> bool:
 
 def answers(line: DeclarationLine) -> str:
     """The export declaration that an on-spot import line names; empty where it names none."""
-    found = _IMPORT_MARK.search(line.description)
+    return answered(line.description)
+
+
+def answered(description: str) -> str:
+    """The export declaration that the description of an import names; empty where it names none."""
+    found = _IMPORT_MARK.search(description)
     return found[1] if found else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from journey_index import JourneyIndex, journey
 from sqlalchemy import select, update
@@ -11,8 +12,12 @@ from test_load import BOOK, load
 from test_more_rules import found, missing
 
 from indexer import models as m
+from indexer.feed import Change
 from ledger.vocabulary import LineRole
 from tracer.book import BookData
+from tracer.files.beside import join
+from tracer.runs.inputs import Watch, watched
+from tracer.runs.touching import stretch_of
 
 
 def marked(*, answered: bool) -> tuple[JourneyIndex, str]:
@@ -62,7 +67,41 @@ def test_on_spot_export__no_import_names_it__is_found_as_alone() -> None:
     index.engine.dispose()
 
 
+def test_on_spot_import__declared_by_another__reopens_what_it_answers() -> None:
+    index, _ = marked(answered=True)
+    book = load(index)
+    watch = Watch(watched(replace(book, unit_ids={}, elsewhere=frozenset())))
+    with index.session() as session:
+        said = session.execute(select(m.DeclarationLine).where(col(m.DeclarationLine.description).contains("NKTC"))).scalars().one()
+        session.execute(update(m.DeclarationLine).where(col(m.DeclarationLine.event_id) != said.event_id).values(description=""))
+        changes = [Change(1, 1, "declaration_line", (said.event_id,), "insert")]
+        assert stretch_of(session, index.directory, changes).touches(watch, 99, 99)
+        session.execute(update(m.DeclarationLine).values(description=""))
+        assert not stretch_of(session, index.directory, changes).touches(watch, 99, 99)
+    index.engine.dispose()
+
+
 def test_no_on_spot_export__nothing_is_asked_of_the_index() -> None:
     index = journey()
     assert load(index, BOOK).beside.on_spot is None
+    index.engine.dispose()
+
+
+def test_join__declarations_of_the_folder__fill_what_is_empty_and_change_nothing(tmp_path: Path) -> None:
+    index = journey()
+    book = load(index)
+    line = next(x for x in book.lines if x.hs and not x.destination and x.purpose == LineRole.EXPORT)
+    declaration, _, number = line.key.rpartition("/")
+    (tmp_path / "declarations.csv").write_text(
+        "declaration,line,direction,regime,code,quantity,uom,hs,destination,contract\n"
+        f"{declaration},{number},export,E62,OTHER,1,KGM,99999999,US,HD-1\n999,1,export,E62,X,1,KGM,,US,\n", encoding="utf-8")
+    (tmp_path / "places.csv").write_text("place,kind,latitude,longitude\nthanh-lam-factory,factory,21.1,106.0\n", encoding="utf-8")
+    (tmp_path / "claims.csv").write_text("material,quantity,uom\nFAB-PES-150,100,MTR\n", encoding="utf-8")
+    joined = join(book, tmp_path)
+    (now,) = [x for x in joined.book.lines if x.key == line.key]
+    assert now == replace(line, destination="US", contract="HD-1")
+    assert [x for x in joined.book.lines if x.key != line.key] == [x for x in book.lines if x.key != line.key]
+    assert joined.book.events == book.events and joined.book.claims == {"FAB-PES-150": 100_000_000}
+    assert [(n.file, n.row) for n in joined.faults.notes] == [("declarations.csv", 3)] and joined.faults.found == []
+    assert [p.kind for p in joined.book.places or ()] == ["factory"]
     index.engine.dispose()

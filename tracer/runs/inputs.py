@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from tracer.book import BookData, Event
+from tracer.on_spot import on_spot
 
 _NONE = "0x" + "00" * 32  # stands in the tables where an event refers to nothing
 _WATCH_BYTES = 8
@@ -53,6 +54,7 @@ def watched(book: BookData) -> bytes:
     for line in book.lines:
         named |= {line.key, line.original, line.declared_by, line.cleared_by}
     named |= {norm.declared_by for norm in book.norms} | {count.event for count in book.counts}
+    named |= {line.key.rpartition("/")[0] for line in book.lines if on_spot(line)}  # imports name them so
     return b"".join(sorted(_short(name) for name in named - {"", _NONE}))
 
 

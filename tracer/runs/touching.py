@@ -24,6 +24,7 @@ from indexer.feed import Change
 from indexer.journal import table_of
 from ledger.directory import Directory
 from tracer.labels import label
+from tracer.on_spot import answered
 from tracer.runs.inputs import Watch
 from tracer.voids import customs_of
 
@@ -51,7 +52,7 @@ class Stretch:
         events: changed events, in the ledger's order, with the things and lines that each names.
         stated: ids of those that state norms or counts.
         units: custodian of each changed thing. lines: declarant of each changed line.
-        names: new names of things.
+        names: new names of things, and declarations that an on-spot import answers.
     """
 
     everything: bool = False
@@ -97,6 +98,8 @@ def stretch_of(session: Session, directory: Directory, changes: Iterable[Change]
     if found.everything or len(keys["events"]) > EVENTS_MAX:
         found.everything = True
     _read_events(session, found, sorted(keys["events"])[:EVENTS_MAX])
+    for said in _rows(session, m.DeclarationLine, m.DeclarationLine.event_id, sorted(keys["events"])):
+        keys["names"] |= {answered(said.description)} - {""}  # an import that answers an export of another
     for row in _rows(session, m.Unit, m.Unit.unit, sorted(keys["units"])):
         found.units[row.unit] = row.custodian
     for row in _rows(session, m.LineState, m.LineState.line, sorted(keys["lines"])):
