@@ -1,6 +1,6 @@
 """Speed of the tracer: a book folder of a million movements checked and settled, its memory, how cost grows.
 
-    scripts/bench tracer [--json] [--parts speed,faults] [--sizes 10000 100000 1000000] [--archetype garments]
+    scripts/bench tracer [--json] [--parts speed,trace,faults] [--sizes 10000 1000000] [--archetype garments]
 
 The books are those of scripts/generate, made once and kept in the user's cache folder; each is checked in a
 process of its own by the function behind `cargoledger check FOLDER --json`. The figures are this machine's,
@@ -26,9 +26,10 @@ from bench_ledger import tell  # noqa: E402
 from book_maker import faults  # noqa: E402
 from book_maker.archetypes import ARCHETYPES  # noqa: E402
 from rich.console import Console  # noqa: E402
-from tracer_bench import books, once, report  # noqa: E402
+from tracer_bench import books, once, report, trace  # noqa: E402
 
-PARTS = ("speed", "faults")
+PARTS = ("speed", "trace", "faults")
+LOTS = (10_000, 1_000_000)
 SIZES = (10_000, 31_600, 100_000, 316_000, 1_000_000)
 
 
@@ -38,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N", help="movements, rising")
+    parser.add_argument("--lots", type=int, nargs="+", default=LOTS, metavar="N",
+                        help="lots in the indexes that are traced in, rising")
     parser.add_argument("--archetype", choices=sorted(ARCHETYPES), default="garments")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure, of {','.join(PARTS)}")
     parser.add_argument("--seeds", type=int, default=5, help="books of each archetype to lay faults into")
@@ -45,7 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
     parts = set(asked.parts.split(","))
     if parts - set(PARTS):
         parser.error(f"there is no part {sorted(parts - set(PARTS))[0]!r}; there are {', '.join(PARTS)}.")
+    if "trace" in parts and min(asked.lots) < trace.TREE:
+        parser.error(f"an index has at least {trace.TREE} lots.")
     raw = run(asked.archetype, sorted(asked.sizes) if "speed" in parts else [])
+    if "trace" in parts:
+        raw["trace"] = trace.run(sorted(asked.lots), books.cache_folder(), tell)
     if "faults" in parts:
         raw["faults"] = faults_found(asked.seeds)
     document = report.figures(raw)

@@ -19,7 +19,7 @@ from indexer import models as m
 from ledger.directory import Directory
 from ledger.vocabulary import Kind, LineRole
 from tracer.book import BookData
-from tracer.load_rows import Reader
+from tracer.load_rows import Reader, table_of
 from tracer.moment import Span
 from tracer.names import Names
 from tracer.voids import customs_of
@@ -61,9 +61,9 @@ def load_ancestry(
     units = _chunked(session, select(col(m.EventLine.unit)), col(m.EventLine.event_id), events)
     named = _chunked(session, select(col(m.Event.reference)), col(m.Event.event_id), events)
     for chunk in _chunks(sorted(units)):
-        reader.read_lots(select(m.Lot).where(col(m.Lot.book) == number, col(m.Lot.unit).in_(chunk)))
+        reader.read_lots(select(table_of(m.Lot)).where(col(m.Lot.book) == number, col(m.Lot.unit).in_(chunk)))
     for chunk in _chunks(sorted(units | named | {line} - {""})):
-        reader.read_lines(select(m.LineState).where(
+        reader.read_lines(select(table_of(m.LineState)).where(
             col(m.LineState.declarant) == owner, col(m.LineState.line).in_(chunk)))
     norms = reader.norms(or_(col(m.Norm.book) == entry.id, col(m.Norm.book) == ""), owner)
     for chunk in _chunks(events):

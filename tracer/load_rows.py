@@ -64,8 +64,8 @@ class Reader:
         self._voids = Voids(self.session, self.customs)
 
     def read_lots(self, query: Any) -> None:
-        """Lots, by name."""
-        rows = self.session.execute(query).scalars().all()
+        """Lots, by name; of a query of the table, which costs less, or of objects."""
+        rows = _plain(self.session.execute(query).all())
         self.names.prepare({r.unit for r in rows} | {r.source_line for r in rows})
         for row in sorted(rows, key=lambda r: self.names.unit(r.unit)):
             code, uom = self.material(row.material)
@@ -89,8 +89,8 @@ class Reader:
         return self._materials.get(material, (material, ""))
 
     def read_lines(self, query: Any) -> None:
-        """Declaration lines as they stand, with when they were cleared or cancelled."""
-        rows = self.session.execute(query).scalars().all()
+        """Declaration lines as they stand, with when they were cleared or cancelled; as `read_lots`."""
+        rows = _plain(self.session.execute(query).all())
         self.names.prepare({r.line for r in rows} | {r.original for r in rows})
         contents = self._declared(rows)
         clears = self._clears([r.line for r in rows])
@@ -172,7 +172,7 @@ class Reader:
     def read_events(self, condition: ColumnElement[bool]) -> None:
         """Events that meet a condition, with their legs and content, in the ledger's order."""
         rows: Sequence[Any] = self.session.execute(
-            select(_table(m.Event)).where(condition, col(m.Event.occurred_at_ms) <= self.as_of_ms)
+            select(table_of(m.Event)).where(condition, col(m.Event.occurred_at_ms) <= self.as_of_ms)
             .order_by(col(m.Event.seq))).all()
         others = {r.approved_by or "" for r in rows}
         known = {r.event_id: r for r in rows}
@@ -365,11 +365,17 @@ class Reader:
         """Rows of a table by key. Plain rows: nobody changes them, and objects of the session cost more."""
         for start in range(0, len(keys), _CHUNK):
             yield from self.session.execute(
-                select(_table(model)).where(col(column).in_(keys[start:start + _CHUNK])))
+                select(table_of(model)).where(col(column).in_(keys[start:start + _CHUNK])))
 
 
-def _table(model: Any) -> Any:
+def table_of(model: Any) -> Any:
+    """The table of a model: rows of it are plain, and nobody here changes them."""
     return model.__table__
+
+
+def _plain(rows: Sequence[Any]) -> Sequence[Any]:
+    """Rows of a table as they are; of a query of objects the objects."""
+    return [row[0] for row in rows] if rows and len(rows[0]) == 1 else rows
 
 
 def _content(payload: m.Payload) -> Content:

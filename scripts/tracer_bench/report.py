@@ -8,8 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tracer_bench import trace
+
 SECONDS, MEGABYTES, GROWTH = 60.0, 3_000.0, 1.0
 """Targets: a million movements in so many seconds and megabytes; growth no worse than n log n."""
+TRACE_MS, TRACE_GROWTH, NETWORKX = 100.0, 1.5, 20.0
+"""Targets: a trace of 1,000 ancestors among a million lots in so many milliseconds; at most so many times as
+long as among ten thousand; networkx with the whole graph takes so many times as long."""
 
 
 def figures(raw: dict[str, Any]) -> dict[str, Any]:
@@ -17,6 +22,8 @@ def figures(raw: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if "faults" in raw:
         result["rules"] = rules(raw["faults"])
+    if "trace" in raw:
+        result |= trace.figures(raw["trace"])
     if not raw["runs"]:
         return result
     curve = [
@@ -73,6 +80,11 @@ def targets(document: dict[str, Any]) -> dict[str, bool]:
         met["rules"] = all(r["recall"] == r["precision"] == 1 for r in document["rules"].values())
     if document.get("growth") is not None:
         met["growth"] = document["growth"] <= GROWTH
+    if "trace_growth" in document:
+        met["trace_growth"] = document["trace_growth"] <= TRACE_GROWTH
+        met["trace_vs_networkx"] = document["trace_vs_networkx"] >= NETWORKX
+        if document["trace_lots"] >= 1_000_000:
+            met["trace_ms_p50"] = document["trace_ms_p50"] < TRACE_MS
     if "book_1e6_seconds" in document:
         met["book_1e6_seconds"] = document["book_1e6_seconds"] <= SECONDS
         met["book_1e6_mb"] = document["book_1e6_mb"] <= MEGABYTES
@@ -86,6 +98,12 @@ def show(document: dict[str, Any], console: Console) -> None:
         for rule, row in document["rules"].items():
             found.add_row(rule, *(str(row[c]) for c in ("laid_in", "recall", "precision")))
         console.print(found)
+    if "trace_growth" in document:
+        console.print(
+            f"backward trace of {trace.ANCESTORS:,} ancestors in {document['trace_lots']:,} lots: "
+            f"{document['trace_ms_p50']} ms ({document['trace_cpu_ms_p50']} of the processor), "
+            f"{document['trace_growth']} times that in the small index; networkx takes "
+            f"{document['trace_vs_networkx']} times as long")
     if "curve" not in document:
         return
     columns = {"movements": "movements", "seconds": "seconds", "cpu_seconds": "processor s", "mb": "MB",

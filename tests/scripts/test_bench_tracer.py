@@ -36,6 +36,16 @@ def test_it_runs_and_says_what_it_measured(bench: Any, tmp_path: Path, capsys: p
     assert len(list((tmp_path / "cache").glob("tracer-*.json"))) == 1
 
 
+def test_traces__in_two_small_indexes__measured_by_the_product_s_own_trace(
+        bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--parts", "trace", "--lots", "1001", "2002", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["trace_lots"] == 2002 and told["trace_ms_p50"] > 0 and told["trace_vs_networkx"] > 0
+    assert "trace_ms_p50" not in told["targets"], "promised for a million lots"
+    with pytest.raises(SystemExit):
+        bench.main(["--parts", "trace", "--lots", "10"])
+
+
 def test_figures_and_targets(bench: Any) -> None:
     run = {"mb": 2_000.0, "findings": 0, "not_evaluable": 0, "parts": {"read": 1.0, "judge": 2.0}}
     raw = {"runs": [
