@@ -290,9 +290,10 @@ class Parts:
     def keeper(self) -> Keeper:
         """Who brings kept settlements up to date."""
         from api import __version__
+        from api.views.tables import HomeTables
         from tracer.runs.making import Keeper
 
-        return Keeper(self.engine, self.directory, self.runs, __version__)
+        return Keeper(self.engine, self.directory, self.runs, __version__, tables=HomeTables(self.path))
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -34,6 +34,30 @@ def joined(book: BookData, home: Path, folder: Path | None) -> Joined | None:
     return join(book, folder or own)
 
 
+class HomeTables:
+    """The tables of a home's own folders, for settlements that are kept."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def digest(self, book: str) -> str:
+        """Of every file of a book's folder: name and bytes; empty where there is no folder."""
+        folder = self._home / FOLDER / book
+        if not folder.is_dir():
+            return ""
+        digest = hashlib.sha256()
+        for file in sorted(path for path in folder.iterdir() if path.is_file()):
+            digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        return digest.hexdigest()
+
+    def joined(self, book: BookData) -> tuple[BookData, dict[str, Any]]:
+        """A book with its tables, and what an answer says of them; errors as `joined`."""
+        tables = joined(book, self._home, None)
+        if tables is None:
+            return book, {}
+        return tables.book, {"beside": said_of(tables, self._home / FOLDER / book.id)}
+
+
 def said_of(tables: Joined, folder: Path) -> dict[str, Any]:
     """What an answer says of the tables: files read, their digest, rows left out, what was pointed out."""
     digest = hashlib.sha256()

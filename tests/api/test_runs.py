@@ -130,6 +130,28 @@ def test_runs__what_there_is_not__says_so_with_a_remedy(folder: Path, arguments:
     assert fault["remedy"]
 
 
+def test_tables_beside_a_book__are_part_of_the_answer__and_one_that_changes_reopens_it(folder: Path) -> None:
+    first = as_json("runs", "keep", "garment-book", *DAYS, home=folder)
+    tables = folder / "beside" / "garment-book"
+    tables.mkdir(parents=True)
+    text = "product,uom,machines,rate,hours_per_day,place,valid_from,valid_to\nSHIRT,C62,{},10,8,,,\n"
+    (tables / "capacity.csv").write_text(text.format(2))
+    (again,) = as_json("runs", "refresh", home=folder)["runs"]
+    assert (again["run"] > first["run"], again["reopened_by"]) == (True, [])
+    document = as_json("runs", "show", str(again["run"]), home=folder)["document"]
+    now = as_json("settle", "garment-book", *DAYS, home=folder)
+    now.pop("known_at")
+    assert document == now
+    assert document["beside"]["files"] == ["capacity.csv"]
+    assert as_json("runs", "refresh", home=folder)["runs"] == []
+    (tables / "capacity.csv").write_text(text.format(3))
+    assert len(as_json("runs", "refresh", home=folder)["runs"]) == 1
+    (tables / "capacity.csv").unlink()
+    tables.rmdir()
+    (last,) = as_json("runs", "refresh", home=folder)["runs"]
+    assert last["inputs"] == first["inputs"]
+
+
 def test_compare__runs_of_different_books__is_refused(folder: Path) -> None:
     one = as_json("runs", "keep", "garment-book", *DAYS, home=folder)["run"]
     other = as_json("runs", "keep", "rival-book", *DAYS, home=folder)["run"]

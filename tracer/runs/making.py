@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Engine, select
 from sqlmodel import Session
@@ -37,6 +37,16 @@ Progress = Callable[[str, int, int], None]
 """Told a question's book, how many questions are done, and how many there are."""
 
 
+class Beside(Protocol):
+    """Tables beside the books of a ledger."""
+
+    def digest(self, book: str) -> str:
+        """Of the tables of a book as they are now; empty where there are none."""
+
+    def joined(self, book: BookData) -> tuple[BookData, dict[str, Any]]:
+        """A book with its tables, and what an answer says of them (nothing where there are none)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keeper:
     """Where questions are asked.
@@ -45,6 +55,7 @@ class Keeper:
         engine: the index. directory: names of participants, places and books.
         store: where runs are kept. program: version of the program.
         offset: zone in which days of a book begin and end.
+        tables: what stands beside the books, and is no fact of the ledger.
     """
 
     engine: Engine
@@ -52,6 +63,7 @@ class Keeper:
     store: RunStore
     program: str
     offset: str = "+07:00"
+    tables: Beside | None = None
 
     def ask(self, question: Question, now_s: int) -> Run:
         """Answer a question and keep it up to date from now on.
@@ -93,6 +105,7 @@ class Keeper:
             touched = [(question, watch) for question, watch in
                        ((question, Watch(watch)) for question, watch in kept)
                        if question.id in failed or self._is_stale(question)
+                       or self._tables(question) != self.store.tables(question.id)
                        or self._touches(stretch, question, watch)]
             answers, faults = [], {}
             for place, (question, watch) in enumerate(touched):
@@ -117,36 +130,46 @@ class Keeper:
     # one question
 
     def _answer(self, session: Session, question: Question, now_s: int, causes: Sequence[m.Event]) -> Answer:
-        book = self._book(session, question)
+        tables = self._tables(question)
+        book, told = self._book(session, question)
         inputs = digest(book)
+        if tables:  # the answer names them by their digest, whether a changed row changes a figure or not
+            inputs = hashlib.sha256(f"{inputs}|{tables}".encode()).hexdigest()
         said = tuple(Cause(e.event_id, e.kind, iso(e.occurred_at_ms, self.offset))
                      for e in causes[:CAUSES_MAX])
         last = self.store.last(question.id)
         watch = watched(book)
         if last is not None and last.basis[:2] == (inputs, RULE_PACK) and last.program == self.program:
-            return Answer(last, b"", watch)
+            return Answer(last, b"", watch, tables)
         number, block_hash = _head(session)
         document, found, params_hash = document_of(book)
-        content = document_bytes(document)
+        content = document_bytes({**document, **told})
         return Answer(Run(
             question, now_s, number, block_hash, inputs, RULE_PACK, params_hash, self.program, said,
-            max(0, len(causes) - CAUSES_MAX), found, hashlib.sha256(content).hexdigest()), content, watch)
+            max(0, len(causes) - CAUSES_MAX), found, hashlib.sha256(content).hexdigest()), content, watch,
+            tables)
 
     def _keep(self, answer: Answer) -> Run:
-        self.store.watch(answer.run.question.id, answer.watch)
+        self.store.watch(answer.run.question.id, answer.watch, answer.tables)
         last = self.store.last(answer.run.question.id)
         if last is not None and (not answer.document or last.basis == answer.run.basis):
             return last
         return self.store.add(answer.run, answer.document)
 
-    def _book(self, session: Session, question: Question) -> BookData:
+    def _tables(self, question: Question) -> str:
+        return self.tables.digest(question.book) if self.tables is not None and question.book else ""
+
+    def _book(self, session: Session, question: Question) -> tuple[BookData, dict[str, Any]]:
         if not (len(question.first) == len(question.last) == 10):
             raise InputError("a period is two days.", remedy="Write them like 2026-01-01 and 2026-12-31.")
         period = period_of(question.first, question.last, self.offset)
         if not question.book:
-            return load_custody(session, self.directory, period=period, offset=self.offset)
-        return question.policy.on(
-            load_book(session, self.directory, question.book, period=period, offset=self.offset))
+            return load_custody(session, self.directory, period=period, offset=self.offset), {}
+        book = load_book(session, self.directory, question.book, period=period, offset=self.offset)
+        told: dict[str, Any] = {}
+        if self.tables is not None:
+            book, told = self.tables.joined(book)
+        return question.policy.on(book), told
 
     # what changed
 
@@ -202,11 +225,14 @@ class Keeper:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A run with its document (empty where it is kept already) and what it speaks of."""
+    """A run with its document (empty where it is kept already), what it speaks of, and the digest of the
+    tables beside its book.
+    """
 
     run: Run
     document: bytes
     watch: bytes
+    tables: str
 
 
 def document_of(book: BookData) -> tuple[dict[str, Any], int, str]:

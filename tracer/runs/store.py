@@ -56,6 +56,9 @@ CREATE TABLE statement (
 );
 CREATE INDEX statement_of_finding ON statement (finding, number);
 """,
+    """
+ALTER TABLE question ADD COLUMN tables TEXT NOT NULL DEFAULT '';
+""",
 )
 
 
@@ -180,10 +183,18 @@ class RunStore:
         rows = self._store.rows("SELECT * FROM question WHERE ended_at_s IS NULL ORDER BY asked_at_s, id")
         return [(_question(row), bytes(row["watch"])) for row in rows]
 
-    def watch(self, question_id: str, watch: bytes) -> None:
-        """What a question's answer speaks of, from now on; it could be answered."""
+    def watch(self, question_id: str, watch: bytes, tables: str) -> None:
+        """What a question's answer speaks of, from now on, and the digest of the tables beside its book; it
+        could be answered.
+        """
         with self._store.transaction() as sql:
-            sql.execute("UPDATE question SET watch = ?, fault = '' WHERE id = ?", (watch, question_id))
+            sql.execute("UPDATE question SET watch = ?, tables = ?, fault = '' WHERE id = ?",
+                        (watch, tables, question_id))
+
+    def tables(self, question_id: str) -> str:
+        """Digest of the tables with which a question was last answered."""
+        row = self._store.row("SELECT tables FROM question WHERE id = ?", question_id)
+        return "" if row is None else str(row["tables"])
 
     def fail(self, question_id: str, fault: str) -> None:
         """A question could not be answered, and why: it is asked again each time until it can be."""
