@@ -93,10 +93,13 @@ def prefetch(rows: Rows, sheets: Iterable[Sheet]) -> None:
     """Read at once what the events of some blocks will need; without this each unit is a query."""
     touched: set[str] = set()
     known: set[str] = set()
+    loaded: set[tuple[str, str]] = set()
     for sheet in sheets:
+        loaded.update(sheet.loaded)
         touched.update(sheet.touched)
         known.update(sheet.known)
     rows.prefetch(Event, sorted(known))
+    rows.prefetch(LotLoaded, sorted(loaded))
     for model in (Head, Unit, Lot, LineState):
         rows.prefetch(model, sorted(touched))
 

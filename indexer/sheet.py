@@ -37,6 +37,7 @@ class Sheet(NamedTuple):
         number, hash, parent_hash, timestamp, receipts_root, rlp: of the header, which was checked.
         events: how many were taken.
         touched: ids of the units, lots and lines that it names or changes, ascending.
+        loaded: lot and line of each load that it changes.
         known: ids of the events that it takes or refers to.
         strokes: what happened, in order: tuples that begin with their kind and the log's index.
     """
@@ -49,6 +50,7 @@ class Sheet(NamedTuple):
     rlp: bytes
     events: int
     touched: tuple[str, ...]
+    loaded: tuple[tuple[str, str], ...]
     known: tuple[str, ...]
     strokes: tuple[tuple[Any, ...], ...]
 
@@ -109,6 +111,7 @@ def sheet_of(header: Header, happenings: Sequence[Happening]) -> Sheet:
     strokes: list[tuple[Any, ...]] = []
     touched: set[str] = set()
     known: list[str] = []
+    loaded: list[tuple[str, str]] = []
     events = 0
     for happening in happenings:
         if isinstance(happening, Taken):
@@ -116,6 +119,7 @@ def sheet_of(header: Header, happenings: Sequence[Happening]) -> Sheet:
             strokes.append(tuple(stroke))
             touched.update(_hex(line.unit) for line in happening.outcome.event.lines)
             touched.update(change[2] for change in stroke.changes if change[0] in _OF_A_THING)
+            loaded += [(change[2], change[3]) for change in stroke.changes if change[0] == LOADED]
             known.append(stroke.event_id)
             if stroke.reference != ZERO_ID:
                 known.append(stroke.reference)
@@ -129,7 +133,7 @@ def sheet_of(header: Header, happenings: Sequence[Happening]) -> Sheet:
             strokes.append((REGISTERED, happening.fact.log_index, *_plain(happening)))
     return Sheet(
         header.number, header.hash, header.parent_hash, now_s, header.receipts_root, header.rlp, events,
-        tuple(sorted(touched)), tuple(dict.fromkeys(known)), tuple(strokes))
+        tuple(sorted(touched)), tuple(dict.fromkeys(loaded)), tuple(dict.fromkeys(known)), tuple(strokes))
 
 
 _OF_A_THING = frozenset({
