@@ -10,12 +10,13 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,10 @@ def backfill(project: Path, node: str, made: Made, tell: Tell, database: str = "
         try:
             return {"seconds": _watch(process, tell), "database": "PostgreSQL" if database else "PGlite"}
         finally:
-            os.killpg(process.pid, 15)
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait()
+            with suppress(ProcessLookupError):  # with PGlite it does not end by being asked to
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _watch(process: subprocess.Popen[str], tell: Tell) -> float:
