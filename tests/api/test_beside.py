@@ -33,10 +33,21 @@ def facts(tmp_path: Path) -> Facts:
 
 
 @pytest.fixture(autouse=True)
-def _no_child_is_left() -> Iterator[None]:
+def _no_child_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every process that a test forks was waited for. Others' children (a node of the session) are theirs."""
+    forked: list[int] = []
+    fork = os.fork
+
+    def counted() -> int:
+        if pid := fork():
+            forked.append(pid)
+        return pid
+
+    monkeypatch.setattr(os, "fork", counted)
     yield
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    for pid in forked:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def ran(work: Any) -> list[tuple[str, int, int, list[str]]]:

@@ -112,7 +112,7 @@ def test_token__in_the_store__only_as_hash(home: Home) -> None:
     text = world.token(home, "garment")
     stored = home.settings.path(home.settings.gateway_store).read_bytes()
     wal = home.settings.path(home.settings.gateway_store + "-wal")
-    assert text.split("_")[2].encode() not in stored + (wal.read_bytes() if wal.exists() else b"")
+    assert text.split("_", 2)[2].encode() not in stored + (wal.read_bytes() if wal.exists() else b"")
 
 
 def test_cookie__on_the_programming_interface__opens_nothing(client: TestClient, home: Home) -> None:
