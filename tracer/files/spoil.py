@@ -46,10 +46,10 @@ def edit(table: str, where: dict[str, str], **cells: str) -> Change:
 
 
 def add(table: str, **cells: str) -> Change:
-    """Add a row."""
+    """Add a row, to a table that the book may not have yet."""
 
     def change(files: Files) -> None:
-        files[table].append(cells)
+        files.setdefault(table, []).append(cells)
 
     return change
 
