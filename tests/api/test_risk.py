@@ -137,7 +137,7 @@ def test_release_study__over_http_and_as_a_page__of_the_units_that_each_may_see(
     assert split["against"]["difference"] is None
     for wrong in ({"by": "colour"}, {"to": "2025-01-01"}, {"from": "now"}, {"against_from": "2025-01-01"}):
         assert client.get("/release-study", params={**days, **wrong}, headers=headers("customs")).status_code == 400, wrong
-    page = client.get("/view/release?by=port", headers={"Cookie": f"{COOKIE}={world.token(home, 'customs')}"})
-    assert page.status_code == 200
-    assert "quay" in page.text
-    assert "1 units" in page.text
+    for who, by, words in (("customs", "?by=port", "quay"), ("customs", "", "1 units"), ("customs", "?from=2020-01-01&to=2020-12-31", "0 units"),
+                           ("rival", "", "0 units")):
+        page = client.get(f"/view/release{by}", headers={"Cookie": f"{COOKIE}={world.token(home, who)}"})
+        assert (page.status_code, words in page.text) == (200, True), (who, by)
