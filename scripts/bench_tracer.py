@@ -1,6 +1,7 @@
 """Speed of the tracer: a book folder of a million movements checked and settled, its memory, how cost grows.
 
-    scripts/bench tracer [--json] [--parts speed,trace,faults] [--sizes 10000 1000000] [--archetype garments]
+    scripts/bench tracer [--json] [--parts speed,events,trace,faults] [--sizes 10000 1000000]
+                         [--archetype garments]
 
 The books are those of scripts/generate, made once and kept in the user's cache folder; each is checked in a
 process of its own by the function behind `cargoledger check FOLDER --json`. The figures are this machine's,
@@ -28,7 +29,7 @@ from book_maker.archetypes import ARCHETYPES  # noqa: E402
 from rich.console import Console  # noqa: E402
 from tracer_bench import books, once, report, trace  # noqa: E402
 
-PARTS = ("speed", "trace", "faults")
+PARTS = ("speed", "events", "trace", "faults")
 LOTS = (10_000, 1_000_000)
 SIZES = (10_000, 31_600, 100_000, 316_000, 1_000_000)
 
@@ -50,7 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no part {sorted(parts - set(PARTS))[0]!r}; there are {', '.join(PARTS)}.")
     if "trace" in parts and min(asked.lots) < trace.TREE:
         parser.error(f"an index has at least {trace.TREE} lots.")
-    raw = run(asked.archetype, sorted(asked.sizes) if "speed" in parts else [])
+    sizes = sorted(asked.sizes)
+    raw = run(asked.archetype, sizes if parts & {"speed", "events"} else [])
+    if "events" in parts:
+        raw["events"] = [as_events(asked.archetype, one) for one in raw["runs"]]
     if "trace" in parts:
         raw["trace"] = trace.run(sorted(asked.lots), books.cache_folder(), tell)
     if "faults" in parts:
@@ -81,6 +85,20 @@ def run(trade: str, sizes: list[int]) -> dict[str, Any]:
         raw["runs"].append({"asked": size, "movements": movements, **once.run(folder)})
     tell("", last=True)
     return raw
+
+
+def as_events(trade: str, movements: dict[str, Any]) -> dict[str, Any]:
+    """Check the same book with its movements as events.jsonl.
+
+    Raises:
+        SystemExit: it does not say the same.
+    """
+    folder, events = books.as_events(books.made(trade, movements["asked"], tell), tell)
+    tell(f"checking {events} events")
+    found = {"asked": movements["asked"], "events": events, **once.run(folder)}
+    if found["said"] != movements["said"]:
+        raise SystemExit(f"{folder} does not say what its movements say.")
+    return found
 
 
 def faults_found(seeds: int) -> list[dict[str, Any]]:

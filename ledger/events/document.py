@@ -20,6 +20,9 @@ from ledger.events.strict_json import dump_json, parse_json
 from ledger.limits import DEFAULT_LIMITS, Limits
 
 OWN_EVENT_ID = "urn:cargoledger:event:"
+_GROWTH = 4
+"""No event is more times as long, written, as the body that it came in: spaces after commas and colons, some
+numbers, and the document's context once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,17 @@ def read_document(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Document:
         TooLargeError: more bytes or events than allowed, or one event that is too large.
         InvalidEventError: not strict JSON, or not valid EPCIS 2.0; carries every fault.
     """
-    value = parse_json(data, limits)
+    return document_of(parse_json(data, limits), len(data), limits)
+
+
+def document_of(value: Any, size: int, limits: Limits = DEFAULT_LIMITS) -> Document:
+    """As `read_document`, of a body that is parsed already.
+
+    Args:
+        value: the body as `strict_json.parse_json` gives it.
+        size: bytes of the text that it came from, or more.
+        limits: what is taken.
+    """
     placed = _events(value)
     if len(placed) > limits.capture_events_max:
         raise TooLargeError(
@@ -58,14 +71,24 @@ def read_document(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Document:
     notes = refuse(schema.check_document(value))
     events = tuple(_standing_alone(event, value) for _, event in placed)
     for (place, _), event in zip(placed, events, strict=True):
-        size = len(dump_json(event).encode())
-        if size > limits.event_bytes_max:
+        if size * _GROWTH <= limits.event_bytes_max:
+            break
+        written = len(dump_json(event).encode())
+        if written > limits.event_bytes_max:
             raise TooLargeError(
-                f"the event has {size} bytes, at most {limits.event_bytes_max} are taken.",
+                f"the event has {written} bytes, at most {limits.event_bytes_max} are taken.",
                 pointer=place,
                 remedy="Name large attachments by their SHA-256 instead of including them.",
             )
     return Document(_kind(value), events, tuple(place for place, _ in placed), value, notes)
+
+
+def is_bare_event(value: Any) -> bool:
+    """Whether a body claims to be one event and nothing else. `profile.interpret` checks the form of such a
+    one as `document_of` does, so who interprets it need not check it before.
+    """
+    return (isinstance(value, dict) and value.get("type") not in schema.DOCUMENT_TYPES
+            and "epcisBody" not in value)
 
 
 def with_event_id(event: dict[str, Any]) -> dict[str, Any]:

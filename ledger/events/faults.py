@@ -61,7 +61,7 @@ def escape(part: str | int) -> str:
 
 def pointer(*parts: str | int) -> str:
     """JSON pointer made of unescaped parts."""
-    return "".join("/" + escape(part) for part in parts)
+    return "".join([f"/{part}" if isinstance(part, int) else "/" + escape(part) for part in parts])
 
 
 def refuse(faults: Iterable[Fault]) -> tuple[Fault, ...]:

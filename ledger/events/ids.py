@@ -34,6 +34,7 @@ BIC_PREFIX = "urn:epc:id:bic:"
 OWN_PREFIX = "urn:cargoledger:"
 
 _ENCODED = re.compile(r"(?:%([0-9A-Fa-f]{2}))|([A-Za-z0-9._~!$&'()*+,;@/-])", re.ASCII)
+_UNENCODED = re.compile(r"[A-Za-z0-9._~!$&'()*+,;@/-]+", re.ASCII)
 _PLAIN_NAME = re.compile(r"[!-~]+(?: [!-~]+)*", re.ASCII)
 
 
@@ -124,6 +125,8 @@ def name(text: str) -> str:
     Raises:
         InputError: empty, too long, or with a character that could be mistaken for another.
     """
+    if len(text) <= NAME_CHARACTERS_MAX and _PLAIN_NAME.fullmatch(text):
+        return text
     if not text or len(text) > NAME_CHARACTERS_MAX:
         raise InputError(f"a name has 1 to {NAME_CHARACTERS_MAX} characters, this one {len(text)}.")
     for place, character in enumerate(text):
@@ -134,9 +137,7 @@ def name(text: str) -> str:
                 remedy="Type the identifier with plain letters and digits.",
                 reason=Reason.LOOK_ALIKE_CHARACTER,
             )
-    if not _PLAIN_NAME.fullmatch(text):
-        raise InputError(f"{text!r} starts or ends with a space, or has two in a row.", remedy="Remove it.")
-    return text
+    raise InputError(f"{text!r} starts or ends with a space, or has two in a row.", remedy="Remove it.")
 
 
 def described(character: str) -> str:
@@ -204,6 +205,8 @@ def decode(part: str) -> str:
     Raises:
         InputError: a character that must be percent-encoded, a broken escape, or a name that may not be used.
     """
+    if _UNENCODED.fullmatch(part):
+        return name(part)
     characters: list[str] = []
     place = 0
     while place < len(part):

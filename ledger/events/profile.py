@@ -182,10 +182,12 @@ def interpret(event: dict[str, Any], ctx: NamingContext) -> Interpretation:
 
 def _kind(event: Mapping[str, Any], *, customs: bool) -> tuple[Kind, Step]:
     """Kind and step of an event: as it says, else as the inference table says. Open events only observe."""
+    stated = event.get("cl:kind")
+    if customs and stated and (stated != Kind.OBSERVE.name or "cl:step" in event):
+        return Kind[stated], Step[event.get("cl:step", Step.NONE.name)]  # nothing is left to infer
     inferred_kind, inferred_step = infer(event)
     if not customs:
         return Kind.OBSERVE, inferred_step if inferred_kind is Kind.OBSERVE else Step.NONE
-    stated = event.get("cl:kind")
     kind = Kind[stated] if stated else inferred_kind
     if "cl:step" in event:
         return kind, Step[event["cl:step"]]

@@ -125,6 +125,10 @@ def declared_prefixes(event: dict[str, Any]) -> Iterator[Fault]:
     (A value `ex:seal` may be a URI of a scheme that we do not know; a field name is always a prefix.)
     """
     known = prefixes(event.get("@context")).keys()
+    names = {value for _, _, value in _vocabulary_values(event)}
+    _add_names(event, names)
+    if {prefix_of(name) for name in names} <= known | {None}:
+        return  # nearly every event: the places are not needed
     values = ((place, value, False) for place, _, value in _vocabulary_values(event))
     for place, text, refuses in [*((place, key, True) for place, key in _keys([("", event)])), *values]:
         prefix = prefix_of(text)
@@ -385,6 +389,19 @@ def _vocabulary_values(event: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                     )
 
     return ((place, kind, value) for place, kind, value in values() if isinstance(value, str))
+
+
+def _add_names(value: Any, names: set[str]) -> None:
+    """Add every field name at any depth, as `_keys` has them."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not key.startswith("@"):
+                names.add(key)
+                if isinstance(item, dict | list):
+                    _add_names(item, names)
+    elif isinstance(value, list):
+        for item in value:
+            _add_names(item, names)
 
 
 def _keys(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str]]:

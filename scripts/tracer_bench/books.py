@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
-from book_maker import enterprise
+from book_maker import enterprise, epcis
 
 SEED = 1
 
@@ -16,6 +16,19 @@ SEED = 1
 def cache_folder() -> Path:
     """Where books and the raw numbers of runs are kept."""
     return Path(platformdirs.user_cache_dir("cargoledger")) / "bench"
+
+
+def as_events(folder: Path, tell: Callable[[str], None]) -> tuple[Path, int]:
+    """A book with its movements as events.jsonl, and how many events that are."""
+    other = folder.with_name(f"{folder.name}-events")
+    if not other.is_dir():
+        tell(f"writing the events of {folder.name}")
+        unfinished = other.with_suffix(".part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        epcis.as_events(folder, unfinished)
+        unfinished.rename(other)
+    with (other / "events.jsonl").open("rb") as file:
+        return other, sum(1 for _ in file)
 
 
 def made(trade: str, events: int, tell: Callable[[str], None]) -> Path:

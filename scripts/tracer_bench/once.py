@@ -6,6 +6,7 @@ Run as a program it prints one JSON line; `run` starts it.
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
 import resource
@@ -67,16 +68,28 @@ def main(folder: Path) -> dict[str, Any]:
         setattr(facts, name, timed(f"facts.{name}", getattr(facts, name)))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         view = books.check_folder(folder, "", "", as_json=True)
+    seconds = time.perf_counter() - began
     own, other = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
-        "seconds": time.perf_counter() - began,
+        "seconds": seconds,
         "cpu_seconds": own.ru_utime + own.ru_stime + other.ru_utime + other.ru_stime,
         "cpu_seconds_first": own.ru_utime + own.ru_stime,
         "mb": (own.ru_maxrss + other.ru_maxrss) / 1024,  # of both processes, what they share counted twice
         "findings": len(view["findings"]), "not_evaluable": len(view["not_evaluable"]),
         "population": sum(rule["population"] for rule in view["rules"]), "load": os.getloadavg()[0],
-        "collector": gc.isenabled(), "parts": parts,
+        "collector": gc.isenabled(), "parts": parts, "said": said(view),
     }
+
+
+def said(document: dict[str, Any]) -> str:
+    """Digest of what a check says: findings, what was refused, forms, exemption; without the names of events,
+    which say in which file they stand.
+    """
+    findings = [{k: v for k, v in f.items() if k != "evidence"} for f in
+                (*document["findings"], *document["not_evaluable"])]
+    forms = [document[k] for k in ("form15", "form15a", "form16", "exemption", "attributions")]
+    refused = [(r["kind"], r["outcome"], r["legs"]) for r in document["refused"]]
+    return hashlib.sha256(json.dumps([findings, refused, forms], sort_keys=True).encode()).hexdigest()
 
 
 if __name__ == "__main__":

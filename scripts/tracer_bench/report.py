@@ -38,10 +38,24 @@ def figures(raw: dict[str, Any]) -> dict[str, Any]:
         result[f"book_{size}_seconds"] = round(run["seconds"], 1)
         result[f"book_{size}_cpu_seconds"] = round(run["cpu_seconds"], 1)
         result[f"book_{size}_mb"] = round(run["mb"])
+    if "events" in raw:
+        result["events"] = events(raw)
     largest = raw["runs"][-1]
     result["parts"] = {name: round(s, 2) for name, s in sorted(largest["parts"].items(), key=lambda x: -x[1])}
     result["clean"] = all(not run["findings"] for run in raw["runs"])
     return result
+
+
+def events(raw: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each book with its movements as events.jsonl: the cost, by event, and over that of movements.csv."""
+    return [
+        {"movements": other["movements"], "events": run["events"], "seconds": round(run["seconds"], 2),
+         "cpu_seconds": round(run["cpu_seconds"], 2), "mb": round(run["mb"]),
+         "us_per_event": round(run["cpu_seconds"] / run["events"] * 1e6, 1),
+         "read_us_per_event": round(run["parts"]["read"] / run["events"] * 1e6, 1),
+         "cpu_ratio": round(run["cpu_seconds"] / other["cpu_seconds"], 2),
+         "mb_ratio": round(run["mb"] / other["mb"], 2)}
+        for run, other in zip(raw["events"], raw["runs"], strict=True)]
 
 
 def rules(trials: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -113,6 +127,14 @@ def show(document: dict[str, Any], console: Console) -> None:
         table.add_row(*(f"{row[c]:,}" for c in columns))
     console.print(table)
     console.print(f"growth against n log n: {document['growth']}; clean: {document['clean']}")
+    if "events" in document:
+        names = {"events": "events", "seconds": "seconds", "cpu_seconds": "processor s", "mb": "MB",
+                 "us_per_event": "µs of it per event", "read_us_per_event": "of that reading",
+                 "cpu_ratio": "times movements.csv", "mb_ratio": "times its MB"}
+        said = Table(*names.values(), title="The same books as events.jsonl: the same findings and forms")
+        for row in document["events"]:
+            said.add_row(*(f"{row[c]:,}" for c in names))
+        console.print(said)
     parts = Table("part", "seconds", title="The largest book, by part")
     for name, seconds in list(document["parts"].items())[:16]:
         parts.add_row(name, f"{seconds:,.2f}")

@@ -36,6 +36,20 @@ def test_it_runs_and_says_what_it_measured(bench: Any, tmp_path: Path, capsys: p
     assert len(list((tmp_path / "cache").glob("tracer-*.json"))) == 1
 
 
+def test_events__of_the_same_book__cost_beside_that_of_its_movements(
+        bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--sizes", "150", "--archetype", "furniture", "--json", "--parts", "events"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (row,) = told["events"]
+    assert row["events"] < row["movements"] and row["read_us_per_event"] > 0 and row["cpu_ratio"] > 0
+    assert told["raw"]["events"][0]["said"] == told["raw"]["runs"][0]["said"]
+    other = next((tmp_path / "cache").glob("books-*/*-events"))
+    lines = (other / "events.jsonl").read_text("utf-8").splitlines()
+    (other / "events.jsonl").write_text("\n".join(line for line in lines if "EXPORT_LOAD" not in line), encoding="utf-8")
+    with pytest.raises(SystemExit, match="does not say what its movements say"):
+        bench.main(["--sizes", "150", "--archetype", "furniture", "--json", "--parts", "events"])
+
+
 def test_traces__in_two_small_indexes__measured_by_the_product_s_own_trace(
         bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--parts", "trace", "--lots", "1001", "2002", "--json"]) == 0

@@ -11,17 +11,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import is_
 from pathlib import Path
 from typing import Any
 
 from ledger.errors import InputError
 from ledger.events import cbv
-from ledger.events.content import Declaration
-from ledger.events.document import read_document
+from ledger.events.content import Content, Declaration
+from ledger.events.document import document_of, is_bare_event
 from ledger.events.ids import NamedUnit, UnitType
 from ledger.events.profile import Interpretation, NamingContext, interpret
-from ledger.events.strict_json import dump_json, parse_json
+from ledger.events.strict_json import parse_json
+from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind, LineRole, Role, Step, Thing
+from tracer.beside import More
 from tracer.book import Count, DeclarationLine, Event, Leg, Norm
 from tracer.content import content_of, moved
 from tracer.files.folder import EVENTS, PARTICIPANTS, Folder
@@ -33,18 +36,28 @@ from tracer.quantity import micro, number
 
 _BY_CUSTOMS = frozenset({"HOLD", "UNHOLD", "ELIGIBLE", "REVOKE", "CLEAR", "EXIT_CONFIRM", "APPROVE", "DENY"})
 _THINGS = {UnitType.CONTAINER: Thing.CONTAINER, UnitType.CARGO: Thing.CARGO, UnitType.LOT: Thing.LOT}
+_NOTHING = Content()
+_PARTIES = ("possessing_party", "owning_party")
+_SMALL = DEFAULT_LIMITS.event_bytes_max // 4
+"""Bytes of a line whose event is of no forbidden size, however it is written."""
 _REMARKS = frozenset({Kind.OBSERVE, Kind.COUNT, Kind.CORRECT})
 
 
 @dataclass(slots=True)
 class _Said:
-    """One event as it was read."""
+    """One event as it was read; `content` only where it states something beside its lines."""
 
     event: Event
     epcis: str
-    meaning: Interpretation
+    correction: bool
+    content: Content | None
     customs: bool
     line: int
+
+    @property
+    def declaration(self) -> Declaration | None:
+        """The declaration line that it declares."""
+        return self.content.declaration if self.content is not None else None
 
 
 @dataclass(slots=True)
@@ -72,6 +85,8 @@ class Signed:
     _units: dict[bytes, NamedUnit] = field(default_factory=dict)
     _goods: dict[str, tuple[str, str]] = field(default_factory=dict)
     _asked: dict[bytes, str] = field(default_factory=dict)
+    _once: dict[str, str] = field(default_factory=dict)  # a name in memory once, however many events have it
+    _mores: dict[More, More] = field(default_factory=dict)
 
     def read(self, path: Path) -> None:
         """Take in every line; one that cannot be read is told and left out.
@@ -152,9 +167,12 @@ class Signed:
             weighing=content.weighing if said.kind != Kind.CORRECT else None,  # it repeats what it takes back
             reason=content.reason,
             epcis_id=content.epcis_id,
-            more=content.more,
+            more=self._mores.setdefault(content.more, content.more),
         )
-        self._said.append(_Said(event, name, meaning, who in self.customs, at))
+        stated = meaning.content
+        states = stated.declaration is not None or stated.norm is not None or stated.counts
+        self._said.append(_Said(
+            event, name, meaning.is_correction, stated if states else None, who in self.customs, at))
 
     def _reference(self, digest: bytes) -> tuple[str, str]:
         """The declaration line and the event that a reference names; one of them is empty."""
@@ -170,7 +188,7 @@ class Signed:
             named = label(about.unit.scope, about.unit.number)
             code, uom = self._goods.get(named, ("", about.uom))
             yield Leg(
-                named,
+                self._once.setdefault(named, named),
                 _THINGS.get(about.unit.type, Thing.NONE),
                 line.role,
                 line.balance,
@@ -199,7 +217,7 @@ class Signed:
                 )
             ):
                 continue
-            event = replace(said.event, voided_by=void.event.id if void is not None else "")
+            event = said.event if void is None else replace(said.event, voided_by=void.event.id)
             self._state(said)
             self.events.append(self._named(event))
         kept = {event.id for event in self.events}
@@ -208,14 +226,14 @@ class Signed:
                 self.elsewhere |= {said.event.id, *(leg.unit for leg in said.event.legs)}
 
     def _voided(self, own: list[_Said]) -> dict[str, _Said]:
-        return {s.epcis: s for s in own if s.meaning.is_correction and s.event.kind == Kind.CORRECT}
+        return {s.epcis: s for s in own if s.correction and s.event.kind == Kind.CORRECT}
 
     def _of_book(self, said: _Said, declared: set[str]) -> bool:
         """Whether an event is about this book, not about another or somebody else's lot or declaration."""
         if said.event.book:
             return said.event.book == self.book
-        if said.meaning.declaration is not None:
-            return (said.meaning.declaration.enterprise or said.event.actor) == self.enterprise
+        if said.declaration is not None:
+            return (said.declaration.enterprise or said.event.actor) == self.enterprise
         lots = [leg for leg in said.event.legs if leg.thing == Thing.LOT]
         if lots:
             return any(leg.unit.startswith(f"{self.enterprise}/") for leg in lots)
@@ -226,24 +244,25 @@ class Signed:
 
     def _declared(self) -> set[str]:
         return {
-            label(s.meaning.declaration.declaration, s.meaning.declaration.line)
+            label(s.declaration.declaration, s.declaration.line)
             for s in self._said
-            if s.meaning.declaration is not None
-            and (s.meaning.declaration.enterprise or s.event.actor) == self.enterprise
+            if s.declaration is not None
+            and (s.declaration.enterprise or s.event.actor) == self.enterprise
         }
 
     def _named(self, event: Event) -> Event:
         """Legs with the code of their lot, which a later event may not repeat."""
-        legs = []
-        for leg in event.legs:
-            code, uom = self._goods.get(leg.unit, (leg.code, leg.uom))
-            legs.append(replace(leg, code=code, uom=uom))
+        legs = tuple(self._coded(leg) for leg in event.legs)
         if event.kind == Kind.ACCEPT and any(leg.role == LineRole.OUTPUT for leg in legs):
             return replace(event, kind=Kind.TRANSFER, legs=moved(legs))
-        return replace(event, legs=tuple(legs))
+        return event if all(map(is_, legs, event.legs)) else replace(event, legs=legs)
+
+    def _coded(self, leg: Leg) -> Leg:
+        code, uom = self._goods.get(leg.unit, (leg.code, leg.uom))
+        return leg if (code, uom) == (leg.code, leg.uom) else replace(leg, code=code, uom=uom)
 
     def _state(self, said: _Said) -> None:
-        event, content = said.event, said.meaning.content
+        event, content = said.event, said.content or _NOTHING
         if content.declaration is not None:
             self._line(content.declaration, said)
         if content.norm is not None:
@@ -286,7 +305,7 @@ class Signed:
     def _line(self, said: Declaration, about: _Said) -> None:
         key = label(said.declaration, said.line)
         before = self.lines.get(key)
-        papers = about.meaning.content.papers
+        papers = about.content.papers if about.content is not None else ()
         line = DeclarationLine(
             key,
             said.purpose,
@@ -304,7 +323,7 @@ class Signed:
             label(said.original_declaration, said.original_line) if said.original_declaration else "",
             self._span(said.registered_at),
             declared_by=about.event.id,
-            book=about.meaning.book or "",
+            book=about.event.book,
             certificate=next((p.number for p in papers if "certificate" in p.type.lower()), ""),
             contract=next((p.number for p in papers if "contract" in p.type.lower()), ""),
             stated_uom=said.uom,
@@ -336,14 +355,17 @@ def _opened(text: bytes, enterprise: str) -> Iterator[tuple[str, str, dict[str, 
     poster = recorded = ""
     if isinstance(value, dict) and ("event" in value or "document" in value):
         poster, recorded = str(value.get("as", "")), str(value.get("recordedAt", ""))
-        text = dump_json(value.get("event", value.get("document"))).encode()
-    for event in read_document(text).events:
+        value = value.get("event", value.get("document"))
+    if is_bare_event(value) and len(text) <= _SMALL:
+        yield poster or _poster(value) or enterprise, recorded, value
+        return
+    for event in document_of(value, len(text)).events:
         yield poster or _poster(event) or enterprise, recorded, event
 
 
 def _poster(event: Mapping[str, Any]) -> str:
     """Who posts an event of which nothing says so."""
-    kind = event.get("cl:kind", "")
+    kind = str(event.get("cl:kind", ""))
     if kind in _BY_CUSTOMS:
         return CUSTOMS
     side = {"OFFER": "sourceList", "TRANSFER": "sourceList", "ACCEPT": "destinationList"}.get(kind, "")
@@ -352,7 +374,8 @@ def _poster(event: Mapping[str, Any]) -> str:
 
 def _party(event: Mapping[str, Any], side: str) -> str:
     part = side.removesuffix("List")
-    for item in event.get(side) or ():
-        if cbv.bare(str(item.get("type", "")), "sourceDest") in ("possessing_party", "owning_party"):
+    items = event.get(side)
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and cbv.bare(str(item.get("type", "")), "sourceDest") in _PARTIES:
             return str(item.get(part, ""))
     return ""

@@ -36,8 +36,11 @@ class Guests(Directory):
             except NotFoundError:
                 if isinstance(key, int):
                     raise
-                entry = ParticipantEntry(self.next_number("participants"), *_names(key), _short(key), Role(0))
-                self.participants.append(entry)
+                known = {p.id: p for p in self.participants}
+                entry = known.get(_short(key)) or ParticipantEntry(  # named by its short id before
+                    self.next_number("participants"), *_names(key), _short(key), Role(0))
+                if entry.id not in known:
+                    self.participants.append(entry)
             self._found["participants", key] = entry
         return entry
 
@@ -50,10 +53,11 @@ class Guests(Directory):
             except NotFoundError:
                 if isinstance(key, int):
                     raise
-                entry = FacilityEntry(
-                    self.next_number("facilities"), *_names(key), _short(key), "", supervised=False
-                )
-                self.facilities.append(entry)
+                known = {p.id: p for p in self.facilities}
+                entry = known.get(_short(key)) or FacilityEntry(
+                    self.next_number("facilities"), *_names(key), _short(key), "", supervised=False)
+                if entry.id not in known:
+                    self.facilities.append(entry)
             self._found["facilities", key] = entry
         return entry
 

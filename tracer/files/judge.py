@@ -43,7 +43,7 @@ _RANK = {
     for kind in kinds
 }
 _USUAL = 10
-_EARLIEST = frozenset(
+EARLIEST = frozenset(
     {
         Kind.OPENING,
         Kind.UNHOLD,
@@ -358,5 +358,5 @@ class Judge:
 
 
 def _order(event: Event) -> tuple[int, int, str]:
-    at = event.occurred.start_ms if event.kind in _EARLIEST else event.occurred.end_ms
+    at = event.occurred.start_ms if event.kind in EARLIEST else event.occurred.end_ms
     return at, _RANK.get(event.kind, _USUAL), event.id
