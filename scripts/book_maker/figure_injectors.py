@@ -9,6 +9,8 @@ from book_maker.clerk import container
 from book_maker.looking import Look, key_of, lot_of, plain, rest, table, weight_of
 from tracer.files.example_faults import ExampleFault, add, edit, together
 
+_MICRO = Decimal("0.000001")
+
 
 def too_few_machines(look: Look) -> ExampleFault:
     """X3."""
@@ -421,14 +423,19 @@ def more_loss(look: Look) -> ExampleFault | None:
     if not losses:
         return None
     row = losses[-1]
-    whole = look.total(kind="TRANSFORM", role="loss", code=row["code"])
+    rate = max(Decimal(r.get("loss_rate", "0")) for r in look.rows("norms", material=row["code"]))
+    used = look.total(kind="TRANSFORM", side="in", code=row["code"])
+    lost = look.total(kind="TRANSFORM", role="loss", code=row["code"])
+    allowed = (used * rate).quantize(_MICRO)
+    beyond = (allowed / 10).quantize(_MICRO)
+    more = Decimal(row["quantity"]) + allowed - lost + beyond
     return ExampleFault(
         "more-loss",
-        "A run is said to have lost far more than its norm allows.",
-        edit("movements", {"id": row["id"]}, quantity=plain(Decimal(row["quantity"]) + whole)),
+        "A run is said to have lost so much that all together lost a tenth more than norms allow.",
+        edit("movements", {"id": row["id"]}, quantity=plain(more)),
         "N9",
         row["code"],
-        "",
+        plain(beyond),
         companions=frozenset({"B5"}),
     )
 

@@ -16,6 +16,7 @@ from book_maker.clerk import container
 from book_maker.figure_injectors import FIGURES
 from book_maker.looking import Look, Row, later, plain, rest
 from book_maker.paper_injectors import PAPERS
+from book_maker.run_injectors import RUNS
 from book_maker.stock_injectors import STOCKS
 from book_maker.structure_injectors import STRUCTURES
 from tracer.files.example import Files
@@ -323,4 +324,4 @@ BUILDERS: tuple[Builder, ...] = (
     short_stock, wrong_unit, padded_norm, idle_norm, over_claim, never_left, phantom_export, double_use,
     undeclared_sale, held, early_issue, loss_left_out, other_opening, missing_factor, told_late, unclaimed,
     two_holders, no_answer, same_heading, relabelled, two_places, unknown_line, *PAPERS, *BOXES,
-    *STRUCTURES, *STOCKS, *FIGURES)
+    *STRUCTURES, *STOCKS, *FIGURES, *RUNS)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from tracer.files.example import Files
+from tracer.files.example_faults import Change, ExampleFault
 
 Row = dict[str, str]
+BOOK = "book"
+"""Where the settings of book.toml stand among the tables: one row, a cell for each key."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookFault(ExampleFault):
+    """A fault that needs something beside the book for it to be possible.
+
+    Attributes:
+        around: what the book has then; without the fault nothing is said of it.
+    """
+
+    around: Change | None = None
 
 
 class Look:

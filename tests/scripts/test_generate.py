@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,49 @@ def test_each_fault_is_found_with_its_quantity_and_nothing_unrelated_is(made: An
     from book_maker import faults
 
     assert laid(tmp_path / "book", "seafood", 1) == set(faults.NAMES)
+
+
+def trial_of(folder: Path, monkeypatch: pytest.MonkeyPatch, *built: Any) -> list[bool]:
+    """Whether these faults are found as they must be, in a small book."""
+    from book_maker import faults
+
+    monkeypatch.setattr(faults, "BUILDERS", tuple(lambda _, fault=fault: fault for fault in built))
+    monkeypatch.setattr(faults, "EVENTS", 60)
+    return [right for _, right, _ in faults.trial(folder, "electronics", 1)]
+
+
+def test_a_fault_counts_only_in_a_book_that_is_clean_without_it_and_can_be_read(
+        made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from book_maker.run_injectors import odd_scrap
+    from book_maker.workshop import ALIKE, Workshop
+
+    from tracer.files.example_faults import add, together
+
+    fault = odd_scrap(None)
+    ghost = add("norms", product="GHOST", material="GRA-9", norm="1", product_uom="KGM", material_uom="KGM",
+                valid_from="2026-01-01")
+    unclean = replace(fault, around=together(Workshop([ALIKE] * 5), ghost))
+    unread = replace(fault, change=together(fault.change, add("movements", id="BAD", at="yesterday", kind="COUNT")))
+    twice = replace(fault, subject="PRESS-2")
+    other = replace(fault, difference="3")
+    assert trial_of(tmp_path / "book", monkeypatch, fault, unclean, unread, twice, other) == [True, False, False, False, False]
+
+
+def test_a_workshop_loses_nothing(made: Any) -> None:
+    from book_maker.workshop import run
+
+    with pytest.raises(ValueError, match="does not add up"):
+        run("100", made="81")
+
+
+def test_a_book_that_is_read_and_written_again_is_the_same(made: Any, tmp_path: Path) -> None:
+    from book_maker import faults
+
+    folder = tmp_path / "book"
+    made.write_book(folder, "furniture", 4, 100)
+    before = {f.name: f.read_bytes() for f in folder.iterdir()}
+    faults.spoil(folder, faults.read_files(folder))
+    assert {f.name: f.read_bytes() for f in folder.iterdir()} == before
 
 
 def test_a_fault_that_is_not_there_is_not_found(made: Any, tmp_path: Path) -> None:
