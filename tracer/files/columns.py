@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Form = Literal["text", "name", "moment", "quantity", "signed", "decimal", "percent", "uom", "choice"]
+Form = Literal[
+    "text", "name", "moment", "quantity", "signed", "decimal", "amount", "percent", "currency", "uom",
+    "choice",
+]
 """How a cell is written; `FORMS` says it in words."""
 
 FORMS: dict[Form, str] = {
@@ -15,7 +18,9 @@ FORMS: dict[Form, str] = {
     "quantity": "decimal number, not below zero, at most six decimals",
     "signed": "decimal number, at most six decimals",
     "decimal": "decimal number",
-    "percent": "decimal number, in per cent",
+    "amount": "decimal number, not below zero",
+    "percent": "decimal number, not below zero, in per cent: 12, 12 %, or a cell of a workbook shown as 12 %",
+    "currency": "code of ISO 4217: VND, USD",
     "uom": "code of UNECE Recommendation 20: KGM, MTR, C62",
     "choice": "one of the words named",
 }

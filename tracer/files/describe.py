@@ -46,12 +46,14 @@ _WRITING = """
 Each table is `NAME.csv`, `NAME.xlsx` (the sheet of that name, else the first) or a sheet NAME of one
 `book.xlsx`; the same table twice is refused. Other files are named and not read.
 
-- **CSV**: UTF-8 with or without byte order mark (UTF-16 with one), separated by comma, semicolon or tab.
-  The first row that is not empty is the heading; columns come in any order. Columns that are not in the
-  tables below are named and ignored. In files separated by semicolon or tab a decimal comma is taken as
-  well as a point. Digits are never grouped.
+- **CSV**: UTF-8 with or without byte order mark (UTF-16 with one), separated by comma, semicolon or tab. A
+  line `sep=;` above the heading is taken as what it is. The first row that is not empty is the heading;
+  columns come in any order. Columns that are not in the tables below are named and ignored. Digits are
+  never grouped. In files separated by semicolon or tab a decimal comma is taken as well as a point; 1.400
+  or 1,400 may be fourteen hundred there, so it counts only where another number of the file shows the mark
+  to be a decimal one (2.5, 0.400), and is told otherwise.
 - **XLSX**: numbers are taken with the fifteen digits that the program keeps, so 0.1 + 0.2 is 0.3; a
-  formula counts with the value it was saved with.
+  formula counts with the value it was saved with, and an error of a formula (#N/A) is no name.
 - **Numbers** are exact decimals, quantities with at most six decimals. Nothing is rounded or read as
   binary fractions.
 - **Times**: a date is a whole day in the book's zone, a time without offset is in that zone. Equal times
@@ -61,7 +63,9 @@ Each table is `NAME.csv`, `NAME.xlsx` (the sheet of that name, else the first) o
   is left out, never taken 1:1.
 - **A malformed row** is left out and told with file, row (as a spreadsheet numbers them), column and
   remedy; the rest is evaluated. `incomplete` names the codes of such rows: findings about them may be due
-  to that.
+  to that. `notes` point out what costs nothing: counts and movements dated after the day up to which the
+  book is judged, codes that look alike (FAB-1 and fab-1, other dashes, letters of another script), what
+  was ignored.
 - **Unusable** (exit code 2): no `book.toml` or no movements, a file that is not text or not a workbook, a
   required column missing or a column twice.
 

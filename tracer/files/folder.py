@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from ledger.errors import InputError, NotFoundError
-from tracer.files.cells import Parser, Style, parser_of
+from tracer.files.cells import NUMBERS, Parser, Style, decimal_marks, parser_of
 from tracer.files.faults import Faults
 from tracer.files.sheets import WORKBOOK, Sheet, csv_sheet, xlsx_sheet
 from tracer.files.tables import TABLES, Table
@@ -65,6 +65,8 @@ class Folder:
         known = {SETTINGS, EVENTS, PARTICIPANTS, WORKBOOK}
         known |= {f"{table.name}{suffix}" for table in TABLES for suffix in (".csv", ".xlsx")}
         for entry in sorted(self.path.iterdir()):
+            if entry.name in known and not entry.is_file():
+                self.faults.note(entry.name, 0, "", "is not a file and was not read.", "Put a file there.")
             if entry.is_file() and entry.name not in known and not entry.name.startswith((".", "~$")):
                 near = entry.name.lower()
                 remedy = f"Call it {near}." if near in known else ""
@@ -90,7 +92,7 @@ class Folder:
                 f"{sheet.name} is empty.",
                 remedy=f"Give it a heading: {','.join(c.name for c in table.columns)}; or leave it out.",
             )
-        places = self._places(table, sheet.name, heading[1])
+        places = self._places(table, sheet.name, *heading)
         return self._values(table, sheet, places, len(heading[1]))
 
     def _sheet(self, table: Table) -> Sheet | None:
@@ -98,8 +100,9 @@ class Folder:
         if len(found) > 1:
             raise InputError(f"there are {' and '.join(found)}.", remedy="Keep the one that counts.")
         sheet = None
+        percents = {column.name for column in table.columns if column.form == "percent"}
         if self.has(WORKBOOK):
-            sheet = xlsx_sheet(self.path / WORKBOOK, table.name)
+            sheet = xlsx_sheet(self.path / WORKBOOK, table.name, percents)
         if sheet is not None and found:
             raise InputError(
                 f"there are {found[0]} and a sheet {table.name} in {WORKBOOK}.",
@@ -108,37 +111,44 @@ class Folder:
         if not found:
             return sheet
         path = self.path / found[0]
-        return csv_sheet(path) if path.suffix == ".csv" else xlsx_sheet(path, table.name)
+        return csv_sheet(path) if path.suffix == ".csv" else xlsx_sheet(path, table.name, percents)
 
-    def _places(self, table: Table, file: str, heading: list[str]) -> dict[str, int]:
+    def _places(self, table: Table, file: str, number: int, heading: list[str]) -> dict[str, int]:
         names = [cell.strip().lower() for cell in heading]
         known = {column.name for column in table.columns}
         for name in dict.fromkeys(names):
             if name and name not in known:
-                self.faults.note(file, 1, name, "is not a column of this file and was ignored.")
+                self.faults.note(file, number, name, "is not a column of this file and was ignored.")
             elif name and names.count(name) > 1:
                 raise InputError(f"{file} has the column {name} twice.", remedy="Keep one of them.")
         missing = [c.name for c in table.columns if c.required and c.name not in names]
         if missing:
             raise InputError(
                 f"{file} has no column {', '.join(missing)}; it has {', '.join(filter(None, names))[:300]}.",
-                remedy=f"The heading is: {','.join(c.name for c in table.columns)}.",
+                remedy=f"Row {number}, the first that is not empty, is read as the heading; leave nothing "
+                f"above it. The heading is: {','.join(c.name for c in table.columns)}.",
             )
         return {name: names.index(name) for name in names if name in known}
 
     def _values(self, table: Table, sheet: Sheet, places: dict[str, int], heading: int) -> Iterator[Row]:
-        style = Style(self.offset, sheet.decimal_comma)
         columns = [c for c in table.columns if c.name in places]
+        style = Style(self.offset, sheet.decimal_comma)
+        if sheet.again is not None:
+            numbers = [places[c.name] for c in columns if c.form in NUMBERS]
+            style = replace(style, proven=decimal_marks(sheet.again(), numbers))
         names = [c.name for c in columns]
         known = [_Known(parser_of(c, style)) for c in columns]
         pick = itemgetter(*(places[name] for name in names), 0)  # never alone, so always a tuple
         required = frozenset(c.name for c in columns if c.required)
         by_name = dict(zip(names, known, strict=True))
+        dated = {"valid_from", "valid_to"} <= places.keys()
         for number, cells in sheet.rows:
-            if len(cells) <= heading:
+            if len(cells) < heading:
+                cells.extend([""] * (heading - len(cells)))
+            if len(cells) == heading:
                 try:  # nearly every row; what stops here is looked at cell by cell below
                     values = {n: k[c] for n, k, c in zip(names, known, pick(cells), strict=False) if c}
-                    if required <= values.keys():
+                    if required <= values.keys() and not (dated and _backwards(values)):
                         yield Row(sheet.name, number, values)
                         continue
                 except (InputError, IndexError):
@@ -160,8 +170,8 @@ class Folder:
                 f"has {len(cells)} cells, the heading {heading}.",
                 "Put a text that contains the separator in quotation marks.",
             )
+            self._incomplete(cells, places)
             return None
-        cells.extend([""] * (max(places.values()) + 1 - len(cells)))
         values: dict[str, Any] = {}
         sound = True
         for name, parsed in known.items():
@@ -177,10 +187,23 @@ class Folder:
             except InputError as fault:
                 sound = False
                 self.faults.add(file, number, name, fault.message, fault.remedy)
+        if sound and _backwards(values):
+            sound = False
+            self.faults.add(file, number, "valid_to", "is before valid_from.",
+                            "Swap them, or leave one empty.")
         if sound:
             return Row(file, number, values)
-        self.faults.incomplete |= {cells[places[c]].strip() for c in _CODES if c in places} - {""}
+        self._incomplete(cells, places)
         return None
+
+    def _incomplete(self, cells: list[str], places: dict[str, int]) -> None:
+        self.faults.incomplete |= {cells[places[c]].strip() for c in _CODES if c in places} - {""}
+
+
+def _backwards(values: dict[str, Any]) -> bool:
+    """Whether the row would hold on no day."""
+    begin, end = values.get("valid_from"), values.get("valid_to")
+    return begin is not None and end is not None and bool(end.end_ms < begin.start_ms)
 
 
 class _Known(dict[str, Any]):

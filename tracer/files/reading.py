@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from ledger.errors import InputError
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
 from tracer.book import BookData, Count, DeclarationLine, Event, Leg
 from tracer.files import tables as t
+from tracer.files.alike import alike
 from tracer.files.beside import read_tables
 from tracer.files.epcis import Signed
 from tracer.files.faults import Faults
@@ -20,7 +21,7 @@ from tracer.files.movements import CUSTOMS, Movements
 from tracer.files.records import Reference, Stock
 from tracer.files.settings import FILE, read_settings
 from tracer.files.usual import Lots
-from tracer.moment import Span
+from tracer.moment import Span, iso_day
 from tracer.replay import Replay
 from tracer.usage import MADE
 
@@ -126,6 +127,7 @@ def _assembled(
     kept = [e for e in events if e.occurred.start_ms <= settings.as_of_ms]
     judge = Judge(settings.id, settings.enterprise, lines, settings.tolerances)
     taken = judge.run(kept)
+    _point_out(settings, reference, movements, folder)
     book = replace(
         settings,
         lots=tuple(sorted(judge.lots.values(), key=lambda lot: lot.id)),
@@ -149,6 +151,36 @@ def _assembled(
         descriptions=dict(sorted({**signed.descriptions, **reference.descriptions}.items())),
     )
     return BookFolder(book, folder.faults, tuple(folder.read), judge.effects)
+
+
+def _point_out(settings: BookData, reference: Reference, movements: Movements, folder: Folder) -> None:
+    """What costs nothing and explains much: rows that are too late to count, codes that look alike."""
+    until = iso_day(settings.as_of_ms, settings.offset)
+    late = Counter(s.row.file for s in reference.counts if s.record.at.start_ms > settings.as_of_ms)
+    for file, number in sorted(late.items()):
+        folder.faults.note(
+            file,
+            0,
+            "at",
+            f"{number} counts are dated after {until}, up to which the book is judged, and do not count.",
+            "Date a count of the closing stock on the last day of the period.",
+        )
+    if later := sum(event.occurred.start_ms > settings.as_of_ms for event in movements.events):
+        folder.faults.note(
+            EVENTS if folder.has(EVENTS) else folder.read[-1],
+            0,
+            "at",
+            f"{later} movements are dated after {until}, up to which the book is judged, and are not in it.",
+            "That is right for movements of the next period; else correct their dates, or as_of.",
+        )
+    for group in alike(reference.units):
+        folder.faults.note(
+            "codes.csv",
+            0,
+            "",
+            f"{' and '.join(ascii(code)[1:-1] for code in group)} look alike and are not the same code.",
+            "If they are one article, write it in one way, or name one as an internal code of the other.",
+        )
 
 
 def _named(stock: Stock, lots: Lots) -> Count:

@@ -95,7 +95,16 @@ class Reference:
         """
         folder = self.folder
         for row in folder.rows(t.CODES) or ():
-            self.codes[row["internal"]] = row["declared"]
+            if self.codes.setdefault(row["internal"], row["declared"]) != row["declared"]:
+                folder.faults.add(
+                    row.file,
+                    row.number,
+                    "internal",
+                    f"{row['internal']} is declared as {self.codes[row['internal']]} in a row before.",
+                    "Keep the row that counts.",
+                )
+                folder.faults.incomplete |= {row["declared"], self.codes[row["internal"]]}
+                continue
             if row.get("description"):
                 self.descriptions[row["declared"]] = row["description"]
         self.conversions = tuple(

@@ -20,11 +20,14 @@ from tracer.quantity import micro, number
 from tracer.yields import BASES
 
 FILE = "book.toml"
+JURISDICTIONS = ("VN", "EU", "UK", "US")
+REGIMES = ("SXXK", "GC", "EPE", "DNCX")
+_TEXT_MAX = 200
 KEYS: dict[str, str] = {
     "id": "short id of the book; default: the folder's name",
     "name": "name of the book, for people",
     "enterprise": "short id of the enterprise, required; lots are called enterprise/lot",
-    "regime": "SXXK, GC or EPE",
+    "regime": "SXXK, GC or EPE (DNCX); elsewhere the code of the procedure",
     "jurisdiction": "VN (default), EU, UK or US: which paper is made unless another is asked for",
     "zone": "fixed offset in which days begin and end; default +07:00",
     "as_of": "nothing later is known, a clock still running then is pending; default: the end of the period",
@@ -59,8 +62,10 @@ def read_settings(folder: Path, faults: Faults) -> BookData:
             remedy="`cargoledger book example DIR` writes one to start from.",
         )
     try:
-        with path.open("rb") as file:
-            said = tomllib.load(file, parse_float=Decimal)
+        raw = path.read_bytes()
+        # editors of an accountant's machine put a mark before the text, and some write UTF-16
+        text = raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+        said = tomllib.loads(text.replace("\r\n", "\n"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise InputError(
             f"{FILE} is not TOML: {fault}.", remedy="Compare it with docs/formats/book.md."
@@ -91,6 +96,18 @@ def read_settings(folder: Path, faults: Faults) -> BookData:
         raise InputError(f"{FILE} does not say whose book it is.", remedy='Add: enterprise = "our-company".')
     turnover = _number(said, "turnover_days", Fraction(0))
     as_of = _moment(said, "as_of", offset)
+    if as_of and as_of.end_ms < start.start_ms:
+        raise InputError(
+            f"{FILE}: as_of is before the period begins, when nothing of it is known.",
+            remedy="Write a day of the period or later, or leave as_of out.",
+        )
+    jurisdiction, regime = _text(said, "jurisdiction").upper() or "VN", _text(said, "regime").upper()
+    if jurisdiction not in JURISDICTIONS:
+        faults.note(FILE, 0, "jurisdiction", f"{jurisdiction} is none of {', '.join(JURISDICTIONS)}.",
+                    "The book is settled as in VN; --paper names the papers of others.")
+    if jurisdiction == "VN" and regime and regime not in REGIMES:
+        faults.note(FILE, 0, "regime", f"{regime} is none of {', '.join(REGIMES)}.",
+                    "What holds for one of these regimes only is not judged.")
     clock = _number(said, "clock_uncertainty_s", Fraction(60))
     return BookData(
         id=_text(said, "id") or folder.resolve().name,
@@ -98,8 +115,8 @@ def read_settings(folder: Path, faults: Faults) -> BookData:
         period=Span(start.start_ms, end.end_ms),
         as_of_ms=as_of.end_ms if as_of else end.end_ms,
         name=_text(said, "name"),
-        regime=_text(said, "regime"),
-        jurisdiction=_text(said, "jurisdiction") or "VN",
+        regime=regime,
+        jurisdiction=jurisdiction,
         offset=offset,
         allocation=_choice(said, "allocation", "SPECIFIC", "allocation policy", POLICIES),
         allocation_since=_moment(said, "allocation_since", offset),
@@ -137,6 +154,11 @@ def _text(said: Mapping[str, Any], key: str) -> str:
     value = said.get(key, "")
     if not isinstance(value, str):
         raise InputError(f"{FILE}: {key} is not a text.", remedy="Put it in quotation marks.")
+    if len(value) > _TEXT_MAX or not value.isprintable():
+        raise InputError(
+            f"{FILE}: {key} is not a name.",
+            remedy=f"Use at most {_TEXT_MAX} printable characters, no line breaks.",
+        )
     return value.strip()
 
 

@@ -1,17 +1,20 @@
 """Rows of text from a CSV file or a sheet of a workbook, whatever it was saved with.
 
-CSV: UTF-8 with or without a byte order mark (UTF-16 with one), separated by comma, semicolon or tab. XLSX:
-cells as they are shown; a number is given with the fifteen digits that the program keeps, never as a binary
-fraction. A date without a time stays a date.
+CSV: UTF-8 with or without a byte order mark (UTF-16 with one), separated by comma, semicolon or tab: by what
+the first line that is not empty has most of, or by what a line `sep=;` above it says. XLSX: cells as they are
+shown; a number is given with the fifteen digits that the program keeps, never as a binary fraction. A date
+without a time stays a date. What a workbook says of its own size is not believed: programs write it wrong.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +24,28 @@ WORKBOOK = "book.xlsx"
 """One workbook with a sheet for each file."""
 _UNPACKED_MAX = 2_000_000_000  # bytes of a workbook once unpacked: a million rows take less than half of it
 _COLUMNS_MAX = 500
+_ROWS_MAX = 1_048_576  # of a sheet, by the format
+_LINE_MAX = 100_000
+_BLANK = " ,;\t\r\n\""
+_TOLD = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)  # a spreadsheet's own hint, no row of the table
+
+
+Rows = Iterator[tuple[int, list[str]]]
+"""Rows with the number that a spreadsheet shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The rows of one file from its heading on, its name as faults tell it, and how it writes decimals."""
+    """The rows of one file from its heading on, its name as faults tell it, and how it writes decimals.
+
+    Attributes:
+        again: the rows from the first one, where a comma may be a decimal mark.
+    """
 
     name: str
     decimal_comma: bool
-    rows: Iterator[tuple[int, list[str]]]
+    rows: Rows
+    again: Callable[[], Rows] | None = None
 
 
 def csv_sheet(path: Path) -> Sheet:
@@ -41,11 +57,14 @@ def csv_sheet(path: Path) -> Sheet:
     encoding = _encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         try:
-            head = file.readline(100_000)
+            lines = iter(lambda: file.readline(_LINE_MAX), "")
+            head = next((line for line in lines if line.strip(_BLANK)), "")
         except UnicodeError as fault:
             raise _not_text(path, fault) from fault
-    separator = max(",;\t", key=head.count)
-    return Sheet(path.name, separator != ",", _csv_rows(path, encoding, separator))
+    told = _TOLD.fullmatch(head)
+    separator = told[1] if told else max(",;\t", key=head.count)
+    rows = partial(_csv_rows, path, encoding, separator)
+    return Sheet(path.name, separator != ",", rows(), rows if separator != "," else None)
 
 
 def _encoding(path: Path) -> str:
@@ -65,7 +84,7 @@ def _csv_rows(path: Path, encoding: str, separator: str) -> Iterator[tuple[int, 
     try:
         with path.open(encoding=encoding, newline="") as file:
             for number, row in enumerate(csv.reader(file, delimiter=separator, strict=True), 1):
-                yield number, row
+                yield number, [] if _TOLD.fullmatch(separator.join(row)) else row
     except UnicodeError as fault:
         raise _not_text(path, fault) from fault
     except csv.Error as fault:
@@ -80,8 +99,11 @@ def _not_text(path: Path, fault: UnicodeError) -> InputError:
     return InputError(f"{path.name} is not text in UTF-8{where}.", remedy='Save it as "CSV UTF-8".')
 
 
-def xlsx_sheet(path: Path, name: str) -> Sheet | None:
+def xlsx_sheet(path: Path, name: str, percents: Collection[str] = ()) -> Sheet | None:
     """A sheet of a workbook: the one of that name, else (in a file of its own) the first; None without one.
+
+    Args:
+        percents: columns in per cent. A cell that is shown as 12 % holds 0.12 and is read as 12 %.
 
     Raises:
         InputError: it is not a workbook, or too large to be one of rows.
@@ -96,7 +118,7 @@ def xlsx_sheet(path: Path, name: str) -> Sheet | None:
         book.close()
         return None
     shown = f"{path.name}" if path.name != WORKBOOK else f"{path.name}, sheet {name}"
-    return Sheet(shown, decimal_comma=False, rows=_xlsx_rows(book, sheet, path))
+    return Sheet(shown, decimal_comma=False, rows=_xlsx_rows(book, sheet, path, percents))
 
 
 def xlsx_sheets(path: Path) -> Iterator[tuple[str, Iterator[tuple[int, list[str]]]]]:
@@ -128,10 +150,25 @@ def _workbook(path: Path) -> Any:
         ) from fault
 
 
-def _xlsx_rows(book: Any, sheet: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _xlsx_rows(book: Any, sheet: Any, path: Path, percents: Collection[str] = ()) -> Rows:
+    sheet.reset_dimensions()  # else rows beyond what the file says of its size would be left out unsaid
+    shown: set[int] = set()
     try:
-        for number, row in enumerate(sheet.iter_rows(values_only=True, max_col=_COLUMNS_MAX), 1):
-            yield number, [_shown(cell) for cell in row]
+        for number, row in enumerate(sheet.iter_rows(values_only=not percents), 1):
+            if number > _ROWS_MAX:
+                raise InputError(
+                    f"{path.name} has more than {_ROWS_MAX} rows, which no sheet has.",
+                    remedy="Save it again, or as CSV.",
+                )
+            if percents:
+                cells = [_shown(cell.value) for cell in row[:_COLUMNS_MAX]]
+                shown = shown or {at for at, cell in enumerate(cells) if cell.strip().lower() in percents}
+                for at in shown.intersection(range(len(cells))):
+                    if "%" in str(row[at].number_format) and isinstance(row[at].value, int | float):
+                        cells[at] = f"{_plain(_shown(row[at].value), 2)}%"
+                yield number, cells
+            else:
+                yield number, [_shown(cell) for cell in row[:_COLUMNS_MAX]]
     except (KeyError, ValueError, OSError, EOFError, SyntaxError) as fault:
         raise InputError(f"{path.name} cannot be read: {fault}.", remedy="Save it again.") from fault
     finally:
@@ -154,7 +191,8 @@ def _shown(cell: Any) -> str:
     return _plain(text) if "e" in text else text
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, shift: int = 0) -> str:
+    """A number without exponent, so many powers of ten up."""
     from decimal import Decimal
 
-    return f"{Decimal(text):f}"
+    return f"{Decimal(text).scaleb(shift):f}"
