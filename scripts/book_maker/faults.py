@@ -22,6 +22,7 @@ from book_maker.paper_injectors import PAPER_NAMES
 from book_maker.run_injectors import RUN_NAMES
 from book_maker.stock_injectors import STOCK_NAMES
 from book_maker.structure_injectors import STRUCTURE_NAMES
+from book_maker.year_injectors import YEAR_NAMES
 from tracer.files import read_book
 from tracer.files.document import document_of
 from tracer.files.example import Files, csv_text
@@ -34,7 +35,7 @@ NAMES = (
     "double-use", "undeclared-inland-sale", "lot-under-hold", "issued-before-receipt", "loss-left-out",
     "other-opening", "missing-factor", "told-late", "unclaimed", "two-holders", "no-answer", "same-heading",
     "relabelled", "two-places", "unknown-line", *PAPER_NAMES, *BOX_NAMES, *STRUCTURE_NAMES,
-    *STOCK_NAMES, *FIGURE_NAMES, *RUN_NAMES)
+    *STOCK_NAMES, *FIGURE_NAMES, *RUN_NAMES, *YEAR_NAMES)
 """Every fault, in the order of its builder."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 EVENTS = 900

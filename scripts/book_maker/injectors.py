@@ -19,6 +19,7 @@ from book_maker.paper_injectors import PAPERS
 from book_maker.run_injectors import RUNS
 from book_maker.stock_injectors import STOCKS
 from book_maker.structure_injectors import STRUCTURES
+from book_maker.year_injectors import YEARS
 from tracer.files.example import Files
 from tracer.files.example_faults import ExampleFault, add, edit, together
 
@@ -324,4 +325,4 @@ BUILDERS: tuple[Builder, ...] = (
     short_stock, wrong_unit, padded_norm, idle_norm, over_claim, never_left, phantom_export, double_use,
     undeclared_sale, held, early_issue, loss_left_out, other_opening, missing_factor, told_late, unclaimed,
     two_holders, no_answer, same_heading, relabelled, two_places, unknown_line, *PAPERS, *BOXES,
-    *STRUCTURES, *STOCKS, *FIGURES, *RUNS)
+    *STRUCTURES, *STOCKS, *FIGURES, *RUNS, *YEARS)

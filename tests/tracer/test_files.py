@@ -508,3 +508,20 @@ def test_book__cells_replaced_by_anything__is_read_or_refused_never_a_crash(
 
     with contextlib.suppress(InputError):  # anything else is a fault of ours
         said(folder(tmp_path_factory.mktemp("fuzz"), spoil))
+
+
+@pytest.mark.parametrize(("year", "left", "difference"), [
+    ("2025", "2025-03-20", None),  # stated, and with the goods of the year before
+    ("2025", "", "-500"),
+    ("2026", "2026-03-20", "-500"),  # nothing was loaded on it in the year that is looked at
+])
+def test_exit__of_a_line_of_the_year_before__is_taken_as_stated(tmp_path: Path, year: str, left: str, difference: str | None) -> None:
+    path = added(folder(tmp_path), "declarations", declaration="305999999999", line="1", direction="export", regime="E62",
+                 registered_at=f"{year}-03-15", cleared_at=f"{year}-03-16", exit_confirmed_at=left, code="JKT-01", quantity="500",
+                 uom="C62", hs="62014090", partner="Nordfjell Outdoor")
+    before = said(folder(tmp_path / "other"))
+    document = said(path)
+    found = [(f["rule"], f["difference"]) for f in document["findings"]]  # type: ignore[attr-defined]
+    assert found == ([("X4", difference)] if difference else [])
+    for form in ("form15", "form15a", "exemption"):
+        assert document[form] == before[form]  # no stock moved, nothing more is claimed

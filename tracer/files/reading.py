@@ -294,7 +294,11 @@ def _clearances(reference: Reference, settings: BookData) -> Iterator[Event]:
 
 
 def _exits(reference: Reference, movements: Movements, settings: BookData) -> Iterator[Event]:
-    """Exits that only declarations.csv states: of all that was loaded for the line."""
+    """Exits that only declarations.csv states: of all that was loaded for the line.
+
+    A line cleared before the period, on which this book loaded nothing, left with the goods of the period
+    before: its exit speaks of the line alone, and moves no stock.
+    """
     loaded: dict[str, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
     uoms: dict[str, str] = {}
     for event in movements.events:
@@ -312,6 +316,9 @@ def _exits(reference: Reference, movements: Movements, settings: BookData) -> It
             for (unit, code), q in sorted(loaded[key].items())
             if q > 0
         )
+        line = reference.lines[key]
+        if not legs and line.cleared is not None and line.cleared.end_ms < settings.period.start_ms:
+            legs = (Leg(key, Thing.NONE, quantity_micro=line.quantity_micro, code=line.code, uom=line.uom),)
         if legs:
             yield Event(
                 f"{row.file}:{row.number}:exit",

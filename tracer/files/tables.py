@@ -46,7 +46,8 @@ DECLARATIONS = Table(
         Column(
             "exit_confirmed_at",
             "moment",
-            "when customs confirmed that the goods left; used where no EXIT_CONFIRM movement names the line",
+            "when customs confirmed that the goods left; used where no EXIT_CONFIRM movement names the line; "
+            "of a line of an earlier period on which nothing is loaded here, all of it left",
         ),
         Column("code", "name", "material or product code as declared", required=True),
         Column("description", "text", "name of the goods"),
