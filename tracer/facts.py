@@ -16,6 +16,7 @@ from ledger.vocabulary import Kind, LineRole, Origin, Thing
 from tracer.balance import Accounts, accounts
 from tracer.blend import Parts, Portion, Ratio, fractions_of, together
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
+from tracer.currency import common, line_value
 from tracer.graph import Lineage, Mixture, Source, lineage
 from tracer.norms import Factors, NormTable, Pair, uom_of
 from tracer.quantity import nearest
@@ -296,6 +297,19 @@ class Facts:
         """Codes of which any lot was imported."""
         return frozenset(lot.code for lot in self.book.lots if lot.origin == Origin.IMPORTED)
 
+    @cached_property
+    def currency(self) -> str:
+        """In which duty is worked out: that of all import lines, else the book's own."""
+        return common(line for line in self.lines.values()
+                      if line.purpose == LineRole.RECEIVE and line.cancelled is None)
+
+    def duty_of(self, line: DeclarationLine) -> Fraction | None:
+        """Duty on a whole import line in `currency`; None without value or rate of duty, or without a rate of
+        exchange where lines are stated in several currencies.
+        """
+        value = line_value(self.book, line, self.currency)
+        return None if value is None or line.duty_rate is None else value * line.duty_rate
+
     def duty_per_unit(self, code: str) -> Fraction | None:
         """Average duty on one unit of a code, from the import lines that state value and rate; None without
         one.
@@ -304,9 +318,9 @@ class Facts:
         """
         value, quantity = Fraction(0), 0
         for line in self.lines_of.get(code, ()):
-            if line.purpose == LineRole.RECEIVE and line.value is not None \
-                    and line.duty_rate is not None and line.cancelled is None:
-                value += line.value * line.duty_rate
+            duty = self.duty_of(line)
+            if line.purpose == LineRole.RECEIVE and duty is not None and line.cancelled is None:
+                value += duty
                 quantity += line.quantity_micro
         if quantity:
             return value / quantity
@@ -317,7 +331,7 @@ class Facts:
         return sum(known, Fraction(0)) if known else None
 
     def duty_on(self, code: str, quantity_micro: int) -> str | None:
-        """Duty on a quantity in whole units of currency (VND has no smaller), as text; None where unknown."""
+        """Duty on a quantity in whole units of `currency` (VND has no smaller), as text; None where unknown."""
         duty = self.duty_per_unit(code)
         return None if duty is None else str(nearest(duty * abs(quantity_micro)))
 

@@ -130,7 +130,11 @@ def test_about__finding_rule_material_lot_line__each_its_page(tmp_path: Path) ->
         assert len(one) == 1 and one[0]["subject"]["type"] == kind, about
         check_sums(one[0])
     export = document_of(facts, report, "305000000003/1")["explanations"][0]
-    assert (export["came"], export["unexplained"]) == ("200", "200")  # declared, refused, never loaded
+    assert (export["came"], export["left"], export["unexplained"]) == ("200", "200", None)  # declared, refused, never loaded
+    held = document_of(facts, report, "dmg-garment/FAB-02")["explanations"][0]
+    assert (held["left"], held["unexplained"]) == ("2000", None), "what lies in the store is not unexplained"
+    product = document_of(facts, report, "X1")["explanations"][0]
+    assert product["left"] is None
     for about, says in (("NOPE", "no material, product, lot"), ("B6:FAB-PES", "rule B6 found nothing about"), ("T1", "rule T1 found nothing in")):
         with pytest.raises(NotFoundError, match=says) as fault_of:
             document_of(facts, report, about)
@@ -205,3 +209,10 @@ def test_material__without_a_norm__the_store_is_told_and_nothing_is_said_to_be_e
     assert "The store adds up." in one["says"] and not any("every unit" in sentence for sentence in one["says"])
     assert {f["figure"]: f["quantity"] for f in one["account"]} == {
         "opening": "400", "received": "5100", "issued": "3050", "closing": "2450", "unexplained": "0"}  # (5), (6), (9), (11) of form 15
+
+
+def test_lot__of_which_a_part_is_missing__that_part_is_unexplained_and_not_what_lies_there(tmp_path: Path) -> None:
+    write_example(tmp_path / "book", fault("stolen").change)
+    facts = Facts(read_book(tmp_path / "book").book)
+    lot = document_of(facts, examine(facts), "D9:dmg-garment/LIN-01")["explanations"][0]
+    assert (lot["left"], lot["unexplained"]) == ("238", "2")

@@ -17,7 +17,11 @@ from test_files import folder, replaced, row_of, said, semicolons
 
 from ledger.errors import InputError
 from ledger.vocabulary import Kind
+from tracer.check import examine
+from tracer.facts import Facts
 from tracer.files import read_book
+from tracer.files.example_faults import fault
+from tracer.papers.explain import document_of as explained
 
 
 @pytest.mark.parametrize("above", ["\n", " \n\n", "sep=;\n", '"sep=;"\n', ";;;\n"])
@@ -137,6 +141,29 @@ def test_folder__what_explains_a_figure__is_pointed_out(tmp_path: Path) -> None:
     assert set(notes) == {("documents.csv", ""), ("counts.csv", "at"), ("movements.csv", "at"), ("codes.csv", "")}
     assert "13 counts" in notes["counts.csv", "at"] and "1 movements" in notes["movements.csv", "at"]
     assert "zip\\u2011ny" in notes["codes.csv", ""]
+
+
+def test_values__in_several_currencies__are_added_in_one_or_not_at_all(tmp_path: Path) -> None:
+    """2,400 m at 2,400 VND of duty a metre, and 1,000 m at 2,460: of forty that are missing 96,706 by the average."""
+    path = folder(tmp_path, fault("short-stock").change)
+
+    def duty(of: Path) -> tuple[str | None, str | None, list[str]]:
+        document = said(of)
+        found = {f["rule"]: f for f in document["findings"]}  # type: ignore[attr-defined]
+        return found["B2"]["duty_at_risk"], found["B6"]["duty_at_risk"], [n["file"] for n in document["notes"]]  # type: ignore[attr-defined]
+
+    assert duty(path) == ("96706", "96706", [])
+    replaced(path, "declarations.csv", "20500000,VND", "820,usd")
+    assert duty(path) == ("96000", "96000", ["rates.csv"])  # of the line that can be added, and the rest is said
+    (path / "rates.csv").write_text("currency,rate\nUSD,25000\n", "utf-8")
+    assert duty(path) == ("96706", "96706", [])
+    (path / "rates.csv").unlink()
+    text = (path / "declarations.csv").read_text("utf-8").replace(",usd", ",EUR").replace(",VND", ",EUR")
+    (path / "declarations.csv").write_text(text.replace("48000000,EUR", "48000,EUR"), "utf-8")
+    facts = Facts(read_book(path).book)
+    page = explained(facts, examine(facts), "LIN-PES")["explanations"][0]["duty"]
+    # 48,000 and 820 euros at 12 %: one currency needs no rate
+    assert (page["currency"], page["by_policy"]) == ("EUR", "69")
 
 
 def test_text__that_steers_a_terminal__is_shown_without(tmp_path: Path) -> None:

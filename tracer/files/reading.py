@@ -10,6 +10,7 @@ from pathlib import Path
 from ledger.errors import InputError
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
 from tracer.book import BookData, Count, DeclarationLine, Event, Leg
+from tracer.currency import OWN, common
 from tracer.files import tables as t
 from tracer.files.alike import alike
 from tracer.files.beside import read_tables
@@ -172,6 +173,16 @@ def _point_out(settings: BookData, reference: Reference, movements: Movements, f
             "at",
             f"{later} movements are dated after {until}, up to which the book is judged, and are not in it.",
             "That is right for movements of the next period; else correct their dates, or as_of.",
+        )
+    imports = [line for line in reference.lines.values() if line.purpose == LineRole.RECEIVE]
+    mixed = {line.currency for line in imports if line.value is not None and line.currency != common(imports)}
+    if without := sorted(mixed - {r.currency for r in reference.rates or ()} - {*OWN}):
+        folder.faults.note(
+            "rates.csv",
+            0,
+            "currency",
+            f"Import lines are valued in {', '.join(without)} and in other currencies, and no rate is given.",
+            f"Give a rate: duty is worked out in {common(imports)}, and on those lines not at all.",
         )
     for group in alike(reference.units):
         folder.faults.note(

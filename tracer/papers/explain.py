@@ -138,6 +138,7 @@ def _page(
         else name
     )
     at_risk = _at_risk(account, found, kind)
+    moved = kind not in ("material", "product")
     duty = _duty(facts, code, at_risk)
     figures = account.to_json()
     short = [one.to_json() for one in account.short]
@@ -151,7 +152,8 @@ def _page(
         "says": _sentences(facts, name, account, found, duty),
         "account": figures,
         "came": micro_text(account.came),
-        "unexplained": None if account.missing else micro_text(account.rest),
+        "unexplained": _unexplained(account, at_risk, found, moved=moved),
+        "left": micro_text(account.rest) if moved else None,
         "missing": account.missing,
         "short": short,
         "findings": [{**f.to_json(), "title": _title(f.rule), "reference": reference(f)} for f in found],
@@ -161,6 +163,13 @@ def _page(
         "settles": list(dict.fromkeys(x for f in found for x in settles(f.rule))),
         "events": [_event(e, book.offset) for e in facts.events if e.id in ids],
     }
+
+
+def _unexplained(account: Account, at_risk: int, found: Sequence[Finding], *, moved: bool) -> str | None:
+    """Of a lot or line the quantity that findings are about: what lies in the store is not unexplained."""
+    if moved:
+        return micro_text(at_risk) if found else None
+    return None if account.missing else micro_text(account.rest)
 
 
 def _account(facts: Facts, kind: str, name: str) -> Account:
@@ -208,13 +217,10 @@ def _duty(facts: Facts, code: str, quantity: int) -> dict[str, Any]:
         low, high, by_policy = duty_range(facts, material, nearest(amount))
         known = known and by_policy is not None
         least, most, policy = least + int(low), most + int(high), policy + int(by_policy or 0)
-    currencies = sorted(
-        {line.currency for m, _ in parts for line in facts.lines_of.get(m, ()) if line.currency}
-    )
     return {
         "quantity": micro_text(quantity),
         "policy": facts.book.allocation,
-        "currency": "/".join(currencies),
+        "currency": facts.currency,
         "least": str(least) if known else None,
         "most": str(most) if known else None,
         "by_policy": str(policy) if known else None,

@@ -6,23 +6,14 @@ from fractions import Fraction
 
 from ledger.vocabulary import MICRO, LineRole
 from tracer.book import DeclarationLine
+from tracer.currency import in_own
 from tracer.facts import Facts
 from tracer.moment import Span
-
-OWN = ("", "VND")
-"""How the book's own currency is written."""
 
 
 def in_own_currency(facts: Facts, value: Fraction, currency: str, at: Span) -> Fraction | None:
     """A sum by the exchange rate in force at a moment; None where no rate is known."""
-    if currency in OWN:
-        return value
-    for row in facts.book.rates or ():
-        early = row.valid_from is not None and at.end_ms < row.valid_from.start_ms
-        late = row.valid_to is not None and at.start_ms > row.valid_to.end_ms
-        if row.currency == currency and not early and not late:
-            return value * row.rate
-    return None
+    return in_own(facts.book, value, currency, at)
 
 
 def line_value(facts: Facts, line: DeclarationLine) -> Fraction | None:

@@ -246,8 +246,8 @@ def receipts_of(facts: Facts, material: str) -> list[Receipt]:
     receipts = []
     for name, q in quantity.items():
         line = facts.lines.get(name)
-        duty = line.value * line.duty_rate / line.quantity_micro if line and line.value is not None \
-            and line.duty_rate is not None and line.quantity_micro else Fraction(0)
+        duty = facts.duty_of(line) if line and line.quantity_micro else None
+        duty = duty / line.quantity_micro if line and duty else Fraction(0)
         accepted = line.registered.start_ms if line and line.registered else 0
         receipts.append(Receipt(name, accepted, q, duty))
     return receipts

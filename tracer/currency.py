@@ -1,0 +1,40 @@
+"""Sums in one currency: what is stated in several is converted by the rates of the book, or not added at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from tracer.book import BookData, DeclarationLine
+from tracer.moment import Span
+
+OWN = ("", "VND")
+"""How the book's own currency is written."""
+
+
+def in_own(book: BookData, value: Fraction, currency: str, at: Span) -> Fraction | None:
+    """A sum by the exchange rate in force at a moment; None where no rate is known."""
+    if currency in OWN:
+        return value
+    for row in book.rates or ():
+        early = row.valid_from is not None and at.end_ms < row.valid_from.start_ms
+        late = row.valid_to is not None and at.start_ms > row.valid_to.end_ms
+        if row.currency == currency and not early and not late:
+            return value * row.rate
+    return None
+
+
+def common(lines: Iterable[DeclarationLine]) -> str:
+    """The currency in which sums over these lines are made: the one that all of them state, else the book's own.
+
+    A line that states none is in that of the others; empty where none states any.
+    """
+    stated = {line.currency for line in lines if line.value is not None and line.currency}
+    return stated.pop() if len(stated) == 1 else OWN[1] if stated else ""
+
+
+def line_value(book: BookData, line: DeclarationLine, currency: str) -> Fraction | None:
+    """Value of a line in the `common` currency of the book; None where not stated, or without a rate."""
+    if line.value is None or line.currency in ("", currency):
+        return line.value
+    return in_own(book, line.value, line.currency, line.registered or book.period)
