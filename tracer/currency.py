@@ -1,4 +1,4 @@
-"""Sums in one currency: what is stated in several is converted by the rates of the book, or not added at all."""
+"""Sums in one currency: what is stated in several is converted by the rates of the book, or not added."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def in_own(book: BookData, value: Fraction, currency: str, at: Span) -> Fraction
 
 
 def common(lines: Iterable[DeclarationLine]) -> str:
-    """The currency in which sums over these lines are made: the one that all of them state, else the book's own.
+    """The currency in which sums over these lines are made: the one that all state, else the book's own.
 
     A line that states none is in that of the others; empty where none states any.
     """

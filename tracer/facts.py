@@ -331,7 +331,7 @@ class Facts:
         return sum(known, Fraction(0)) if known else None
 
     def duty_on(self, code: str, quantity_micro: int) -> str | None:
-        """Duty on a quantity in whole units of `currency` (VND has no smaller), as text; None where unknown."""
+        """Duty on a quantity in whole units of `currency` (VND has no less), as text; None where unknown."""
         duty = self.duty_per_unit(code)
         return None if duty is None else str(nearest(duty * abs(quantity_micro)))
 

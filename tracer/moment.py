@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - one name for both uses below
 _FIRST_YEAR = 1900
-_LAST_MS = 253_402_250_399_999
+LAST_MS = 253_402_250_399_999
 """9999-12-31T09:59:59.999Z: "for ever" of many programs, and a day of that year in every zone."""
 _OFFSET = re.compile(r"^([+-])(\d\d):(\d\d)$")
 
@@ -65,7 +65,7 @@ def parse_span(text: str, offset: str) -> Span:
         if len(text) == 10:
             start = datetime.combine(date.fromisoformat(text), datetime.min.time(), zone)
             begin = _to_ms(start)
-            return Span(begin, min(begin + DAY_MS - 1, _LAST_MS))
+            return Span(begin, min(begin + DAY_MS - 1, LAST_MS))
         moment = datetime.fromisoformat(text)
     except ValueError as fault:
         raise InputError(f"{text!r} is not an ISO 8601 date or time.") from fault
@@ -86,4 +86,4 @@ def iso_day(at_ms: int, offset: str) -> str:
 def _to_ms(moment: datetime) -> int:
     if moment.year < _FIRST_YEAR:
         raise InputError(f"the year {moment.year} is before {_FIRST_YEAR}.", remedy="Write it in full.")
-    return min((moment - _EPOCH) // timedelta(milliseconds=1), _LAST_MS)
+    return min((moment - _EPOCH) // timedelta(milliseconds=1), LAST_MS)

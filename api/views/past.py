@@ -13,6 +13,7 @@ from sqlmodel import Session
 from api.views.names import iso_ms
 from indexer import past
 from ledger.errors import InputError
+from tracer.moment import LAST_MS
 
 if TYPE_CHECKING:
     from api.home import Home
@@ -30,9 +31,12 @@ class When:
         """From what a person wrote.
 
         Raises:
-            InputError: not a time with a time zone.
+            InputError: not a time with a time zone, or one before anything could be known of.
         """
-        return cls(None if as_of is None else milliseconds(as_of, "as_of"), known_at)
+        at = None if as_of is None else milliseconds(as_of, "as_of")
+        if at is not None and at < 0:
+            raise InputError(f"{as_of!r} is before 1970.", remedy="Write a later time.", pointer="/as_of")
+        return cls(at if at is None else min(at, LAST_MS), known_at)
 
     @property
     def is_past(self) -> bool:

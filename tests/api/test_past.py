@@ -82,6 +82,17 @@ def test_http__as_of_and_known_at__the_same_answers(client: TestClient, headers:
     assert client.get(f"/units/{world.BOX}", params={"known_at": -1}, headers=headers("customs")).status_code == 400
 
 
+@pytest.mark.parametrize(("as_of", "status"), [
+    ("9999-12-31T23:59:59-12:00", 200), ("9999-12-31T23:59:59+07:00", 200), ("0001-01-01T00:00:00+14:00", 400),
+    ("1969-12-31T23:59:59Z", 400)])
+def test_http__as_of_a_time_at_the_end_of_the_calendar__answered_or_refused(
+        client: TestClient, headers: Headers, as_of: str, status: int) -> None:
+    days = {"from": "2026-01-01", "to": "2026-12-31", "as_of": as_of}
+    for path in ("/books/garment-book/settlement", f"/units/{world.BOX}", "/events"):
+        params = days if "books" in path else {"as_of": as_of}
+        assert client.get(path, params=params, headers=headers("customs")).status_code == status, path
+
+
 def test_http__past_of_what_is_not_for_the_caller__not_found(client: TestClient, headers: Headers) -> None:
     for params in ({"known_at": 10**6}, {"as_of": "2026-03-02T07:05:00"}):
         assert client.get(f"/units/{world.BOX}", params=params, headers=headers("rival")).status_code == 400
