@@ -1,7 +1,7 @@
 """Speed of the tracer: a book folder of a million movements checked and settled, its memory, how cost grows.
 
-    scripts/bench tracer [--json] [--parts speed,events,trace,faults] [--sizes 10000 1000000]
-                         [--archetype garments]
+    scripts/bench tracer [--json] [--parts speed,events,trace,faults,smallest] [--sizes 10000 1000000]
+                         [--archetype garments] [--seeds 5] [--page]
 
 The books are those of scripts/generate, made once and kept in the user's cache folder; each is checked in a
 process of its own by the function behind `cargoledger check FOLDER --json`. The figures are this machine's,
@@ -27,9 +27,9 @@ from bench_ledger import tell  # noqa: E402
 from book_maker import faults  # noqa: E402
 from book_maker.archetypes import ARCHETYPES  # noqa: E402
 from rich.console import Console  # noqa: E402
-from tracer_bench import books, once, report, trace  # noqa: E402
+from tracer_bench import books, detection, once, report, smallest, trace  # noqa: E402
 
-PARTS = ("speed", "events", "trace", "faults")
+PARTS = ("speed", "events", "trace", "faults", "smallest")
 LOTS = (10_000, 1_000_000)
 SIZES = (10_000, 31_600, 100_000, 316_000, 1_000_000)
 
@@ -45,10 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--archetype", choices=sorted(ARCHETYPES), default="garments")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure, of {','.join(PARTS)}")
     parser.add_argument("--seeds", type=int, default=5, help="books of each archetype to lay faults into")
+    parser.add_argument("--page", action="store_true",
+                        help="write docs/detection.md; needs the parts faults and smallest")
     asked = parser.parse_args(arguments)
     parts = set(asked.parts.split(","))
     if parts - set(PARTS):
         parser.error(f"there is no part {sorted(parts - set(PARTS))[0]!r}; there are {', '.join(PARTS)}.")
+    if asked.page and not parts >= {"faults", "smallest"}:
+        parser.error("the page needs the parts faults and smallest.")
     if "trace" in parts and min(asked.lots) < trace.TREE:
         parser.error(f"an index has at least {trace.TREE} lots.")
     sizes = sorted(asked.sizes)
@@ -59,11 +63,16 @@ def main(arguments: list[str] | None = None) -> int:
         raw["trace"] = trace.run(sorted(asked.lots), books.cache_folder(), tell)
     if "faults" in parts:
         raw["faults"] = faults_found(asked.seeds)
+    if "smallest" in parts:
+        raw["smallest"] = smallest.run(ARCHETYPES, asked.seeds, tell)
+        tell("", last=True)
     document = report.figures(raw)
     whole = {**document, "targets": report.targets(document), "raw": raw}
     kept = books.cache_folder() / f"tracer-{time.strftime('%Y%m%dT%H%M%S')}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(whole, indent=2), "utf-8")
+    if asked.page:
+        detection.write(document, raw["smallest"], asked.seeds)
     if asked.json:
         print(json.dumps(whole, indent=2))
     else:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tracer_bench import trace
+from tracer_bench import detection, trace
 
 SECONDS, MEGABYTES, GROWTH = 60.0, 3_000.0, 1.0
 """Targets: a million movements in so many seconds and megabytes; growth no worse than n log n."""
@@ -22,6 +22,8 @@ def figures(raw: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if "faults" in raw:
         result["rules"] = rules(raw["faults"])
+    if "smallest" in raw:
+        result["smallest"] = detection.sharpness(raw["smallest"])
     if "trace" in raw:
         result |= trace.figures(raw["trace"])
     if not raw["runs"]:
@@ -112,6 +114,13 @@ def show(document: dict[str, Any], console: Console) -> None:
         for rule, row in document["rules"].items():
             found.add_row(rule, *(str(row[c]) for c in ("laid_in", "recall", "precision")))
         console.print(found)
+    if "smallest" in document:
+        least = Table("fault", "rule", "size", "books", "over the tolerance", title="Smallest faults found")
+        for fault, row in document["smallest"].items():
+            times = f"{row['least']} to {row['most']}" if row["least"] else "–"
+            words = {"size": "has one", "any": "any", "none": "there or not"}[row["form"]]
+            least.add_row(fault, row["rule"], words, str(row["books"]), times)
+        console.print(least)
     if "trace_growth" in document:
         console.print(
             f"backward trace of {trace.ANCESTORS:,} ancestors in {document['trace_lots']:,} lots: "
