@@ -170,16 +170,19 @@ def made_of_itself(look: Look) -> BookFault:
     """L7."""
     semi = {"code": "SEM-9", "uom": "KGM", "place": "factory"}
     raw = {"code": "DOW-9", "lot": "DOW-9.1", "uom": "KGM", "place": "factory", "quantity": "1000"}
-    old, new = {"lot": "SEM-9.1", **semi}, {"lot": "SEM-9.2", **semi}
-    again = {"quantity": "250"}
+    one, two, three = ({"lot": f"SEM-9.{n}", **semi} for n in (1, 2, 3))
+    again, last = {"op": "AGAIN", "quantity": "150"}, {"op": "LAST", "quantity": "100"}
     moves = [
         ("RECEIVE_DOMESTIC", "1", {**raw, "document": "HD-R"}),
         ("ISSUE_PROD", "2", {**raw, "document": "PXK-R1", "product": "SEM-9"}),
         ("TRANSFORM", "3", {**raw, "op": "DOUGH", "side": "in"}),
-        ("TRANSFORM", "3", {**old, "quantity": "1000", "op": "DOUGH", "side": "out", "role": "semi"}),
-        ("ISSUE_PROD", "4", {**old, **again, "document": "PXK-R2", "product": "SEM-9"}),
-        ("TRANSFORM", "5", {**old, **again, "op": "AGAIN", "side": "in"}),
-        ("TRANSFORM", "5", {**new, **again, "op": "AGAIN", "side": "out", "role": "semi"}),
+        ("TRANSFORM", "3", {**one, "quantity": "1000", "op": "DOUGH", "side": "out", "role": "semi"}),
+        ("ISSUE_PROD", "4", {**one, "quantity": "150", "document": "PXK-R2", "product": "SEM-9"}),
+        ("TRANSFORM", "5", {**one, **again, "side": "in"}),
+        ("TRANSFORM", "5", {**two, **again, "side": "out", "role": "semi"}),
+        ("ISSUE_PROD", "6", {**two, "quantity": "100", "document": "PXK-R3", "product": "SEM-9"}),
+        ("TRANSFORM", "7", {**two, **last, "side": "in"}),
+        ("TRANSFORM", "7", {**three, **last, "side": "out", "role": "semi"}),
     ]
     rows = [
         add("movements", id=f"RW-{n}", at=f"2026-11-0{day}", kind=kind, **cells)
@@ -191,21 +194,19 @@ def made_of_itself(look: Look) -> BookFault:
         add("norms", material="SEM-9", norm="0.2", flag="SPTN", **norm),
     ]
     count = {"at": "2026-12-31", "stock": "material"}
-    rows += [
-        add("counts", quantity="750", **count, **old),
-        add("counts", quantity="250", **count, **new),
-    ]
+    left = (("850", one), ("50", two), ("100", three))
+    rows += [add("counts", quantity=q, **count, **lot) for q, lot in left]
     return BookFault(
         "made-of-itself",
-        "Dough that is kneaded again is booked into the very lot that it was taken from.",
+        "Dough that is kneaded a third time is booked into the very lot that it was first taken from.",
         together(
-            edit("movements", {"id": "RW-6"}, lot="SEM-9.1"),
-            edit("counts", {"lot": "SEM-9.2"}, drop="yes"),
-            edit("counts", {"lot": "SEM-9.1"}, quantity="1000"),
+            edit("movements", {"id": "RW-9"}, lot="SEM-9.1"),
+            edit("counts", {"lot": "SEM-9.3"}, drop="yes"),
+            edit("counts", {"lot": "SEM-9.1"}, quantity="950"),
         ),
         "L7",
         f"{look.enterprise}/SEM-9.1",
-        "1",
+        "2",
         around=together(*rows),
     )
 
