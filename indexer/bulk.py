@@ -13,25 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnDefault,
-    Connection,
-    String,
-    Table,
-    Text,
-    any_,
-    bindparam,
-    cast,
-    func,
-    select,
-    text,
-    tuple_,
-)
+from sqlalchemy import ColumnDefault, Connection, Table, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
+from indexer.among import Among
 from indexer.partitions import PARTITIONED, make_parts
 from ledger.errors import InvariantError
 
@@ -76,10 +62,7 @@ class _Form:
         self._read: list[tuple[str, _Process]] = []
         if len(table.primary_key) == 1:
             key = next(iter(table.primary_key))
-            wanted = func.json_each(bindparam("keys")).table_valued("value").c.value
-            among = key.in_(select(wanted)) if dialect.name == "sqlite" else \
-                key == any_(cast(bindparam("keys"), postgresql.ARRAY(Text if _is_text(key) else BigInteger)))
-            self.select = str(select(table).where(among).compile(dialect=dialect))
+            self.select = str(select(table).where(Among(key)).compile(dialect=dialect))
             self._read = [(c.name, process) for c in table.columns if (
                 process := c.type.dialect_impl(dialect).result_processor(dialect, _NUMERIC)) is not None]
 
@@ -109,10 +92,6 @@ class _Form:
         for name, process in self._read:
             row[name] = process(row[name])
         return row
-
-
-def _is_text(column: Column[Any]) -> bool:
-    return isinstance(getattr(column.type, "impl", column.type), String)
 
 
 _FORMS: dict[tuple[str, str], _Form] = {}

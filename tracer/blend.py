@@ -7,9 +7,12 @@ pair of integers in lowest terms: the arithmetic of `fractions.Fraction`, withou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import gcd
+from typing import TypeVar
+
+K = TypeVar("K")
 
 Ratio = tuple[int, int]
 """Numerator and denominator in lowest terms, the denominator above zero."""
@@ -53,6 +56,6 @@ def together(portions: Sequence[Portion]) -> Parts:
     return total
 
 
-def fractions_of(parts: Parts) -> dict[str, Fraction]:
+def fractions_of(parts: Mapping[K, Ratio]) -> dict[K, Fraction]:
     """The same figures as fractions."""
     return {source: Fraction(n, d) for source, (n, d) in parts.items()}

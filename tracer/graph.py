@@ -16,6 +16,7 @@ asked for.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -25,7 +26,7 @@ import networkx as nx
 from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.blend import Portion, fractions_of, lowest, part, together
 from tracer.book import BookData, Event, Lot
-from tracer.network import SINKS, UNITS, draw
+from tracer.network import SINKS, UNITS, Drawing, draw
 from tracer.norms import NormTable
 from tracer.quick import quick
 from tracer.replay import Delta, Replay, replay
@@ -86,7 +87,6 @@ class Lineage:
 
     Attributes:
         sources: by id.
-        placed: what stands at each position; `matrix` in fractions.
         received: all that ever went into a lot; `inflow` in fractions.
         graph: nodes `lot:…`, `line:…`, `unit:…`, `event:…` with `type`, `label`; edges with `kind`,
             `quantity_micro`,
@@ -95,12 +95,23 @@ class Lineage:
 
     basis: Basis
     sources: dict[str, Source] = field(default_factory=dict)
-    placed: dict[Position, list[Portion]] = field(default_factory=dict)
     received: dict[str, list[Portion]] = field(default_factory=dict)
     book: BookData | None = None
+    _placed: dict[Position, list[Portion]] = field(default_factory=dict)
+    _unplaced: Callable[[], None] | None = None
+    """Places what is left at the end: asked what went into a lot, nobody needs it."""
+    _drawing: Drawing | None = None
     _graph: nx.MultiDiGraph[str] | None = None
     _matrix: dict[Position, Mixture] | None = None
     _inflow: dict[str, Mixture] | None = None
+
+    @property
+    def placed(self) -> dict[Position, list[Portion]]:
+        """What stands at each position."""
+        if self._unplaced is not None:
+            place, self._unplaced = self._unplaced, None
+            place()
+        return self._placed
 
     @property
     def matrix(self) -> dict[Position, Mixture]:
@@ -120,10 +131,15 @@ class Lineage:
     def graph(self) -> nx.MultiDiGraph[str]:
         """The graph, drawn when it is first asked for: most questions need the matrix alone."""
         if self._graph is None:
-            self._graph = nx.MultiDiGraph()
-            if self.book is not None:
-                draw(self.book, self._graph)
+            self._graph = self.drawing.graph()
         return self._graph
+
+    @property
+    def drawing(self) -> Drawing:
+        """The graph as plain nodes and edges, without the price of an object of networkx."""
+        if self._drawing is None:
+            self._drawing = Drawing() if self.book is None else draw(self.book)
+        return self._drawing
 
     def row(self, name: str, kind: str = "line") -> dict[Position, Fraction]:
         """Where the goods of a declaration line (or another source) are: rows of the matrix, exact micro-
@@ -194,7 +210,7 @@ class _Flow:
             while i < len(deltas) and deltas[i].event.id == event.id:
                 i += 1
             self.apply(event, deltas[start:i])
-        self.settle_stock()
+        self.result._unplaced = self.settle_stock
         self.result.book = self.book
         return self.result
 
@@ -333,7 +349,7 @@ class _Flow:
 
     def place(self, position: Position, mixture: list[Portion]) -> None:
         if mixture:
-            self.result.placed.setdefault(position, []).extend(mixture)
+            self.result._placed.setdefault(position, []).extend(mixture)
 
     def settle_stock(self) -> None:
         """What is left in lots and on the way out, by balance."""

@@ -20,12 +20,15 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from indexer import models as m
+from indexer.among import Among
 from ledger.directory import BookEntry, Directory
 from ledger.errors import InputError
 from tracer.book import BookData, Count, Norm, Tolerances
 from tracer.load_beside import on_spot, places, registered, told_of_lines
 from tracer.load_elsewhere import elsewhere
-from tracer.load_rows import Reader, table_of
+from tracer.load_rows import Reader
+from tracer.load_sql import EVENT, LOT, rows_of, table_of
+from tracer.load_stated import counts, norms
 from tracer.moment import Span, parse_span
 from tracer.names import Names
 from tracer.voids import customs_of
@@ -63,12 +66,13 @@ def load_book(
     as_of = period.end_ms if as_of_ms is None else as_of_ms
     owner = directory.participant(entry.owner).number
     reader = Reader(session, Names(session, directory), as_of, offset, customs_of(session, directory))
-    reader.read_lots(select(table_of(m.Lot)).where(col(m.Lot.book) == entry.number))
-    reader.read_lines(select(table_of(m.LineState)).where(col(m.LineState.declarant) == owner))
-    norms = reader.norms(or_(col(m.Norm.book) == entry.id, col(m.Norm.book) == ""), owner)
-    counts = reader.counts(entry, directory.participant(entry.owner).id, owner)
-    reader.read_events(or_(_of_book(entry, owner), col(m.Event.event_id).in_(sorted(reader.taken_back))))
-    codes = _codes(reader, norms, counts)
+    reader.read_lots(rows_of(session, select(table_of(m.Lot)).where(LOT.book == entry.number)))
+    reader.read_lines(rows_of(session, select(table_of(m.LineState)).where(
+        col(m.LineState.declarant) == owner)))
+    stated = norms(reader, or_(col(m.Norm.book) == entry.id, col(m.Norm.book) == ""), owner)
+    counted = counts(reader, entry, directory.participant(entry.owner).id, owner)
+    reader.read_events(or_(_of_book(entry, owner), Among(EVENT.event_id, sorted(reader.taken_back))))
+    codes = _codes(reader, stated, counted)
     return BookData(
         entry.id,
         directory.participant(entry.owner).id,
@@ -83,8 +87,8 @@ def load_book(
         lines=told_of_lines(reader.lines.values(), reader.events),
         places=places(session, directory),
         beside=replace(registered(session, reader.names, as_of), on_spot=on_spot(session, reader)),
-        norms=norms,
-        counts=counts,
+        norms=stated,
+        counts=counted,
         events=tuple(reader.events),
         descriptions=_known(reader.descriptions, codes),
         hs=_known(reader.hs, codes),
@@ -105,7 +109,7 @@ def load_custody(session: Session, directory: Directory, *, period: Span, as_of_
     """
     as_of = period.end_ms if as_of_ms is None else as_of_ms
     reader = Reader(session, Names(session, directory), as_of, offset, customs_of(session, directory))
-    reader.read_lines(select(table_of(m.LineState)))
+    reader.read_lines(rows_of(session, select(table_of(m.LineState))))
     reader.read_events(col(m.Event.event_id).in_(
         select(col(m.EventLine.event_id)).join(m.Unit, col(m.Unit.unit) == col(m.EventLine.unit))
         .where(col(m.Unit.thing).in_(_CUSTODY))))

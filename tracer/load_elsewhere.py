@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from indexer import models as m
 from tracer.book import DeclarationLine, Event
 from tracer.labels import label
+from tracer.load_sql import EVENT, LOT, by_key, table_of
 from tracer.names import Names
-
-_CHUNK = 500  # ids in one query
 
 
 def elsewhere(session: Session, names: Names, events: Iterable[Event],
@@ -34,17 +31,11 @@ def elsewhere(session: Session, names: Names, events: Iterable[Event],
     named |= {x.original for x in lines if x.original}
     wanted = {ids.get(name, name): name for name in sorted(named - own)}
     found: set[str] = set()
-    for column in (col(m.Lot.unit), col(m.LineState.line), col(m.Event.event_id)):
-        for chunk in _chunks(sorted(wanted)):
-            found |= {wanted[i] for i in session.execute(select(column).where(column.in_(chunk))).scalars()}
-    scopes = sorted({name.rpartition("/")[0] for name in named - own - found if "/" in name})
-    for chunk in _chunks(scopes):
-        rows = session.execute(select(m.UnitName, m.LineState).join(
-            m.LineState, col(m.LineState.line) == col(m.UnitName.unit)).where(
-            col(m.UnitName.scope).in_(chunk)))
-        found |= {label(row.scope, row.number) for row, _ in rows}
+    line = table_of(m.LineState).c.line
+    for column in (LOT.unit, line, EVENT.event_id):
+        found |= {wanted[i] for (i,) in by_key(session, select(column), column, wanted)}
+    scopes = {name.rpartition("/")[0] for name in named - own - found if "/" in name}
+    name = table_of(m.UnitName).c
+    of_lines = select(name.scope, name.number).join_from(name.unit.table, line.table, line == name.unit)
+    found |= {label(*row) for row in by_key(session, of_lines, name.scope, scopes)}
     return frozenset(found & named)
-
-
-def _chunks(keys: list[str]) -> Iterable[list[Any]]:
-    return (keys[start:start + _CHUNK] for start in range(0, len(keys), _CHUNK))

@@ -8,7 +8,7 @@ figure is what the whole book would give; lots beside them are there by name onl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -16,18 +16,21 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from indexer import models as m
+from indexer.among import Among
 from ledger.directory import Directory
 from ledger.vocabulary import Kind, LineRole
 from tracer.book import BookData
-from tracer.load_rows import Reader, table_of
+from tracer.load_rows import Reader
+from tracer.load_sql import EVENT, LEG, LEGS, LOT, LOTS, by_key, table_of
+from tracer.load_stated import norms
 from tracer.moment import Span
 from tracer.names import Names
+from tracer.usage import MADE
 from tracer.voids import customs_of
 
 _SAID = frozenset({Kind.TRANSFORM.name})
 """Kinds whose content lineage asks for: the loss of a run."""
-_CHUNK = 500  # ids in one query
-
+_USED = LineRole.INPUT.name
 
 def load_ancestry(
     session: Session, directory: Directory, number: int, *, lots: Sequence[str], line: str = "",
@@ -51,62 +54,80 @@ def load_ancestry(
     entry = directory.book(number)
     owner = directory.participant(entry.owner).number
     reader = Reader(session, Names(session, directory), as_of_ms, offset, customs_of(session, directory),
-                    content_of=_SAID)
-    wanted = _chunked(session, select(col(m.EventLine.event_id)), col(m.EventLine.unit),
-                      _ancestors(session, number, lots, line))
-    if line:
-        wanted |= set(session.execute(select(col(m.Event.event_id)).where(
-            col(m.Event.reference) == line)).scalars())
-    events = sorted(wanted)
-    units = _chunked(session, select(col(m.EventLine.unit)), col(m.EventLine.event_id), events)
-    named = _chunked(session, select(col(m.Event.reference)), col(m.Event.event_id), events)
-    for chunk in _chunks(sorted(units)):
-        reader.read_lots(select(table_of(m.Lot)).where(col(m.Lot.book) == number, col(m.Lot.unit).in_(chunk)))
-    for chunk in _chunks(sorted(units | named | {line} - {""})):
-        reader.read_lines(select(table_of(m.LineState)).where(
-            col(m.LineState.declarant) == owner, col(m.LineState.line).in_(chunk)))
-    norms = reader.norms(or_(col(m.Norm.book) == entry.id, col(m.Norm.book) == ""), owner)
-    for chunk in _chunks(events):
-        reader.read_events(col(m.Event.event_id).in_(chunk))
+                    content_of=_SAID, named_only=True)
+    part = _Part(session, number)
+    acts = part.acts_for(line) if line else ()
+    part.go_back(lots or part.units(acts))
+    reader.read_lots(part.lots_of(part.units(part.legs)))
+    states, events = table_of(m.LineState), set(part.legs)
+    named = {reference for (reference,) in by_key(session, select(EVENT.reference), EVENT.event_id, events)}
+    reader.read_lines(by_key(session, select(states).where(states.c.declarant == owner), states.c.line,
+                             part.units(part.legs) | named | {line} - {""}))
+    reader.read_events(Among(EVENT.event_id, events), part.legs)
     return BookData(
         entry.id, directory.participant(entry.owner).id, Span(0, as_of_ms), as_of_ms, name=entry.name,
         regime=entry.regime, offset=offset,
         lots=tuple(sorted(reader.lots.values(), key=lambda lot: lot.id)),
-        lines=tuple(sorted(reader.lines.values(), key=lambda x: x.key)), norms=norms,
+        lines=tuple(sorted(reader.lines.values(), key=lambda x: x.key)),
+        norms=norms(reader, or_(col(m.Norm.book) == entry.id, col(m.Norm.book) == ""), owner,
+                    _shared(reader)),
         events=tuple(sorted(reader.events, key=lambda e: e.seq)), unit_ids=reader.names.ids())
 
 
-def _ancestors(session: Session, number: int, lots: Sequence[str], line: str) -> list[str]:
-    """The lots, or those of acts for a line, and every lot of the book that went into them.
+def _shared(reader: Reader) -> set[str]:
+    """Codes made together with others: by norms alone it is said which of them took what."""
+    together = [made for event in reader.events if event.kind == Kind.TRANSFORM
+                and len(made := [leg.code for leg in event.legs if leg.role in MADE]) > 1]
+    return {code for made in together for code in made}
 
-    By generations: keys alone are asked for, whatever a database knows of its tables.
+
+class _Part:
+    """Lots of a book, back from those that are asked about, and the legs of all acts that touch one of them.
+
+    By generations: keys alone are asked for, whatever a database knows of its tables, and nothing twice.
     """
-    if line:
-        for_line = select(col(m.Event.event_id)).where(col(m.Event.reference) == line)
-        acts = list(session.execute(for_line).scalars())
-        lots = sorted(_chunked(session, select(col(m.EventLine.unit)), col(m.EventLine.event_id), acts))
-    found: set[str] = set()
-    fresh = _of_book(session, number, lots)
-    while fresh:
-        found |= fresh
-        made = _chunked(session, select(col(m.EventLine.event_id)).where(
-            col(m.EventLine.role) != LineRole.INPUT.name), col(m.EventLine.unit), sorted(fresh))
-        used = _chunked(session, select(col(m.EventLine.unit)).where(
-            col(m.EventLine.role) == LineRole.INPUT.name), col(m.EventLine.event_id), sorted(made))
-        fresh = _of_book(session, number, sorted(used - found))
-    return sorted(found)
 
+    def __init__(self, session: Session, number: int) -> None:
+        self.session, self.number = session, number
+        self.legs: dict[str, list[Any]] = {}
+        """Rows of the legs of acts, by event."""
+        self._lots: dict[str, Any] = {}
+        self._other: set[str] = set()
+        """Units that are no lots of the book."""
 
-def _of_book(session: Session, number: int, units: Sequence[str]) -> set[str]:
-    """Those of the units that are lots of a book."""
-    return {unit for chunk in _chunks(units) for unit, book in session.execute(
-        select(col(m.Lot.unit), col(m.Lot.book)).where(col(m.Lot.unit).in_(chunk))) if book == number}
+    def acts_for(self, line: str) -> list[str]:
+        """Acts for a declaration line; their legs are read."""
+        acts = list(self.session.execute(select(EVENT.event_id).where(EVENT.reference == line)).scalars())
+        self._read(acts)
+        return acts
 
+    def units(self, events: Iterable[str]) -> set[str]:
+        """What the legs of acts name."""
+        return {leg.unit for event in events for leg in self.legs.get(event, ())}
 
-def _chunked(session: Session, query: Any, column: Any, keys: Sequence[str]) -> set[str]:
-    return {found for chunk in _chunks(keys)
-            for found in session.execute(query.where(column.in_(chunk))).scalars()}
+    def lots_of(self, units: Iterable[str]) -> list[Any]:
+        """Rows of those of the units that are lots of the book."""
+        units = set(units)
+        missing = units - self._lots.keys() - self._other
+        found = by_key(self.session, LOTS.where(LOT.book == self.number), LOT.unit, missing)
+        self._lots.update((row.unit, row) for row in found)
+        self._other |= missing - self._lots.keys()
+        return [self._lots[unit] for unit in sorted(units & self._lots.keys())]
 
+    def go_back(self, units: Iterable[str]) -> None:
+        """Read the acts that touch these lots of the book, or a lot that went into them."""
+        found: set[str] = set()
+        fresh = {row.unit for row in self.lots_of(units)}
+        while fresh:
+            found |= fresh
+            touched = by_key(self.session, select(LEG.event_id, LEG.role), LEG.unit, fresh)
+            self._read({event for event, _ in touched})
+            made = {event for event, role in touched if role != _USED}
+            used = {leg.unit for event in made for leg in self.legs[event] if leg.role == _USED}
+            fresh = {row.unit for row in self.lots_of(used - found)}
 
-def _chunks(keys: Sequence[str]) -> list[Sequence[str]]:
-    return [keys[start:start + _CHUNK] for start in range(0, len(keys), _CHUNK)]
+    def _read(self, events: Iterable[str]) -> None:
+        missing = set(events) - self.legs.keys()
+        self.legs.update((event, []) for event in missing)
+        for leg in by_key(self.session, LEGS, LEG.event_id, missing):
+            self.legs[leg.event_id].append(leg)

@@ -4,16 +4,15 @@ where not.
 
 from __future__ import annotations
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from indexer.models import UnitName
 from ledger.directory import Directory
 from ledger.errors import NotFoundError
 from tracer.labels import label
+from tracer.load_sql import by_key, columns, table_of
 
-_CHUNK = 500  # ids in one query, well below SQL's limit on parameters
+_NAMES = columns(UnitName, "unit", "scope", "number", "type")
 
 
 class Names:
@@ -24,19 +23,16 @@ class Names:
         self._directory = directory
         self._units: dict[str, str] = {}
         self._types: dict[str, str] = {}
+        self._numbers: dict[tuple[str, int], str] = {}
 
     def prepare(self, units: set[str]) -> None:
         """Fetch the names of many units at once."""
-        wanted = sorted(units - self._units.keys())
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = wanted[start:start + _CHUNK]
-            names = select(col(UnitName.unit), col(UnitName.scope), col(UnitName.number), col(UnitName.type))
-            names = names.where(col(UnitName.unit).in_(chunk))
-            for name, scope, number, kind in self._session.execute(names):
-                self._units[name] = label(scope, number)
-                self._types[name] = kind
-            for unit in chunk:
-                self._units.setdefault(unit, unit)
+        wanted = units - self._units.keys()
+        for unit, scope, number, kind in by_key(self._session, _NAMES, table_of(UnitName).c.unit, wanted):
+            self._units[unit] = label(scope, number)
+            self._types[unit] = kind
+        for unit in wanted - self._units.keys():
+            self._units[unit] = unit
 
     def unit(self, unit: str) -> str:
         """`scope/number` of a unit or declaration line; its id where no opened payload names it."""
@@ -68,8 +64,10 @@ class Names:
     def _of(self, kind: str, number: int) -> str:
         if not number:
             return ""
-        try:
-            entry = getattr(self._directory, kind)(number)
-        except NotFoundError:
-            return f"{kind} {number}"
-        return str(entry.id)
+        if (kind, number) not in self._numbers:
+            try:
+                name = str(getattr(self._directory, kind)(number).id)
+            except NotFoundError:
+                name = f"{kind} {number}"
+            self._numbers[kind, number] = name
+        return self._numbers[kind, number]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
 import networkx as nx
 
 from ledger.vocabulary import Kind, LineRole, Thing
@@ -15,31 +19,75 @@ SINKS = {
 """Kinds with which goods go out of a book otherwise than by export, and what becomes of them."""
 
 
-def draw(book: BookData, graph: nx.MultiDiGraph[str]) -> None:
-    """Put a book into a graph: who came from what, with the quantities that the events state."""
+@dataclass(slots=True)
+class Drawing:
+    """Nodes and edges of a graph, as they come.
+
+    Attributes:
+        nodes: `type`, `label`, `code`, `uom` and more by id: `lot:...`, `line:...`, `unit:...`, `event:...`.
+        edges: the event and its leg, if it is of one, by both ends and the event's id.
+    """
+
+    nodes: dict[str, dict[str, str]] = field(default_factory=dict)
+    edges: dict[tuple[str, str, str], tuple[Event, Leg | None]] = field(default_factory=dict)
+
+    def leading(self, node: str, *, back: bool) -> set[str]:
+        """A node and all that lead to it, or all that it leads to."""
+        beside: dict[str, list[str]] = defaultdict(list)
+        for a, b, _ in self.edges:
+            beside[b if back else a].append(a if back else b)
+        found, pending = {node}, [node]
+        while pending:
+            fresh = set(beside.get(pending.pop(), ())) - found
+            found |= fresh
+            pending.extend(fresh)
+        return found
+
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The same for networkx, with the figures of the edges."""
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph.add_nodes_from(self.nodes.items())
+        for (a, b, key), said in self.edges.items():
+            graph.add_edge(a, b, key=key, **figures(*said))
+        return graph
+
+
+def figures(event: Event, leg: Leg | None) -> dict[str, Any]:
+    """What an edge says: the act, and of what moved how much."""
+    return {"kind": event.kind.name, "event": event.id, "quantity_micro": leg.quantity_micro if leg else 0,
+            "uom": leg.uom if leg else "", "role": leg.role.name if leg else LineRole.NONE.name}
+
+
+def draw(book: BookData) -> Drawing:
+    """Who came from what, with the quantities that the events state."""
     lots = {lot.id: lot for lot in book.lots}
     lines = {line.key: line for line in book.lines}
+    drawing = Drawing()
+    nodes, edges = drawing.nodes, drawing.edges
 
     def lot(unit: str) -> str:
-        about = lots.get(unit)
-        graph.add_node(f"lot:{unit}", type="lot", label=unit, code=about.code if about else "",
-                       uom=about.uom if about else "", origin=about.origin.name if about else "")
-        return f"lot:{unit}"
+        node = f"lot:{unit}"
+        if node not in nodes:
+            about = lots.get(unit)
+            nodes[node] = {"type": "lot", "label": unit, "code": about.code if about else "",
+                           "uom": about.uom if about else "", "origin": about.origin.name if about else ""}
+        return node
 
     def line(key: str) -> str:
-        about = lines.get(key)
-        graph.add_node(f"line:{key}", type="line", label=key, code=about.code if about else "",
-                       uom=about.uom if about else "", purpose=about.purpose.name if about else "")
-        return f"line:{key}"
+        node = f"line:{key}"
+        if node not in nodes:
+            about = lines.get(key)
+            nodes[node] = {"type": "line", "label": key, "code": about.code if about else "",
+                           "uom": about.uom if about else "", "purpose": about.purpose.name if about else ""}
+        return node
 
     def process(event: Event) -> str:
-        graph.add_node(f"event:{event.id}", type="process", label=event.kind.name, code="", uom="")
-        return f"event:{event.id}"
+        node = f"event:{event.id}"
+        nodes[node] = {"type": "process", "label": event.kind.name, "code": "", "uom": ""}
+        return node
 
     def edge(a: str, b: str, event: Event, leg: Leg | None = None) -> None:
-        graph.add_edge(a, b, key=event.id, kind=event.kind.name, event=event.id,
-                       quantity_micro=leg.quantity_micro if leg else 0, uom=leg.uom if leg else "",
-                       role=leg.role.name if leg else LineRole.NONE.name)
+        edges[a, b, event.id] = (event, leg)
 
     for event in sorted(book.events, key=lambda e: e.seq):
         legs = [leg for leg in event.legs if leg.thing == Thing.LOT]
@@ -50,13 +98,8 @@ def draw(book: BookData, graph: nx.MultiDiGraph[str]) -> None:
                 edge(line(event.line), lot(leg.unit), event, leg)
                 for other in event.legs:
                     if other.thing in UNITS:
-                        graph.add_node(
-                            f"unit:{other.unit}",
-                            type=other.thing.name.lower(),
-                            label=other.unit,
-                            code="",
-                            uom="",
-                        )
+                        nodes[f"unit:{other.unit}"] = {
+                            "type": other.thing.name.lower(), "label": other.unit, "code": "", "uom": ""}
                         edge(f"unit:{other.unit}", lot(leg.unit), event)
         elif event.kind in (Kind.OPENING, Kind.RECEIVE_DOMESTIC):
             for leg in legs:
@@ -78,3 +121,4 @@ def draw(book: BookData, graph: nx.MultiDiGraph[str]) -> None:
                     edge(target, lot(leg.unit), event, leg)
                 else:
                     edge(lot(leg.unit), target, event, leg)
+    return drawing

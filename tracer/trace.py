@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
-import networkx as nx
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -22,11 +21,13 @@ from indexer import models as m
 from ledger.directory import Directory
 from ledger.errors import NotFoundError, TooLargeError
 from ledger.limits import DEFAULT_LIMITS
+from tracer.blend import Ratio, fractions_of, plus, together
 from tracer.book import BookData
 from tracer.graph import Basis, Lineage, lineage
 from tracer.load import load_book
 from tracer.load_part import load_ancestry
 from tracer.moment import Span
+from tracer.network import figures
 from tracer.quantity import largest_remainder, micro_text, ratio_text
 
 Direction = Literal["backward", "forward"]
@@ -100,23 +101,24 @@ def backward(book: BookData, subject: str, basis: Basis = "used") -> Trace:
     kind = _kind(book, subject)
     flow = lineage(book, basis=basis)
     if kind == "lot":
-        mixture = flow.inflow.get(subject, {})
+        mixture = together(flow.received.get(subject, ()))
         if not mixture and basis == "used":
             flow = lineage(book, basis="physical")
-            mixture = flow.inflow.get(subject, {})
+            mixture = together(flow.received.get(subject, ()))
     else:
-        mixture = flow.column(line=subject)
-    parts: dict[tuple[str, str, str], Fraction] = defaultdict(Fraction)
+        mixture = {source: q.as_integer_ratio() for source, q in flow.column(line=subject).items()}
+    parts: dict[tuple[str, str, str], Ratio] = {}
     units: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
     about = {}
     for source, q in mixture.items():
         s = flow.sources[source]
-        parts[s.kind, s.name, s.code] += q
-        units[s.kind, s.name, s.code].update(dict.fromkeys(s.units))
-        about[s.kind, s.name, s.code] = s
+        key = s.kind, s.name, s.code
+        parts[key] = plus(parts[key], q) if key in parts else q
+        units[key].update(dict.fromkeys(s.units))
+        about[key] = s
     trace = Trace(kind, subject, "backward", flow.basis, book.id)
     trace.rows = [Row(key[0], key[1], key[2], about[key].uom, q, share, units=tuple(units[key]))
-                  for key, (q, share) in _shares(parts, {k: k[2] for k in parts}).items()]
+                  for key, (q, share) in _shares(fractions_of(parts), {k: k[2] for k in parts}).items()]
     trace.nodes, trace.edges = drawing(flow, f"{kind}:{subject}", "backward")
     return trace
 
@@ -179,29 +181,24 @@ def drawing(
     Raises:
         TooLargeError: more nodes than one answer may have.
     """
-    if node not in flow.graph:
+    drawn = flow.drawing
+    if node not in drawn.nodes:
         return [], []
-    reach = nx.ancestors(flow.graph, node) if direction == "backward" else nx.descendants(flow.graph, node)
-    reach.add(node)
+    reach = drawn.leading(node, back=direction == "backward")
     if len(reach) > DEFAULT_LIMITS.trace_nodes_max:
         raise TooLargeError(
             f"the lineage has {len(reach)} nodes, more than {DEFAULT_LIMITS.trace_nodes_max}.",
             remedy="Ask for a later lot or a smaller line.",
         )
-    nodes = [{"id": n, **flow.graph.nodes[n]} for n in sorted(reach)]
-    edges = [
-        {
-            "from": a,
-            "to": b,
-            "kind": d["kind"],
-            "quantity": micro_text(d["quantity_micro"]),
-            "uom": d["uom"],
-            "event": d["event"],
-            "role": d["role"],
-        }
-        for a, b, d in sorted(flow.graph.edges(data=True), key=lambda e: (e[0], e[1], e[2]["event"]))
-        if a in reach and b in reach
-    ]
+    nodes = [{"id": n, **drawn.nodes[n]} for n in sorted(reach)]
+    edges = []
+    for key in sorted(key for key in drawn.edges if key[0] in reach and key[1] in reach):
+        said = figures(*drawn.edges[key])
+        edges.append({
+            "from": key[0], "to": key[1], "kind": said["kind"],
+            "quantity": micro_text(said["quantity_micro"]), "uom": said["uom"], "event": key[2],
+            "role": said["role"],
+        })
     return nodes, edges
 
 

@@ -21,15 +21,15 @@ from sqlmodel import col
 from indexer import models as m
 from ledger.directory import Directory
 from ledger.vocabulary import Kind, Outcome, Role, Step
+from tracer.load_sql import EVENT, EVENTS, by_key, columns
 
-_CHUNK = 500  # ids in one query
 _REMARKS = frozenset({Kind.OBSERVE.name, Kind.CORRECT.name})
 """Kinds that change no state and that nothing in a book is worked out from alone."""
 
 
 def customs_of(session: Session, directory: Directory) -> frozenset[int]:
     """Numbers of the participants that are customs, by the chain's register or the directory."""
-    rows = session.execute(select(m.Participant)).scalars()
+    rows = session.execute(columns(m.Participant, "number", "roles"))
     return frozenset({r.number for r in rows if r.roles & Role.CUSTOMS}
                      | {p.number for p in directory.with_role(Role.CUSTOMS)})
 
@@ -45,14 +45,11 @@ class Voids:
 
     def prepare(self, events: Iterable[m.Event]) -> None:
         """Fetch every recorded correction of the events that have one: the index marks only the first."""
-        wanted = sorted({e.event_id for e in events if e.voided_by is not None} - self._asked)
-        self._asked.update(wanted)
-        for start in range(0, len(wanted), _CHUNK):
-            query = select(m.Event).where(
-                col(m.Event.reference).in_(wanted[start:start + _CHUNK]), col(m.Event.outcome) == 0,
-                col(m.Event.kind) == Kind.CORRECT.name).order_by(col(m.Event.seq))
-            for row in self._session.execute(query).scalars():
-                self._of[row.reference].append(row)
+        wanted = {e.event_id for e in events if e.voided_by is not None} - self._asked
+        self._asked |= wanted
+        query = EVENTS.where(EVENT.outcome == 0, EVENT.kind == Kind.CORRECT.name).order_by(EVENT.seq)
+        for row in by_key(self._session, query, EVENT.reference, wanted):
+            self._of[row.reference].append(row)
 
     def by_customs(self, event: m.Event) -> bool:
         """Whether customs voided it. The contract lets nobody but its poster and customs correct an event."""

@@ -13,12 +13,12 @@ if HERE not in sys.path:
     sys.path.insert(0, HERE)
 
 ON_BOTH = ("test_journey__", "test_custody__", "test_timeline__", "test_ask__fabric", "test_records__",
-           "test_correction__by_customs")
+           "test_correction__by_customs", "test_anything__on_both")
 """Every query of the loader, of the records of actors and of kept settlements, once."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.module.__name__.rpartition(".")[2] in ("test_load", "test_risk", "test_runs") and metafunc.definition.name.startswith(ON_BOTH):
+    if metafunc.module.__name__.rpartition(".")[2] in ("test_load", "test_load_part", "test_risk", "test_runs") and metafunc.definition.name.startswith(ON_BOTH):
         metafunc.parametrize("backend", BOTH, indirect=True)
 
 

@@ -186,6 +186,31 @@ def test_graph__of_an_export__leads_back_to_declaration_and_container_without_a_
     assert sum(Fraction(e["quantity"]) for e in loads) == 1200
 
 
+@given(plans, st.sampled_from(BASES))
+def test_trace__of_every_lot_and_line__is_the_matrix_and_the_graph_of_networkx(plan: Plan, basis: Basis) -> None:
+    book = clean_book(plan)
+    flow = lineage(book, basis=basis)
+    for subject in (*(x.id for x in book.lots), *(x.key for x in book.lines)):
+        trace = backward(book, subject, basis)
+        node = f"{trace.subject_type}:{subject}"
+        if trace.basis == basis:
+            mixture = flow.inflow.get(subject, {}) if trace.subject_type == "lot" else flow.column(line=subject)
+            parts: dict[tuple[str, str, str], Fraction] = {}
+            for source, amount in mixture.items():
+                about = flow.sources[source]
+                key = about.kind, about.name, about.code
+                parts[key] = parts.get(key, Fraction(0)) + amount
+            assert {(r.kind, r.name, r.code) for r in trace.rows} == parts.keys()
+            assert all(abs(r.quantity_micro - parts[r.kind, r.name, r.code]) < 1 for r in trace.rows)
+        for told, reach in ((trace, nx.ancestors), (forward(book, subject, basis), nx.descendants)):
+            inner = flow.graph.subgraph({node, *reach(flow.graph, node)} if node in flow.graph else ())
+            assert [n["id"] for n in told.nodes] == sorted(inner)
+            assert all({**inner.nodes[n["id"]], "id": n["id"]} == n for n in told.nodes)
+            assert [(e["from"], e["to"], e["event"]) for e in told.edges] == sorted(inner.edges(keys=True))
+            assert all(q(e["quantity"]) == inner.edges[e["from"], e["to"], e["event"]]["quantity_micro"]
+                       for e in told.edges)
+
+
 def test_trace__unknown_name__is_not_found() -> None:
     for ask in (backward, forward):
         with pytest.raises(NotFoundError):

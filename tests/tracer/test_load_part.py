@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from journey_index import JourneyIndex, irregularities, journey
+from random_index import RandomIndex
+from random_index import directory as mill
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from sqlmodel import col
 from test_load import YEAR, refused
 
 from indexer import models as m
+from indexer.database import open_engine
 from ledger.errors import NotFoundError
 from tracer.graph import Basis
 from tracer.load import load_book
@@ -58,6 +62,37 @@ def test_backward__of_every_lot_and_line__is_what_the_whole_book_says(name: str,
                     assert trace.to_json() == backward(book, trace.subject, basis).to_json()
     finally:
         index.engine.dispose()
+
+
+def whole_and_part(seed: int, basis: Basis, *, wild: bool) -> None:
+    """Where goods came back from a line the whole book draws all that was ever loaded for it: rows alone are equal."""
+    engine = open_engine("sqlite://")
+    try:
+        index, rows = RandomIndex(engine, seed, wild=wild), 0
+        with Session(engine) as session:
+            for at_ms in (index.last_ms, index.last_ms - 15_000):
+                book = load_book(session, mill(), 1, period=Span(0, at_ms), as_of_ms=at_ms)
+                names = {unit: name for name, unit in book.unit_ids.items()}
+                for unit in (*index.lots, *index.lines):
+                    [part] = ask(session, mill(), unit, "backward", as_of_ms=at_ms, basis=basis)
+                    whole = backward(book, names[unit], basis)
+                    assert (part.rows, part.basis) == (whole.rows, whole.basis)
+                    assert wild or part.to_json() == whole.to_json()
+                    rows += len(part.rows)
+        assert rows > 50
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("basis", ["used", "physical"])
+def test_anything__on_both__part_and_whole_say_the_same(basis: Basis) -> None:
+    whole_and_part(9, basis, wild=False)
+
+
+@pytest.mark.parametrize("wild", [False, True])
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_backward__acts_at_random__is_what_the_whole_book_says(seed: int, wild: bool) -> None:
+    whole_and_part(seed, "used" if seed % 2 else "physical", wild=wild)
 
 
 def test_ancestry__of_a_received_lot__reads_its_own_events_only() -> None:

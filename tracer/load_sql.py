@@ -1,0 +1,63 @@
+"""How rows of the index are asked for: the columns that are needed, by key, as plain rows.
+
+Objects of the session, columns that nobody looks at, and a statement for each number of keys were half of
+what a trace took.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Iterable
+from functools import cache, partial
+from typing import Any
+
+from sqlalchemy import select, type_coerce
+from sqlalchemy.orm import Session
+
+from indexer import models as m
+from indexer.among import Among
+from indexer.columns import U64
+from ledger.vocabulary import Kind
+
+
+def table_of(model: Any) -> Any:
+    """The table of a model: rows of it are plain, and nobody here changes them."""
+    return model.__table__
+
+
+def columns(model: Any, *names: str) -> Any:
+    """A query of some columns of a table. Numbers of 64 bits come as `int`, which costs less than `Decimal`.
+    """
+    return select(*(type_coerce(c, U64).label(c.name) if isinstance(c.type, U64) else c
+                    for c in (table_of(model).c[name] for name in names)))
+
+
+def rows_of(session: Session, query: Any) -> list[Any]:
+    """Rows of a query as named tuples: a field of theirs is read in a tenth of the time of SQLAlchemy's."""
+    result = session.execute(query)
+    return list(map(partial(tuple.__new__, _record(tuple(result.keys()))), result))
+
+
+@cache
+def _record(names: tuple[str, ...]) -> Any:
+    return namedtuple("Row", names)
+
+
+def by_key(session: Session, query: Any, column: Any, keys: Iterable[str]) -> list[Any]:
+    """Rows of a query in which a column is one of the keys; no order but the query's own."""
+    wanted = sorted(keys)
+    return rows_of(session, query.where(Among(column, wanted))) if wanted else []
+
+
+EVENT, LEG, LOT = table_of(m.Event).c, table_of(m.EventLine).c, table_of(m.Lot).c
+EVENTS = columns(
+    m.Event, "event_id", "seq", "tx_hash", "signer", "participant", "kind", "step", "counterparty",
+    "facility", "book", "reference", "occurred_at_ms", "recorded_at_s", "deadline_s", "outcome", "voided_by",
+    "approved_by")
+LEGS = columns(m.EventLine, "event_id", "position", "unit", "material", "balance", "quantity_micro", "role")
+LOTS = columns(m.Lot, "unit", "book", "material", "origin", "source_line")
+"""Lots without what is in them: in a session of the past each amount is a query of its own."""
+CLEARS = columns(m.Event, "event_id", "step", "occurred_at_ms", "recorded_at_s").add_columns(
+    LEG.unit).join_from(EVENT.event_id.table, LEG.unit.table, EVENT.event_id == LEG.event_id).where(
+    EVENT.kind == Kind.CLEAR.name, EVENT.outcome == 0, EVENT.voided_by.is_(None)).order_by(EVENT.seq)
+"""Acts that cleared or cancelled declaration lines, with the line."""
