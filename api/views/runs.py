@@ -82,8 +82,9 @@ def difference_view(home: Home, session: Session, reader: Reader, number: int, o
     one, two = first.question, second.question
     if (one.book, one.first, one.last) != (two.book, two.first, two.last):
         raise InputError(
-            f"run {number} is of {one.book} from {one.first} to {one.last}, run {other} of {two.book} from "
-            f"{two.first} to {two.last}.", remedy="Compare two runs of one book and period.")
+            f"run {number} is of {one.book or 'custody'} from {one.first} to {one.last}, run {other} of "
+            f"{two.book or 'custody'} from {two.first} to {two.last}.",
+            remedy="Compare two runs of one book and period.")
     return {"before": run_json(first), "after": run_json(second), **compare(
         parse_document(home.runs.document(number)), parse_document(home.runs.document(other)))}
 

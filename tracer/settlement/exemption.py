@@ -112,8 +112,10 @@ def exempt_materials(facts: Facts) -> dict[str, MaterialExemption]:
 
 
 def _claimed_norm(facts: Facts, product: str, material: str) -> Fraction:
-    """What a claim by the declared norm takes for one unit; China declares net consumption and loss."""
-    if facts.book.yield_basis == "CN_NET_LOSS":
+    """What a claim takes for one unit: by the declared norm where that is what is claimed by, as in Vietnam;
+    elsewhere by the yield basis, since that is what the papers of that law state.
+    """
+    if facts.book.yield_basis != "VN_NORM":
         return norm_used(facts, product, material)
     return facts.usage.base_declared.get((product, material), Fraction(0))
 
