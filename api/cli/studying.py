@@ -28,7 +28,12 @@ def release_study(
     first: Annotated[str, typer.Option("--from", help="First day of arrival, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", help="Last day of arrival, YYYY-MM-DD.")],
     by: Annotated[
-        str, typer.Option("--by", help="Split by port, channel, type, weekday or hour.", show_default=False)
+        str,
+        typer.Option(
+            "--by",
+            help="Split by port, channel, prearrival, type, regime, chapter, load, weekday or hour.",
+            show_default=False,
+        ),
     ] = "",
     calendar: Annotated[
         Path | None,

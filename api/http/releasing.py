@@ -11,6 +11,7 @@ from api.http.deps import ExactJSON
 from api.http.findings import SightDep
 from api.views.releasing import release_view
 from ledger.errors import InputError
+from tracer.release.study import SPLITS
 
 router = APIRouter(tags=["units"])
 
@@ -22,7 +23,7 @@ def get_release_study(
     from_: Annotated[str, Query(alias="from", max_length=10, description="first day of arrival, YYYY-MM-DD")],
     to: Annotated[str, Query(max_length=10, description="last day of arrival, YYYY-MM-DD")],
     by: Annotated[
-        str, Query(max_length=20, description="port, channel, prearrival, type, weekday or hour")] = "",
+        str, Query(max_length=20, description=", ".join(SPLITS))] = "",
     limit_hours: Annotated[
         int | None, Query(ge=0, le=1_000_000, description="service limit from arrival to gate")] = None,
     against_from: Annotated[str, Query(max_length=10, description="first day of an earlier period")] = "",

@@ -49,7 +49,7 @@ def release_view(sight: Sight, first: str, last: str, *, by: str = "", calendar:
 
 
 def _cases(sight: Sight, period: Span, as_of_ms: int) -> list[Case]:
-    found = read_cases(sight.session, sight.home.directory, period, as_of_ms)
+    found = read_cases(sight.session, sight.home.directory, period, as_of_ms, sight.reader)
     if sight.reader.everything:
         return found
     seen = visible_units(sight.session, [case.unit for case in found], sight.reader)

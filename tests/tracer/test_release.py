@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journey_index import JourneyIndex, directory, story
+from sqlmodel import Session
+from sqlmodel import select as sqlmodel_select
 
+from indexer import models as m
+from indexer.lookups import HOLDER, Reader
 from ledger.errors import InputError
 from tracer.moment import HOUR_MS, Span, parse_span, zone_of
 from tracer.release import comparing
@@ -124,7 +128,8 @@ def test_study__gaps_parties_open_and_errors__each_where_it_belongs() -> None:
 
 
 @pytest.mark.parametrize(("by", "keys"), [
-    ("weekday", ["1 monday", "2 tuesday"]), ("hour", ["00", "02"]), ("port", ["cat-hai", "lach-huyen"]), ("type", ["container"])])
+    ("weekday", ["1 monday", "2 tuesday"]), ("hour", ["00", "02"]), ("port", ["cat-hai", "lach-huyen"]), ("type", ["container"]),
+    ("load", ["unknown"])])
 def test_study__split__by_where_and_when_it_arrived(by: str, keys: list[str]) -> None:
     cases = [case("A", arrive=0, gate_out=5), case("B", arrive=26, gate_out=30, port="lach-huyen")]
     found = study(cases, at(100), ZONE, by=by)
@@ -160,6 +165,57 @@ def test_cases__of_the_journey__are_its_containers_with_their_stages(journey: An
         assert [set(c.stages) for c in read_cases(session, directory(), year, first)] == [{"arrive"}]
     found = study(cases, far, ZONE)
     assert found["clocks"]["calendar"]["way"]["n"] > 0 and found["errors"] == []
+
+
+YEAR = Span(parse_span("2025-01-01", ZONE).start_ms, parse_span("2025-12-31", ZONE).end_ms)
+
+
+def goods(session: Session, reader: Reader = HOLDER) -> dict[str, tuple[str, str, str]]:
+    """Regime, chapter and load by container number."""
+    return {c.label.rpartition("/")[2]: (c.regime, c.chapter, c.load) for c in read_cases(session, directory(), YEAR, YEAR.end_ms * 2, reader)}
+
+
+def test_cases__of_the_journey__have_regime_chapter_and_load_of_what_they_were_cleared_on(journey: Any) -> None:
+    with Session(journey.engine) as session:
+        told = goods(session)
+        assert told["RDLU2770230"] == ("E21", "60", "full") and told["RDLU4200181"] == ("E52", "61", "full")
+        assert told["RDLU2011701"] == ("E31", "several", "full")  # fabric, buttons and labels
+        cases = read_cases(session, directory(), YEAR, YEAR.end_ms * 2)
+    for by, keys in (("regime", ["E21", "E31", "E52", "E62"]), ("load", ["full"]), ("chapter", ["60", "61", "62", "several"])):
+        splits = study(cases, YEAR.end_ms * 2, ZONE, by=by)["clocks"]["calendar"]["splits"]
+        assert [s["of"] for s in splits] == keys and sum(s["cases"] for s in splits) == len(cases)
+
+
+def test_cases__cleared_for_two_declarants_under_two_regimes__part_load_and_several(journey: Any) -> None:
+    with Session(journey.engine) as session:
+        line = session.exec(sqlmodel_select(m.UnitName).where(m.UnitName.type == "line").order_by(m.UnitName.scope)).all()
+        boxes = goods(session)
+        changed = False
+        for name in line:
+            state = session.get(m.LineState, name.unit)
+            before, state.declarant = state.declarant, 3
+            session.flush()
+            after = goods(session)
+            parts = [box for box in after if after[box][2] == "part"]
+            if parts:
+                changed = True
+                assert all(boxes[box][2] == "full" and after[box][:2] == boxes[box][:2] for box in parts)
+            state.declarant = before
+            session.flush()
+        assert changed
+        payload = next(p for p in session.exec(sqlmodel_select(m.Payload)).all() if '"regime": "E31"' in (p.document or "") or '"regime":"E31"' in (p.document or ""))
+        payload.document = payload.document.replace("E31", "E21")
+        session.flush()
+        assert "several" in {regime for regime, _, _ in goods(session).values()}
+        session.rollback()
+
+
+def test_cases__declarations_of_others__say_nothing_of_the_goods(journey: Any) -> None:
+    with Session(journey.engine) as session:
+        maker, carrier = (goods(session, Reader(directory().participant(who).number, everything=False, now_s=0))
+                          for who in ("thanh-lam-garment", "red-delta-line"))
+    assert maker["RDLU2011701"] == ("E31", "several", "full") and maker["RDLU2770230"] == ("unknown",) * 3  # of another enterprise
+    assert set(carrier.values()) == {("unknown",) * 3}
 
 
 def wait(hours: float, lane: str, *, still: bool = False) -> Case:

@@ -17,10 +17,10 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from indexer import models as m
+from indexer.lookups import HOLDER, Reader, readable, visible_units
 from ledger.directory import Directory
 from ledger.vocabulary import Kind, Outcome, Step, Thing
 from tracer.labels import line_label
@@ -62,6 +62,9 @@ class Case:
         port: facility at which it arrived. channel: green, yellow, red, or unknown.
         prearrival: yes if it was declared before it came, no, or unknown.
         holder: who has it now. stages: by name.
+        regime, chapter: of the declaration lines on which it was cleared, the customs procedure and the first
+            two digits of the tariff code; `several` where they differ, unknown where none can be read.
+        load: full if a container was cleared for one declarant, part if for several, or if it is cargo.
     """
 
     unit: str
@@ -72,10 +75,18 @@ class Case:
     prearrival: str = "unknown"
     holder: str = ""
     stages: dict[str, Passage] = field(default_factory=dict)
+    regime: str = "unknown"
+    chapter: str = "unknown"
+    load: str = "unknown"
 
 
-def read_cases(session: Session, directory: Directory, period: Span, as_of_ms: int) -> list[Case]:
-    """Containers and cargo whose ARRIVE occurred in a period, with the stages passed by `as_of_ms`."""
+def read_cases(
+    session: Session, directory: Directory, period: Span, as_of_ms: int, reader: Reader = HOLDER
+) -> list[Case]:
+    """Containers and cargo whose ARRIVE occurred in a period, with the stages passed by `as_of_ms`.
+
+    What declarations say of the goods is taken from those that the reader may read.
+    """
     names = Names(session, directory)
     arrived = (
         select(col(m.EventLine.unit), col(m.Event.facility))
@@ -102,6 +113,9 @@ def read_cases(session: Session, directory: Directory, period: Span, as_of_ms: i
         lines = _lines(session, own)
         of_lines = _events(session, sorted({line for named in lines.values() for line in named}), as_of_ms)
         channels = _channels(session, own, of_lines)
+        declared = _declared(session, of_lines, reader)
+        every = sorted({line for named in lines.values() for line in named})
+        declarants = _declarants(session, sorted(visible_units(session, every, reader)))
         for unit in part:
             row = holders.get(unit)
             if row is None or row.thing not in (Thing.CONTAINER.name, Thing.CARGO.name):
@@ -113,6 +127,11 @@ def read_cases(session: Session, directory: Directory, period: Span, as_of_ms: i
             _pass(case, own[unit], names)
             said = [event for line in lines.get(unit, ()) for event in of_lines[line]]
             _pass_lines(case, said, names)
+            cleared_on = lines.get(unit, ())
+            case.regime = _one(declared[line].get("regime") for line in cleared_on if line in declared)
+            case.chapter = _one(str(declared[line].get("hs") or "")[:2] for line in cleared_on
+                                if line in declared)
+            case.load = _load(case.type, [declarants.get(line) for line in cleared_on])
             found = [event for event in (*own[unit], *said) if event.event_id in channels]
             if found:
                 case.channel = channels[
@@ -201,6 +220,50 @@ def _lines(session: Session, events: Mapping[str, Iterable[m.Event]]) -> dict[st
     return {unit: sorted(ids[line] for line in named if line in ids) for unit, named in labels.items()}
 
 
+def _declared(
+    session: Session, events: Mapping[str, Iterable[m.Event]], reader: Reader
+) -> dict[str, dict[str, Any]]:
+    """What each declaration line says, as last declared, of those that the reader may read."""
+    line_of = {
+        event.event_id: line
+        for line, listed in events.items()
+        for event in listed
+        if event.kind == Kind.DECLARE.name
+    }
+    said = {
+        event_id: document["cl:declaration"]
+        for event_id, document in _documents(session, line_of, reader)
+        if isinstance(document.get("cl:declaration"), dict)
+    }
+    return {line_of[event_id]: said[event_id] for event_id in line_of if event_id in said}  # in their order
+
+
+def _declarants(session: Session, lines: Sequence[str]) -> dict[str, int]:
+    """Whose each declaration line is."""
+    return {
+        line: declarant
+        for part in _parts(lines)
+        for line, declarant in session.execute(
+            select(col(m.LineState.line), col(m.LineState.declarant)).where(col(m.LineState.line).in_(part))
+        )
+    }
+
+
+def _one(values: Iterable[Any]) -> str:
+    """The one value that is said."""
+    found = sorted({str(value) for value in values if value})
+    return "unknown" if not found else found[0] if len(found) == 1 else "several"
+
+
+def _load(thing: str, declarants: Sequence[int | None]) -> str:
+    """Whether goods of one party fill a container; a line that may not be seen leaves it open."""
+    if thing == Thing.CARGO.name.lower():
+        return "part"
+    if not declarants or None in declarants:
+        return "unknown"
+    return "full" if len(set(declarants)) == 1 else "part"
+
+
 def _channels(session: Session, *events: Mapping[str, Iterable[m.Event]]) -> dict[str, str]:
     """The channel that each CHANNEL event gives, where it can be read."""
     asked = {
@@ -217,13 +280,15 @@ def _channels(session: Session, *events: Mapping[str, Iterable[m.Event]]) -> dic
     }
 
 
-def _documents(session: Session, event_ids: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _documents(
+    session: Session, event_ids: Iterable[str], reader: Reader = HOLDER
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """What opened payloads say."""
     for part in _parts(sorted(event_ids)):
         for event_id, document in session.execute(
-            select(col(m.Payload.event_id), col(m.Payload.document)).where(
-                col(m.Payload.event_id).in_(part), col(m.Payload.status) == m.OPEN
-            )
+            select(col(m.Payload.event_id), col(m.Payload.document))
+            .join(m.Event, col(m.Event.event_id) == col(m.Payload.event_id))
+            .where(col(m.Payload.event_id).in_(part), col(m.Payload.status) == m.OPEN, readable(reader))
         ):
             yield event_id, json.loads(document or "{}", parse_float=Decimal)
 

@@ -14,7 +14,8 @@ from tracer.release.clock import DAYS, Calendar
 from tracer.release.statistics import describe, two
 
 _ORDER = {name: place for place, (name, _, _) in enumerate(STAGES)}
-SPLITS = ("port", "channel", "prearrival", "type", "weekday", "hour")
+_OF_CASE = ("port", "channel", "prearrival", "type", "regime", "chapter", "load")
+SPLITS = (*_OF_CASE, "weekday", "hour")
 Clock = Callable[[int, int], int]
 
 
@@ -158,7 +159,7 @@ def _errors(case: Case) -> Iterator[dict[str, Any]]:
 
 
 def _group(case: Case, by: str, offset: str) -> str:
-    if by in ("port", "channel", "prearrival", "type"):
+    if by in _OF_CASE:
         return str(getattr(case, by))
     at = iso(case.stages[FIRST].at_ms, offset)
     if by == "hour":
