@@ -70,9 +70,12 @@ def key_of(count: Count, semi: set[str]) -> Key:
 
 
 def stock_take(counts: Sequence[Count], offset: str) -> list[Count]:
-    """The counts of the last day on which anything was counted; per lot and place the last of that day."""
+    """The counts of the last day on which anything was counted; per lot and place the last of that day.
+
+    Of two for one moment it is the one stated later: they stand in the order in which they were stated.
+    """
     day = max(iso_day(c.at.end_ms, offset) for c in counts)
-    last = {(c.lot, c.place): c for c in sorted(counts, key=lambda c: (c.at.end_ms, c.event))
+    last = {(c.lot, c.place): c for c in sorted(counts, key=lambda c: c.at.end_ms)
             if iso_day(c.at.end_ms, offset) == day}
     return list(last.values())
 
@@ -184,7 +187,7 @@ def previous_closing(book: BookData, uoms: Mapping[str, str]) -> Closing | None:
         day = [c for c in book.counts if iso_day(c.at.end_ms, book.offset) == eve
                and c.at.end_ms >= book.period.start_ms - DAY_MS]
         last = {(c.stock, c.code, c.lot, c.place): c
-                for c in sorted(day, key=lambda c: (c.at.end_ms, c.event))}
+                for c in sorted(day, key=lambda c: c.at.end_ms)}
         counts = tuple(last.values()) or None
     if counts is None:
         return None

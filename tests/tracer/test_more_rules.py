@@ -357,6 +357,17 @@ def test_l2__whole_unit_in_two_transformations__and_parts_of_one_lot() -> None:
         assert bool(found(book, "L2")) == fires
 
 
+@pytest.mark.parametrize("ids", [("a", "b"), ("b", "a")])
+def test_b2__a_stock_counted_again_for_the_same_moment__the_later_statement_counts(ids: tuple[str, str]) -> None:
+    book = clean_book()
+    (true,) = (c for c in book.counts if (c.stock, c.code) == ("material", "M0"))
+    others = tuple(c for c in book.counts if c is not true)
+    wrong = replace(true, quantity_micro=true.quantity_micro - q(40), event=ids[0])
+    assert found(replace(book, counts=(*others, wrong, replace(true, event=ids[1]))), "B2") == []
+    (finding,) = found(replace(book, counts=(*others, replace(true, event=ids[1]), wrong)), "B2")
+    assert finding.difference == "-40"
+
+
 def test_l2__one_lot_counted_in_two_places__beyond_what_it_held() -> None:
     book = clean_book()
     at = parse_span("2026-12-31", OFFSET)
