@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from book_maker.clerk import container
-from book_maker.looking import Look, Row, key_of, plain, table
+from book_maker.looking import BookFault, Look, Row, key_of, plain, table
 from tracer.files.example_faults import ExampleFault, add, edit, together
 
 
@@ -431,6 +431,26 @@ def told_after(look: Look) -> ExampleFault:
     )
 
 
+def passed_through(look: Look) -> BookFault:
+    """O9."""
+    arrived = look.rows("movements", kind="ARRIVE")[0]
+    strip = {k: v for k, v in arrived.items() if k in ("role", "lot")}
+    left = look.rows("movements", kind="GATE_OUT", lot=arrived["lot"])[0]["at"][:10]
+    load = next(r for r in look.rows("movements", kind="EXPORT_LOAD") if r["at"] > left)
+    return BookFault(
+        "passed-through",
+        "A container that came in full is loaded for export, and nobody emptied it.",
+        edit("movements", {"id": "EMPTIED"}, drop="yes"),
+        "O9",
+        arrived["lot"],
+        load["quantity"],
+        around=together(
+            add("movements", id="EMPTIED", at=f"{left}T16:00", kind="STRIP", place="factory", **strip),
+            edit("movements", {"id": load["id"]}, container=arrived["lot"]),
+        ),
+    )
+
+
 BOXES = (
     revoked_key,
     not_on_manifest,
@@ -451,6 +471,7 @@ BOXES = (
     stayed,
     round_the_duty,
     told_after,
+    passed_through,
 )
 BOX_NAMES = (
     "revoked-key",
@@ -472,4 +493,5 @@ BOX_NAMES = (
     "stayed",
     "round-the-duty",
     "told-after",
+    "passed-through",
 )

@@ -110,6 +110,17 @@ def test_each_fault_is_found_with_its_quantity_and_nothing_unrelated_is(made: An
     assert laid(tmp_path / "book", "seafood", 1) == set(faults.NAMES)
 
 
+def test_every_rule_has_a_fault_of_its_own(made: Any, tmp_path: Path) -> None:
+    from book_maker import faults, looking
+
+    from tracer.rules import RULES
+
+    made.write_book(tmp_path / "book", "seafood", 1, 900)
+    clean = document_of(read_book(tmp_path / "book"))
+    built = faults.faults_of(looking.Look(faults.read_files(tmp_path / "book"), clean))
+    assert {fault.rule for fault in built} == {rule.id for rule in RULES}
+
+
 def trial_of(folder: Path, monkeypatch: pytest.MonkeyPatch, *built: Any) -> list[bool]:
     """Whether these faults are found as they must be, in a small book."""
     from book_maker import faults

@@ -140,5 +140,5 @@ def _rows(event: Event, book: BookData) -> list[Row]:
               "quantity": micro_text(x.quantity_micro), "uom": x.uom} for i, x in enumerate(event.loss)]
     same = {"at": iso(event.occurred.start_ms, book.offset), "kind": event.kind.name, "declaration": declaration,
             "line": number, "product": event.product, "place": event.place, "actor": event.actor,
-            "partner": event.counterparty, "recorded_at": iso(event.recorded_ms, book.offset), "reason": event.reason}
+            "partner": event.counterparty, "container": next((x.unit for x in event.legs if x.thing == Thing.CONTAINER), ""), "recorded_at": iso(event.recorded_ms, book.offset), "reason": event.reason}
     return [{**same, **row} for row in rows]

@@ -525,3 +525,34 @@ def test_exit__of_a_line_of_the_year_before__is_taken_as_stated(tmp_path: Path, 
     assert found == ([("X4", difference)] if difference else [])
     for form in ("form15", "form15a", "exemption"):
         assert document[form] == before[form]  # no stock moved, nothing more is claimed
+
+
+def test_container__that_a_row_names__came_in_with_it_or_goes_out_with_it(tmp_path: Path) -> None:
+    box = "BL-001/TGHU5005002"
+
+    def carried(*kinds: str) -> Callable[[Files], None]:
+        def change(files: Files) -> None:
+            for kind in kinds:
+                next(r for r in files["movements"] if r["kind"] == kind)["container"] = box
+
+        return change
+
+    def rules(name: str, *kinds: str) -> list[tuple[str, str]]:
+        document = said(folder(tmp_path / name, carried(*kinds)))
+        assert document["faults"] == []
+        return [(f["rule"], f["subject"]["id"]) for f in document["findings"]]  # type: ignore[attr-defined]
+
+    assert rules("in", "RECEIVE_FACTORY") == []
+    assert rules("out", "EXPORT_LOAD") == [("O9", box)]
+    assert rules("both", "RECEIVE_FACTORY", "EXPORT_LOAD") == []  # its goods were received: it was emptied
+
+
+def test_container__with_a_kind_that_has_none__is_told_and_ignored(tmp_path: Path) -> None:
+    def change(files: Files) -> None:
+        next(r for r in files["movements"] if r["kind"] == "ISSUE_PROD")["container"] = "BL-001/TGHU5005002"
+        next(r for r in files["movements"] if r["kind"] == "ARRIVE")["container"] = "BL-001/TGHU5005002"
+
+    document = said(folder(tmp_path, change))
+    assert document["findings"] == [] and document["faults"] == []
+    assert sorted((n["column"], n["message"].split(" names")[0]) for n in document["notes"]) == [  # type: ignore[attr-defined]
+        ("container", "ARRIVE"), ("container", "ISSUE_PROD")]

@@ -100,6 +100,8 @@ stands in form 15a (9) |
 | HOLD, UNHOLD | customs (or `actor`) holds a lot, container or cargo, and lifts it |
 | ARRIVE, ELIGIBLE, REVOKE, GATE_OUT | of a container or cargo: `role` says which, `lot` is its \
 `consignment/number` |
+| STRIP, STUFF | a container is emptied, or filled; `role` container, `lot` as above. A receipt \
+that names its `container` says as much |
 | OFFER, ACCEPT, REFUSE, CANCEL | a handover of a lot, container or cargo to `partner` |
 
 Declarations, clearances and norms are rows of their own files. A row whose `id` was there before with the

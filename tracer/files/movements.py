@@ -123,6 +123,7 @@ class Movements:
                 continue
             if not self._sound(kind, row):
                 continue
+            carried = self._carried(kind, row) if row.get("container") else []
             role = row.values.get("role", "")
             if role in THINGS and kind in t.CUSTODY_KINDS:
                 thing = THINGS[role]
@@ -136,7 +137,7 @@ class Movements:
             if kind == Kind.TRANSFORM and role == "loss":
                 losses.append(Loss(goods.code, goods.quantity_micro, goods.uom))
             else:
-                legs.extend(self._legs(kind, row, goods))
+                legs.extend([*self._legs(kind, row, goods), *carried])
         if kind == Kind.COUNT:
             self._count(used, legs)
         elif kind == Kind.OPENING:
@@ -152,6 +153,15 @@ class Movements:
             ]
         elif used and (legs or losses):
             self.events.append(self._event(kind, name, used, tuple(_ordered(legs)), tuple(losses)))
+
+    def _carried(self, kind: Kind, row: Row) -> list[Leg]:
+        """The container that goods come or go in; none where the kind has no place for it, which is told."""
+        if kind in t.CARRIED:
+            return [Leg(row["container"], Thing.CONTAINER, LineRole.CONTAINER)]
+        self.reference.folder.faults.note(
+            row.file, row.number, "container", f"{kind.name} names no container; it was ignored.",
+            f"Name it with {', '.join(k.name for k in t.CARRIED)}; ARRIVE and its like have it in `lot`.")
+        return []
 
     def _sound(self, kind: Kind, row: Row) -> bool:
         """Whether a row says what its kind needs; else a fault."""

@@ -283,6 +283,8 @@ CUSTODY_KINDS = (
     Kind.ELIGIBLE,
     Kind.REVOKE,
     Kind.GATE_OUT,
+    Kind.STRIP,
+    Kind.STUFF,
     Kind.OBSERVE,
 )
 """Kinds about who has the goods, and whether they may go."""
@@ -301,6 +303,8 @@ STEPS = (
     Step.SENSOR,
 )
 """Steps that an OBSERVE of a folder may have."""
+CARRIED = (Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.EXPORT_LOAD, Kind.REEXPORT)
+"""Kinds whose goods come or go in a container that a row may name."""
 MOVEMENTS = Table(
     "movements",
     "A movement of goods, or one side of one. Rows of one SPLIT, MERGE or TRANSFORM share `op`.",
@@ -348,6 +352,12 @@ MOVEMENTS = Table(
         Column("currency", "currency", "its currency; empty: VND"),
         Column("signer", "name", "key or user that entered it"),
         Column("device", "name", "device that measured"),
+        Column(
+            "container",
+            "name",
+            "container that goods are received out of or loaded into, `consignment/number`; of "
+            + ", ".join(kind.name for kind in CARRIED),
+        ),
     ),
 )
 TABLES = (

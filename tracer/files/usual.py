@@ -97,7 +97,7 @@ class Usual:
         role, quantity, uom, declaration = get("role", ""), get("quantity"), get("uom"), get("declaration")
         code = get("code", "")
         code = self.reference.codes.get(code, code)
-        if not quantity or quantity < 0 or not code or not uom or role in THINGS:
+        if not quantity or quantity < 0 or not code or not uom or role in THINGS or "container" in values:
             return None
         if (not declaration) is not (not get("line")):
             return None
