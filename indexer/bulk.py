@@ -84,7 +84,8 @@ class _Form:
         """Rows as the statements take them."""
         if self._by_name:
             return [dict(zip(self._order, self.values(row), strict=True)) for row in rows]
-        return [self.values(row) for row in rows]
+        values = self.values
+        return [row if type(row) is tuple else values(row) for row in rows]
 
     def row(self, values: Sequence[Any]) -> dict[str, Any]:
         """A row of the driver's values."""

@@ -29,7 +29,8 @@ MIGRATION_WAIT_S = 30.0
 VERSION_TABLE = "index_version"
 _BUSY_WAIT_MS = 10_000
 _WAL_PAGES = 4_000       # a large transaction is not copied into the file page by page before the next begins
-_CACHE_KIB = 32_768      # of a writer: ids are spread evenly, a large transaction touches pages everywhere
+_PAGE_BYTES = 8_192      # of a new file: rows are long; larger pages make the log of a lone event longer
+_CACHE_KIB = 65_536      # of a writer: ids are spread evenly, a large transaction touches pages everywhere
 _LOCK_POLL_S = 0.02
 _LOCK_ID = 0x636172676F  # any constant; names the writer's advisory lock on PostgreSQL
 
@@ -88,6 +89,7 @@ def _create_private(path: Path) -> None:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin or commit on its own: `begin` does
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # changes nothing of a file that has pages
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")

@@ -12,10 +12,11 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine, Index, text
 
 from indexer.database import writing
-from indexer.journal import table_of
+from indexer.journal import RowBefore, table_of
 from indexer.models import Event, EventLine, Lot, Payload, Unit
 
-_TABLES = tuple(table_of(model) for model in (Event, EventLine, Payload, Unit, Lot))
+_TABLES = tuple(table_of(model) for model in (
+    Event, EventLine, Payload, Unit, Lot, RowBefore))
 """The tables whose indexes cost most of a backfill."""
 
 

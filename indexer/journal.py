@@ -30,6 +30,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -105,13 +106,15 @@ class RowBefore(IndexTable, table=True):
     __table_args__ = (
         # which event gave which names: few rows, asked for when a payload is taken back
         Index("ix_row_before_names", "place", sqlite_where=text(OF_NAMES), postgresql_where=text(OF_NAMES)),
+        Index("ix_row_before_row", "of_table", "key", "place"),
+        PrimaryKeyConstraint("place", "of_table", "key"),  # as they are written: nearly all are appended
         {"sqlite_with_rowid": False},
     )
 
-    of_table: str = Field(primary_key=True)
-    key: str = Field(primary_key=True)
+    of_table: str
+    key: str
     """Primary key as text, several columns joined by `|`."""
-    place: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    place: int = Field(sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     """Of the change: the event's `seq`; for registers and heads the block's number."""
     before: str | None = Field(default=None, sa_column=Column(Text))
     """The row as JSON; empty where there was none."""
@@ -217,7 +220,10 @@ class Shape:
         """
         image = self.image(*self.take(row))
         for name in self.wide:  # none of most tables
-            if (value := row[name]) is not None:
+            value = row[name]
+            if value.__class__ is int and value <= SQLITE_INTEGER_MAX:
+                continue  # nearly always; it stands there as it should
+            if value is not None:
                 value = int(value)
                 setattr(image, name, value if value <= SQLITE_INTEGER_MAX else f"{value:020d}")
         return _encode(image).decode()

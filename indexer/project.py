@@ -132,17 +132,26 @@ def _fold(rows: Rows, stroke: Stroke) -> None:
         named = (*named, cited)
     if not named:
         return
-    event_id, era = bytes.fromhex(stroke.event_id[2:]), rows.era
-    for key in named:
-        before = rows.get(Head, key)
+    event_id, era, code = bytes.fromhex(stroke.event_id[2:]), rows.era, stroke.code
+    anew = {change[2] for change in stroke.changes if change[0] in _WITH_HEAD}
+    heads, states = rows.of(Head), [(model, rows.of(model)) for model in (Unit, LineState)]
+    for name in named:
+        key = (name,)
+        before = heads.seen[key] if key in heads.seen else rows.get(Head, name)
         first = before is None or before["era"] != era  # a new ledger begins every head anew
         start = ZERO32 if before is None or first else bytes.fromhex(before["head"][2:])
-        head = hexed(fold_head(start, event_id, stroke.code))
-        rows.replace(Head, (key,), {"unit": key, "head": head, "era": era}, before)
-        for model in (Unit, LineState):
-            row = rows.get(model, key)
+        head = "0x" + fold_head(start, event_id, code).hex()
+        rows.replace(heads, key, {"unit": name, "head": head, "era": era}, before)
+        if name in anew:
+            continue
+        for model, kept in states:
+            row = kept.seen[key] if key in kept.seen else rows.get(model, name)
             if row is not None:
-                rows.replace(model, (key,), {**row, "head": head}, row)
+                rows.replace(kept, key, {**row, "head": head}, row)
+
+
+_WITH_HEAD = frozenset({UNIT, LOT_CREATED})
+"""Changes that write the whole row of the unit, with its head."""
 
 
 def _change(rows: Rows, stroke: Stroke, change: tuple[Any, ...], place: tuple[int, int]) -> None:

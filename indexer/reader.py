@@ -61,7 +61,7 @@ def sheets_of(pinned: Pinned, ended: int, blocks: Sequence[ToldBlock]) -> list[S
         for told in blocks:
             said = read_told(told, "")
             header = check_header(said.header, told.number)
-            block = CheckedBlock(header, check_receipts(header, list(said.receipts)))
+            block = CheckedBlock(header, check_receipts(header, said.receipts, said.encoded_here))
             found.append(sheet_of(header, decode_block(block, reading)))
     except CargoLedgerError:
         return None

@@ -46,9 +46,9 @@ class CausedRows(Rows):
         super().__init__(connection)
         self._causes: dict[tuple[Any, ...], tuple[int, int]] = {}
 
-    def _set(self, kept: Kept, key: Key, row: Row, before: Row | None) -> None:
+    def replace(self, kept: Kept, key: Key, row: Row, before: Row | None) -> None:
         """Write a row and remember why."""
-        super()._set(kept, key, row, before)
+        super().replace(kept, key, row, before)
         if "event_id" not in row and self.cause != (0, 0):  # others lead to their log by their event
             self._causes[kept.name, *key] = self.cause
 

@@ -12,7 +12,6 @@ driver as it is; or a mapping where a number is beyond what both engines take un
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from indexer.decode import Change, Happening, Registered, Registry, Taken, Untaken
@@ -117,8 +116,8 @@ def sheet_of(header: Header, happenings: Sequence[Happening]) -> Sheet:
         if isinstance(happening, Taken):
             stroke = _taken(happening, header.number, block_hash, now_s)
             strokes.append(tuple(stroke))
-            touched.update(_hex(line.unit) for line in happening.outcome.event.lines)
-            touched.update(change[2] for change in stroke.changes if change[0] in _OF_A_THING)
+            touched.update([unit_of(line) for _, line in stroke.lines])
+            touched.update([change[2] for change in stroke.changes if change[0] in _OF_A_THING])
             loaded += [(change[2], change[3]) for change in stroke.changes if change[0] == LOADED]
             known.append(stroke.event_id)
             if stroke.reference != ZERO_ID:
@@ -146,19 +145,19 @@ def _taken(taken: Taken, number: int, block_hash: str, now_s: int) -> Stroke:
     recorded, kind = fact.outcome is Outcome.RECORDED, event.kind
     row: Values = (
         event_id, number, block_hash, _hex(taken.tx_hash), fact.log_index, _hex(fact.signer),
-        fact.participant, kind.name, event.step.name, event.counterparty, event.facility, event.book,
+        fact.participant, kind._name_, event.step._name_, event.counterparty, event.facility, event.book,
         reference, event.occurred_at_ms, now_s, event.deadline_s, str(event.nonce), commitment,
-        int(fact.outcome), fact.outcome.name, None, None, None)
+        int(fact.outcome), fact.outcome._name_, None, None, None)
     if max(event.occurred_at_ms, event.deadline_s) > _PLAIN_MAX:
         row = dict(zip(EVENT_COLUMNS, row, strict=True))
     lines = []
     for place, line in enumerate(event.lines):
-        said: Values = (event_id, place, _hex(line.unit), _hex(line.material), line.balance.name,
-                        line.quantity_micro, line.role.name, now_s)
+        said: Values = (event_id, place, _hex(line.unit), _hex(line.material), line.balance._name_,
+                        line.quantity_micro, line.role._name_, now_s)
         if line.quantity_micro > _PLAIN_MAX:
             said = dict(zip(LINE_COLUMNS, said, strict=True))
         lines.append((place, said))
-    named, cited = _named(fact)
+    named, cited = _named(fact, [unit_of(line) for _, line in lines])
     link = None
     if recorded and kind is Kind.APPROVE:
         link = "approved_by"
@@ -171,17 +170,24 @@ def _taken(taken: Taken, number: int, block_hash: str, now_s: int) -> Stroke:
         link, kind is Kind.APPROVE, recorded and kind is Kind.APPROVE)
 
 
-def _named(fact: facts.EventOutcome) -> tuple[tuple[str, ...], str | None]:
+def unit_of(line: Values) -> str:
+    """The unit of a row of event_line."""
+    unit: str = line[_UNIT] if isinstance(line, tuple) else line["unit"]
+    return unit
+
+
+def _named(fact: facts.EventOutcome, units: list[str]) -> tuple[tuple[str, ...], str | None]:
     """What the event names, whose heads it moves, and what it cites, whose head it moves if that is a line.
 
     Lines that are no list (not ascending, one twice, too many) name nothing: such an event moves no head.
     """
-    units = [line.unit for line in fact.event.lines]
-    if len(units) > DEFAULT_LIMITS.lines_max or any(a >= b for a, b in pairwise(units)):
+    if len(units) > DEFAULT_LIMITS.lines_max or (len(units) > 1 and units != sorted(set(units))):
         return (), None
-    reference = fact.event.reference
-    cites = fact.event.kind in CITES_LINE and reference != ZERO32 and reference not in units
-    return tuple([_hex(unit) for unit in units if unit != ZERO32]), _hex(reference) if cites else None
+    cited = None
+    if fact.event.kind in CITES_LINE:
+        reference = _hex(fact.event.reference)
+        cited = None if reference == ZERO_ID or reference in units else reference
+    return tuple(units) if ZERO_ID not in units else tuple([u for u in units if u != ZERO_ID]), cited
 
 
 def _change(change: Change, event_id: bytes) -> tuple[Any, ...]:
@@ -202,7 +208,7 @@ def _change(change: Change, event_id: bytes) -> tuple[Any, ...]:
             _hex(change.material), change.origin.name, _hex(change.source_line), _amounts(change.balances))
     if isinstance(change, facts.AmountsChanged):
         return (LOT_AMOUNTS, at, _hex(change.lot), tuple([
-            (f"{balance.name.lower()}_micro", micro) for balance, micro in change.amounts_micro]))
+            (f"{balance._name_.lower()}_micro", micro) for balance, micro in change.amounts_micro]))
     if isinstance(change, facts.LoadedChanged):
         return (LOADED, at, _hex(change.lot), _hex(change.line), change.quantity_micro)
     if isinstance(change, facts.LineAmountChanged):
@@ -224,8 +230,8 @@ def _unit(state: facts.UnitState, event_id: bytes) -> tuple[Any, ...]:
     """What a state word says: seven columns that `unit_state` has too, then empty, the offer's expiry,
     whether it is inside something, and whether the open offer is this event.
     """
-    same = (state.thing.name, state.status.name, state.eligible, state.holds, state.custodian, state.facility,
-            state.offeree)
+    same = (state.thing._name_, state.status._name_, state.eligible, state.holds, state.custodian,
+            state.facility, state.offeree)
     own = state.offeree != 0 and state.is_offer(event_id)
     return same, state.empty, state.offer_expiry_s, state.inside, own
 
@@ -256,6 +262,8 @@ EVENT_COLUMNS = (
 LINE_COLUMNS = (
     "event_id", "position", "unit", "material", "balance", "quantity_micro", "role", "recorded_at_s")
 """The columns of event, but for `seq`, and of event_line; a test holds them to the tables."""
+
+_UNIT = LINE_COLUMNS.index("unit")
 
 
 def _hex(data: bytes) -> str:

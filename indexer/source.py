@@ -44,7 +44,7 @@ from ledger.chain.client import (
 from ledger.chain.codec import Contracts
 from ledger.chain.endpoints import Endpoints
 from ledger.chain.header import decode_header
-from ledger.chain.receipt_codec import DecodedReceipt, decode_receipt
+from ledger.chain.receipt_codec import DecodedReceipt, bloom_in, decode_receipt
 from ledger.chain.rpc_blocks import read_told
 from ledger.chain.rpc_wire import shown
 from ledger.errors import CannotVerifyError, TrustError, UnavailableError
@@ -199,7 +199,7 @@ class Source:
             said = self._ahead.take(number, number if last is None else max(number, last))
             try:
                 header = check_header(said.header, number)
-                return CheckedBlock(header, check_receipts(header, list(said.receipts)))
+                return CheckedBlock(header, check_receipts(header, said.receipts, said.encoded_here))
             except TrustError as fault:
                 self._ahead.forget()
                 if not isinstance(self._chain, RangeClient) or not self._chain.distrust(said.origin, fault):
@@ -307,8 +307,16 @@ def check_header(said: Header, number: int) -> Header:
     return real
 
 
-def check_receipts(header: Header, said: list[Receipt]) -> tuple[Receipt, ...]:
+def check_receipts(
+    header: Header, said: Sequence[Receipt], encoded_here: bool = False,
+) -> tuple[Receipt, ...]:
     """Recompute the receipts root, read the logs from the encodings, compare with what is said beside them.
+
+    Args:
+        header: checked.
+        said: every receipt of the block, in order.
+        encoded_here: see `FetchedBlock`. An encoding says one thing only, so what it was made from is what it
+            says: it is not read.
 
     Returns:
         The receipts with logs, status and block fields as the encodings and the header have them.
@@ -328,6 +336,10 @@ def check_receipts(header: Header, said: list[Receipt]) -> tuple[Receipt, ...]:
     checked: list[Receipt] = []
     log_index = bloom = 0
     for position, receipt in enumerate(said):
+        if encoded_here:
+            bloom |= _check_bloom(header, position, bloom_in(receipt.encoded), receipt.logs)
+            checked.append(receipt)
+            continue
         decoded = decode_receipt(receipt.encoded, log_index)
         log_index += len(decoded.logs)
         _compare_logs(header.number, position, receipt.logs, decoded.logs)
@@ -338,16 +350,22 @@ def check_receipts(header: Header, said: list[Receipt]) -> tuple[Receipt, ...]:
             if claimed != real:
                 raise LogMismatchError(f"block {header.number}, receipt {position}: the node says {name} "
                                        f"{_show(claimed)}, the block {_show(real)}.")
-        if decoded.bloom != (real_bloom := bloom_of(decoded.logs)).to_bytes(BLOOM_BYTES, "big"):
-            raise BloomMismatchError(
-                f"block {header.number}, receipt {position}: its bloom is not that of its logs.",
-                remedy=_BLOOM_REMEDY)
-        bloom |= real_bloom
+        bloom |= _check_bloom(header, position, decoded.bloom, decoded.logs)
         checked.append(replace(receipt, logs=decoded.logs))
     if _bloom_in(header) != bloom:
         raise BloomMismatchError(f"block {header.number}: the header's bloom is not that of its logs.",
                                  remedy=_BLOOM_REMEDY)
     return tuple(checked)
+
+
+def _check_bloom(header: Header, position: int, said: bytes, logs: tuple[Log, ...]) -> int:
+    """The bloom of a receipt's logs, which must be the one that it carries."""
+    real = bloom_of(logs)
+    if said != real.to_bytes(BLOOM_BYTES, "big"):
+        raise BloomMismatchError(
+            f"block {header.number}, receipt {position}: its bloom is not that of its logs.",
+            remedy=_BLOOM_REMEDY)
+    return real
 
 
 def _compare_logs(number: int, position: int, said: tuple[Log, ...], real: tuple[Log, ...]) -> None:

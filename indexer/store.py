@@ -51,8 +51,8 @@ def hexed(data: bytes) -> str:
 class Kept:
     """Rows of one table in memory, and what is done with its changes."""
 
-    __slots__ = ("by_event", "dirty", "fresh", "keys", "marked", "name", "resaid", "seen", "shape",
-                 "single", "told", "versions")
+    __slots__ = ("before_text", "by_event", "dirty", "fresh", "keys", "marked", "name", "resaid", "seen",
+                 "shape", "single", "told", "versions")
 
     def __init__(self, name: str, *, tells: bool) -> None:
         shape = SHAPES[name]
@@ -66,6 +66,7 @@ class Kept:
         self.told = tells and name not in UNTOLD
         self.by_event, self.single = shape.by_event, shape.keys[0] not in shape.kept
         self.versions = name not in NAMES and (shape.by_event or shape.by_block)
+        self.before_text = shape.before_text
 
     def row(self, key: Key) -> Row | None:
         """A row that was appended and not yet written, by names."""
@@ -115,6 +116,12 @@ class Rows:
         self._era = self.era + 1
         self.put(Succession, row)
 
+    def of(self, model: type[SQLModel]) -> Kept:
+        """What is in memory of a table. For who goes through thousands of its rows: `seen` has every row that
+        was read or written, but for those that were appended.
+        """
+        return self._of[model]
+
     def at(self, block_number: int, seq: int) -> None:
         """What follows is written for this block, and for the event at this place."""
         if block_number != self._block:
@@ -159,7 +166,7 @@ class Rows:
     def add(self, model: type[SQLModel], row: Row) -> None:
         """Write a row that is known to be new, unread."""
         kept = self._of[model]
-        self._set(kept, tuple([row[column] for column in kept.keys]), row, None)
+        self.replace(kept, tuple([row[column] for column in kept.keys]), row, None)
 
     def append(self, model: type[SQLModel], key: Key, values: Values, *, told: bool = False) -> None:
         """Write a row that is known to be new and that nothing is kept of in memory after it was written. Its
@@ -173,7 +180,8 @@ class Rows:
         """
         kept = self._of[model]
         kept.fresh[key] = values
-        kept.seen.pop(key, None)  # that there was none is true no longer
+        if kept.seen:
+            kept.seen.pop(key, None)  # that there was none is true no longer
         if told and kept.told:
             self._told.setdefault((kept.name, key), None)
 
@@ -183,7 +191,7 @@ class Rows:
         key = tuple([row[column] for column in kept.keys])
         before = kept.seen[key] if key in kept.seen else self.get(model, *key)
         if before != row:
-            self._set(kept, key, row, before)
+            self.replace(kept, key, row, before)
 
     def change(self, model: type[SQLModel], *key: Any, **values: Any) -> None:
         """Change columns of a row that exists.
@@ -196,16 +204,12 @@ class Rows:
             raise InvariantError(f"{table_of(model).name} has no row {key}.")
         changed = {**row, **values}
         if changed != row:
-            self._set(self._of[model], key, changed, row)
+            self.replace(self._of[model], key, changed, row)
 
-    def replace(self, model: type[SQLModel], key: Key, row: Row, before: Row | None) -> None:
+    def replace(self, kept: Kept, key: Key, row: Row, before: Row | None) -> None:
         """Write a row of which the caller knows that it changed, and how it was."""
-        self._set(self._of[model], key, row, before)
-
-    def _set(self, kept: Kept, key: Key, row: Row, before: Row | None) -> None:
-        """Write a row, and note how it was."""
         kept.seen[key] = row
-        if key in kept.fresh:
+        if kept.fresh and key in kept.fresh:
             kept.fresh[key] = row  # written once, in its place in the ledger's order
         else:
             kept.dirty[key] = None
@@ -354,7 +358,7 @@ class Rows:
             self._befores += [(name, text, place, before)
                               for (place, _), before in zip(chain, said, strict=True)]
         if self._befores:
-            self._befores.sort(key=_BY_KEY)  # neighbours of a page one after the other
+            self._befores.sort(key=_BY_PLACE)  # neighbours of a page one after the other
             append(self.connection, befores, self._befores)
         self._befores.clear()
         self._renamed.clear()
@@ -372,10 +376,9 @@ class Rows:
             place = self._seq if kept.by_event else self._block
             if kept.marked.get(key) != place:
                 kept.marked[key] = place
-                shape = kept.shape
-                text = key[0] if kept.single else shape.key_text(key)
-                self._befores.append((kept.name, text, place,
-                                      None if before is None else shape.before_text(before)))
+                self._befores.append((
+                    kept.name, key[0] if kept.single else kept.shape.key_text(key), place,
+                    None if before is None else kept.before_text(before)))
 
     def _kind(self, name: str, key: Key, before: Row | None) -> int | None:
         """What became of a row that was touched; None if nothing."""
@@ -390,7 +393,7 @@ class Rows:
         return None if kept.resaid is not None and now == before else UPDATE
 
 
-_BY_KEY = itemgetter(1)
+_BY_PLACE = itemgetter(2, 0)
 
 
 def _key(key: Any) -> Key:

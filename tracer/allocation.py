@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ledger.errors import InputError
+from ledger.quick import quick
 from tracer.moment import DAY_MS
-from tracer.quick import quick
 
 LOOK_BACK = ("LOW_TO_HIGH_TURNOVER", "LOW_TO_HIGH_BLANKET")
 """Policies that look at export withdrawals alone, and back over a window of days."""

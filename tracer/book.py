@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from ledger.quick import quick
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Step, Thing
 from tracer.beside import NOTHING_BESIDE, NOTHING_MORE, Beside, More
 from tracer.moment import Span
-from tracer.quick import quick
 
 NO_LINE = ""
 _RECORDED = Outcome.RECORDED

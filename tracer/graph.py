@@ -23,12 +23,12 @@ from typing import Literal
 
 import networkx as nx
 
+from ledger.quick import quick
 from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.blend import Portion, fractions_of, lowest, part, together
 from tracer.book import BookData, Event, Lot
 from tracer.network import SINKS, UNITS, Drawing, draw
 from tracer.norms import NormTable
-from tracer.quick import quick
 from tracer.replay import Delta, Replay, replay
 from tracer.usage import MADE, lot_legs, shares_of
 

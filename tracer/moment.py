@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
 from ledger.errors import InputError
-from tracer.quick import quick
+from ledger.quick import quick
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000

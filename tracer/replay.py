@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from ledger.quick import quick
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Outcome, Thing
 from tracer.book import BookData, Event, Leg, Lot
-from tracer.quick import quick
 
 STOCK = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP)
 """Balances that a stock-take can find."""

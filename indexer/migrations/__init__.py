@@ -4,5 +4,5 @@ Each file in `versions/` goes from one version to the next; the last one equals 
 compares).
 """
 
-VERSION = "0013"
+VERSION = "0014"
 """The last version, so that a database already there needs no migration tool to be started."""

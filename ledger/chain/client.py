@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ledger.errors import TrustError
+from ledger.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Log:
     """One log entry of a receipt. `index` counts within the block."""
@@ -22,6 +24,7 @@ class Log:
     index: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Receipt of one transaction; `encoded` is its EIP-2718 encoding as it stands in the receipts trie."""
@@ -65,11 +68,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class FetchedBlock:
-    """A block as somebody told it. `origin` says who; the receipts are not yet held to the header."""
+    """A block as somebody told it. `origin` says who; the receipts are not yet held to the header.
+
+    Attributes:
+        encoded_here: whether each receipt's encoding was made from what stands beside it, in this process:
+            then a root that fits proves that too, and nobody need read the encoding again.
+    """
 
     header: Header
     receipts: tuple[Receipt, ...]
     origin: str
+    encoded_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.events.model import CustodyEvent
+from ledger.quick import quick
 from ledger.vocabulary import Balance, LineRole, LineStatus, Origin, Outcome, Thing, UnitStatus
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class UnitState:
     """State of a container, cargo or lot (word of UnitChanged).
@@ -50,6 +52,7 @@ class UnitState:
         return differing >> spare_bits == 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LotBalances:
     """Balances of a lot; `loaded_micro` is over all lines."""
@@ -70,6 +73,7 @@ class LotBalances:
         }[balance]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LineState:
     """State of a declaration line; `purpose` is one of the line roles RECEIVE to TRANSFER_OUT."""
@@ -80,6 +84,7 @@ class LineState:
     holds: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LineAmounts:
     """Amounts of a declaration line."""
@@ -126,6 +131,7 @@ def _four(word: int) -> tuple[int, int, int, int]:
     return word & mask, word >> 64 & mask, word >> 128 & mask, word >> 192
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class AmountsChanged:
     """Some balances of a lot after the event, of which its outcome says so; the others are as they were."""
@@ -135,6 +141,7 @@ class AmountsChanged:
     amounts_micro: tuple[tuple[Balance, int], ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LoadedChanged:
     """What of a lot is loaded for one line after the event, as its outcome says."""
@@ -145,6 +152,7 @@ class LoadedChanged:
     quantity_micro: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LineAmountChanged:
     """What is drawn or exited of a line after the event, as its outcome says; what is not told is None."""
@@ -158,6 +166,7 @@ class LineAmountChanged:
 Told = AmountsChanged | LoadedChanged | LineAmountChanged
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class EventOutcome:
     """An event was taken: recorded, pending or refused. State changes that follow belong to it.
@@ -184,6 +193,7 @@ class EventNotTaken:
     code: Outcome
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class UnitChanged:
     """State of a container, cargo or lot after the event."""
@@ -250,6 +260,7 @@ class LotCreated:
         return unpack_balances(self.balances_word, 0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LotChanged:
     """Balances of a lot after the event."""
@@ -276,6 +287,7 @@ class LineDeclared:
     version: bytes
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LineChanged:
     """State and amounts of a declaration line after the event."""

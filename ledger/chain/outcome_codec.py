@@ -128,10 +128,15 @@ class _Reader:
         return {1 << n: self.micro() for n in range(8) if mask >> n & 1}
 
     def lines(self) -> Iterator[Line]:
-        while self.at < len(self.content):
-            unit, follows = self.take(32), self.take(1)[0]
+        content, size = self.content, len(self.content)
+        while self.at < size:
+            at = self.at + 33
+            if at > size:
+                raise _unreadable(self.log_index, "ends too early")
+            unit, follows = content[self.at:at - 1], content[at - 1]
             if follows & ~(_AMOUNTS | _MATERIAL | _TOLD):
                 raise _unreadable(self.log_index, "has a line of another form")
+            self.at = at
             quantity_micro, balance, role = _LINE.unpack(self.present(_LINE.size)) if follows & _AMOUNTS \
                 else _NOTHING
             material = self.present(32) if follows & _MATERIAL else ZERO32

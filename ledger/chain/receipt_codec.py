@@ -29,7 +29,11 @@ class DecodedReceipt:
 def encode_receipt(
     receipt_type: int, status: int, cumulative_gas: int, bloom: bytes, logs: Sequence[Log],
 ) -> bytes:
-    """The encoding of a receipt; type 0 is a legacy transaction, which has no type byte."""
+    """The encoding of a receipt; type 0 is a legacy transaction, which has no type byte.
+
+    Raises:
+        TrustError: a log that no contract can write.
+    """
     body = _list(b"".join((
         _string(_compact(status)), _string(_compact(cumulative_gas)), _string(bloom),
         _list(b"".join([_log_bytes(log) for log in logs])))))
@@ -83,6 +87,15 @@ class ReceiptOutline:
     cumulative_gas: int
     bloom: bytes
     spans: tuple[tuple[int, int], ...]
+
+
+def bloom_in(encoded: bytes) -> bytes:
+    """The bloom that a receipt's encoding carries; only for one that is known to be well formed."""
+    at, _ = _payload(encoded, 1 if encoded[0] <= _TYPED_MAX else 0)
+    for _ in range(2):  # status, gas
+        _, at = _payload(encoded, at)
+    begin, end = _payload(encoded, at)
+    return encoded[begin:end]
 
 
 def outline_receipt(encoded: bytes) -> ReceiptOutline:
@@ -156,9 +169,16 @@ def _list(content: bytes) -> bytes:
     return bytes((0xF7 + len(length),)) + length + content
 
 
+_TOPIC = b"\xa0"  # before 32 bytes
+_TOPICS = (b"\xc0", b"\xe1", b"\xf8\x42", b"\xf8\x63", b"\xf8\x84")  # before none to four of them
+
+
 def _log_bytes(log: Log) -> bytes:
-    topics = b"".join([_string(topic) for topic in log.topics])
-    return _list(_string(log.address) + _list(topics) + _string(log.data))
+    address, topics = log.address, log.topics
+    if len(address) != 20 or len(topics) > 4 or any(len(topic) != 32 for topic in topics):
+        raise TrustError("a log has a 20-byte address and at most four topics of 32 bytes.")
+    return _list(b"".join((
+        b"\x94", address, _TOPICS[len(topics)], *[_TOPIC + topic for topic in topics], _string(log.data))))
 
 
 def _open(data: bytes, at: int, end: int, base: int) -> tuple[int, int]:

@@ -89,7 +89,7 @@ def read_told(told: ToldBlock, url: str) -> FetchedBlock:
         TrustError: malformed, or another block.
     """
     header, said = read_parts(told, url)
-    return FetchedBlock(header, tuple(receipts_of(said, header)), told.origin)
+    return FetchedBlock(header, tuple(receipts_of(said, header)), told.origin, encoded_here=True)
 
 
 def read_parts(told: ToldBlock, url: str) -> tuple[Header, list[ReceiptJson]]:
@@ -161,8 +161,8 @@ def to_bytes(value: Any, length: int | None = None) -> bytes:
         TrustError: something else.
     """
     try:
-        raw = bytes.fromhex(value.removeprefix("0x"))
-    except (AttributeError, ValueError) as fault:
+        raw = bytes.fromhex(value[2:] if value[:2] == "0x" else value)
+    except (TypeError, ValueError) as fault:
         raise TrustError(f"the node sent {str(value)[:80]!r} where hexadecimal bytes belong.") from fault
     if length is not None and len(raw) != length:
         raise TrustError(f"the node sent {len(raw)} bytes where {length} belong.")

@@ -15,6 +15,7 @@ from eth_hash.auto import keccak
 from ledger.digest import Digest
 from ledger.errors import InputError, Reason
 from ledger.limits import DEFAULT_LIMITS
+from ledger.quick import quick
 from ledger.vocabulary import QUANTITY_MICRO_MAX, Balance, Kind, LineRole, Step
 
 ZERO32 = bytes(32)
@@ -39,6 +40,7 @@ ABI_EVENT = f"(uint8,uint16,{ABI_LINE}[],uint32,uint32,uint32,bytes32,uint64,uin
 ABI_SIGNED_EVENT = f"({ABI_EVENT},bytes,bytes)"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Line:
     """One unit (or declaration line) that an event names.
@@ -67,6 +69,7 @@ class Line:
                          _number(self.quantity_micro, 8), _number(self.role, 1)))
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CustodyEvent:
     """What a participant signs.

@@ -8,10 +8,10 @@ from inspect import signature
 
 import pytest
 
+from ledger.quick import quick
 from ledger.vocabulary import Kind, LineRole, Thing
 from tracer.book import Event, Leg
 from tracer.moment import Span
-from tracer.quick import quick
 
 
 @dataclass(frozen=True, slots=True, order=True)

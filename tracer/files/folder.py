@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import InputError, NotFoundError
+from ledger.quick import quick
 from tracer.files.cells import NUMBERS, Parser, Style, decimal_marks, parser_of
 from tracer.files.faults import Faults
 from tracer.files.sheets import WORKBOOK, Sheet, csv_sheet, xlsx_sheet
 from tracer.files.tables import TABLES, Table
-from tracer.quick import quick
 
 SETTINGS = "book.toml"
 EVENTS = "events.jsonl"
