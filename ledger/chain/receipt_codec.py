@@ -218,11 +218,10 @@ def _begin(data: bytes, at: int, end: int, stop: int, base: int) -> int:
 def _read_log(data: bytes, at: int, end: int, index: int) -> tuple[Log, int]:
     """The log at a place, and where it ends."""
     at, stop = _open(data, at, end, 0xC0)
-    begin, at = _open(data, at, stop, 0x80)
-    if at - begin != 20:
+    if data[at] != 0x94:
         raise ValueError("a log has a 20-byte address and data")
-    address = data[begin:at]
-    at, last = _open(data, at, stop, 0xC0)
+    address = data[at + 1:at + 21]
+    at, last = _open(data, at + 21, stop, 0xC0)
     count, left = divmod(last - at, 33)
     if left or count > 4:
         raise ValueError("a log has at most four topics of 32 bytes")

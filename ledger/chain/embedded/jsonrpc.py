@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from ledger.chain.embedded.chain import TRANSACTION_BYTES_MAX
 from ledger.chain.embedded.rpc_methods import Methods
 from ledger.chain.embedded.rpc_values import (
@@ -160,7 +162,7 @@ def _line(number: Any, *, result: Any = None, error: RpcError | None = None) -> 
         answer["error"] = {"code": error.number, "message": error.message}
         if error.data is not None:
             answer["error"]["data"] = error.data
-    return json.dumps(answer, separators=(",", ":")).encode()
+    return msgspec.json.encode(answer)
 
 
 def _no_constant(text: str) -> Any:

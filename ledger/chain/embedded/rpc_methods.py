@@ -30,8 +30,8 @@ from ledger.chain.embedded.rpc_values import (
     data,
     flag,
     h,
-    log_json,
     log_question,
+    logs_json,
     percentiles,
     price,
     quantity,
@@ -172,12 +172,12 @@ class Methods:
                 LIMIT_EXCEEDED, f"query returned more than {self._logs_max} results."
                 f" Try with this block range [{hex(first)}, {hex(fits)}].") from fault
         times: dict[int, str] = {}
-        answer = []
+        answer: list[dict[str, Any]] = []
         for item in found:
             time = times.get(item.block.number)
             if time is None:
                 time = times[item.block.number] = _time(item.block)
-            answer.append(log_json(item.block, item.position, item.log, time))
+            answer += logs_json(item.block, item.position, (item.log,), time)
         return answer
 
     # state

@@ -8,7 +8,7 @@ that is taken. Bytes have two digits each.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -230,13 +230,15 @@ def price(decoded: Any, kind: int) -> int:
     return min(int(decoded.max_fee_per_gas), int(decoded.max_priority_fee_per_gas))
 
 
-def log_json(block: Block, position: int, log: Any, timestamp: str) -> dict[str, Any]:
-    """A log with its place."""
-    return {
-        "address": h(log.address), "topics": [h(topic) for topic in log.topics], "data": h(log.data),
-        "blockNumber": hex(block.number), "blockHash": h(block.hash), "blockTimestamp": timestamp,
-        "transactionHash": h(block.transactions[position].hash), "transactionIndex": hex(position),
-        "logIndex": hex(log.index), "removed": False}
+def logs_json(block: Block, position: int, logs: Iterable[Any], timestamp: str) -> list[dict[str, Any]]:
+    """Logs of one transaction with their place."""
+    number, block_hash = hex(block.number), h(block.hash)
+    tx_hash, place = h(block.transactions[position].hash), hex(position)
+    return [{
+        "address": "0x" + log.address.hex(), "topics": ["0x" + topic.hex() for topic in log.topics],
+        "data": "0x" + log.data.hex(), "blockNumber": number, "blockHash": block_hash,
+        "blockTimestamp": timestamp, "transactionHash": tx_hash, "transactionIndex": place,
+        "logIndex": hex(log.index), "removed": False} for log in logs]
 
 
 def receipt_json(block: Block, position: int, created: bytes | None, timestamp: str) -> dict[str, Any]:
@@ -250,7 +252,7 @@ def receipt_json(block: Block, position: int, created: bytes | None, timestamp: 
         "cumulativeGasUsed": hex(outline.cumulative_gas), "gasUsed": hex(block.gas_used(position)),
         "effectiveGasPrice": hex(price(decoded, outline.type)), "type": hex(outline.type),
         "status": hex(outline.status), "logsBloom": h(outline.bloom),
-        "logs": [log_json(block, position, log, timestamp) for log in block.logs(position)]}
+        "logs": logs_json(block, position, block.logs(position), timestamp)}
 
 
 def block_json(block: Block, *, full: bool) -> dict[str, Any]:
