@@ -9,15 +9,16 @@ from alembic import command
 from alembic.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, insert, inspect, select, text
 from sqlalchemy import table as named
 
+from indexer import past
 from indexer.database import migrate, open_engine, writing
 from indexer.digest import digest
-from indexer.models import TABLES, Block
+from indexer.models import TABLES, Block, Unit
 from indexer.partitions import PARTITIONED, first_second, make_parts, month_after, month_of
 from indexer.store import Rows, table_of
-from tests.indexer.helpers import dump, indexed, make_indexer
+from tests.indexer.helpers import dump, fetch, indexed, make_indexer
 from tests.indexer.story import full_story
 from tests.postgres import fresh_database
 
@@ -146,3 +147,41 @@ def test_upgrade__index_of_the_version_before__every_row_there_with_its_time(kin
                         before, after = ([row[:-1] for row in rows] for rows in (before, after))
                     assert after == before, known.name
         engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_upgrade__journal_in_another_order__every_before_image_there_and_questions_about_the_past_answered(kind: str) -> None:
+    with fresh_database(empty=True) as url:
+        engine = open_engine(url if kind == "postgresql" else "sqlite://")
+        migrate(engine)
+        make_indexer(STORY, STORY.chain(), engine).run_once()
+        journal = "SELECT of_table, key, place, before FROM row_before ORDER BY of_table, key, place"
+        before, then = fetch(engine, journal), known_units(engine)
+        config = Config()
+        config.set_main_option("script_location", "indexer:migrations")
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0013")
+            assert keys(connection) == ["of_table", "key", "place"]
+        assert fetch(engine, journal) == before
+        migrate(engine)
+        with engine.connect() as connection:
+            assert keys(connection) == ["place", "of_table", "key"]
+            assert {"ix_row_before_names", "ix_row_before_row"} == {i["name"] for i in inspect(connection).get_indexes("row_before")}
+        assert len(before) > 50 and fetch(engine, journal) == before
+        assert known_units(engine) == then
+        engine.dispose()
+
+
+def keys(connection: Connection) -> list[str]:
+    return list(inspect(connection).get_pk_constraint("row_before")["constrained_columns"])
+
+
+def known_units(engine: Engine) -> list[list[str]]:
+    """The units as known at each block."""
+    found = []
+    (head,), = fetch(engine, "SELECT block_number FROM cursor")
+    for number in range(1, head + 1):
+        with past.session(engine, known_at=number) as session:
+            found.append(sorted(str(row) for row in session.execute(select(table_of(Unit))).all()))
+    return found

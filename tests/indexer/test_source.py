@@ -134,7 +134,9 @@ def test_receipts__failed_transaction_shown_as_success__refused() -> None:
 
 @pytest.mark.parametrize("where", ["header", "receipt", "both"])
 @pytest.mark.parametrize("bit", ["set", "cleared"])
-def test_bloom__not_that_of_the_logs__named_although_the_root_fits(where: str, bit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("encoded_here", [False, True])
+def test_bloom__not_that_of_the_logs__named_although_the_root_fits(
+        where: str, bit: str, encoded_here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only whoever makes a block can do this: the root covers the receipts' blooms, the hash the header's."""
     def changed(logs: list[Log]) -> bytes:
         bloom = int.from_bytes(bloom_of(logs), "big")
@@ -145,7 +147,14 @@ def test_bloom__not_that_of_the_logs__named_although_the_root_fits(where: str, b
     monkeypatch.setattr("tests.indexer.fake_chain.bloom_of", changed)
     header, receipts = make_block(5, keccak(b"parent"), 1_000, [[entry(1), entry(2)], [], [entry(3), entry(4), entry(4)]])
     with pytest.raises(BloomMismatchError, match="the header's bloom" if where == "header" else "receipt 0"):
-        check_receipts(check_header(header, 5), receipts)
+        check_receipts(check_header(header, 5), receipts, encoded_here)
+
+
+def test_receipts__encoded_here__the_same_as_read_back_and_held_to_the_root() -> None:
+    assert check_receipts(HEADER, RECEIPTS, True) == check_receipts(HEADER, RECEIPTS)
+    for told in (RECEIPTS[1:], RECEIPTS[::-1], [retold(RECEIPTS[0], list(RECEIPTS[0].logs[1:]), encode=True), *RECEIPTS[1:]]):
+        with pytest.raises(ReceiptsMismatchError):
+            check_receipts(HEADER, told, True)
 
 
 def test_bloom__of_logs__as_eth_bloom_makes_it() -> None:

@@ -14,6 +14,9 @@ _NAMES = sa.text("of_table IN ('material', 'unit_name')")
 def upgrade() -> None:
     """Begin the key with the place, and make an index for questions about a row."""
     _turn(["place", "of_table", "key"])
+    if op.get_bind().dialect.name == "postgresql":  # the feed's long texts: several times as fast to press
+        op.execute("DO $$ BEGIN ALTER TABLE row_change ALTER COLUMN body SET COMPRESSION lz4; "
+                   "EXCEPTION WHEN feature_not_supported THEN NULL; END $$")
     op.create_index("ix_row_before_row", "row_before", ["of_table", "key", "place"])
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trie import HexaryTrie
 
 from ledger.chain.client import Log
-from ledger.chain.receipt_codec import decode_log, decode_receipt, encode_receipt
+from ledger.chain.receipt_codec import bloom_in, decode_log, decode_receipt, encode_receipt
 from ledger.errors import TrustError
 from ledger.proofs.tries import EMPTY_ROOT, ordered_key, ordered_trie_root
 
@@ -65,6 +65,18 @@ BODY = [b"\x01", b"\x52\x08", bytes(256), [LOG]]
 def test_receipt__malformed__refused(encoded: bytes) -> None:
     with pytest.raises(TrustError):
         decode_receipt(encoded)
+
+
+@pytest.mark.parametrize("log", [
+    Log(bytes(19), (), b"", 0), Log(bytes(20), (bytes(31),), b"", 0), Log(bytes(20), (bytes(32),) * 5, b"", 0)])
+def test_receipt__of_a_log_that_no_contract_writes__not_encoded(log: Log) -> None:
+    with pytest.raises(TrustError, match="20-byte address and at most four topics"):
+        encode_receipt(2, 1, 21_000, bytes(256), [log])
+
+
+@given(st.integers(0, 4), st.integers(0, 1), st.integers(0, 2**63), st.binary(min_size=256, max_size=256), LOGS)
+def test_bloom_in__any_receipt__is_what_it_carries(kind: int, status: int, gas: int, bloom: bytes, logs: list[Log]) -> None:
+    assert bloom_in(encode_receipt(kind, status, gas, bloom, logs)) == bloom
 
 
 def test_log__byte_not_written_in_the_shortest_way__refused() -> None:
