@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from api.jsonio import dumps
-from ledger.errors import CargoLedgerError, InputError, NotFoundError, UnavailableError
+from ledger.errors import CargoLedgerError, InputError, InvariantError, NotFoundError, UnavailableError
 from tracer.policy import Policy
 
 SETTINGS = "book.toml"
@@ -49,6 +49,14 @@ class Answer:
     rule_pack: str = ""
 
 
+def is_book(path: Path) -> bool:
+    """Whether a folder is that of a book. One that may not be looked into is: reading it says why not."""
+    try:
+        return (path / SETTINGS).is_file()
+    except OSError:
+        return True
+
+
 def books_in(folders: Sequence[Path]) -> list[str]:
     """The books meant: each folder that has a book.toml, and of any other the folders in it that have one.
 
@@ -59,10 +67,10 @@ def books_in(folders: Sequence[Path]) -> list[str]:
     for folder in folders:
         if not folder.is_dir():
             raise NotFoundError(f"there is no folder {folder}.", remedy="Name folders that have a book.toml.")
-        if (folder / SETTINGS).is_file():
+        if is_book(folder):
             found[str(folder)] = None
             continue
-        inner = sorted(str(path) for path in folder.iterdir() if (path / SETTINGS).is_file())
+        inner = sorted(str(path) for path in folder.iterdir() if is_book(path))
         if not inner:
             raise NotFoundError(f"{folder} has no {SETTINGS}, nor has any folder in it.",
                                 remedy="Name the folder of a book, or one that holds such folders.")
@@ -85,6 +93,10 @@ def answer(folder: str, policy: Policy) -> Answer:
         view = document_of(read)
     except CargoLedgerError as fault:
         return _unusable(folder, fault)
+    except Exception as fault:  # noqa: BLE001 - a fault of ours in one book must not cost the others theirs
+        return _unusable(folder, InvariantError(
+            f"checking this book failed: {type(fault).__name__}: {fault}.",
+            remedy="This is a fault of the program. Check the book alone to see where, and report it."))
     finally:
         gc.enable()
     rules = [finding["rule"] for finding in view["findings"]]

@@ -78,8 +78,10 @@ def folder_of(book: str) -> Path | None:
 
     A folder is what has a separator in its name, or is a directory with a book.toml in it.
     """
+    from api.many import is_book
+
     path = Path(book)
-    if "/" in book or "\\" in book or book in (".", "..") or (path / "book.toml").is_file():
+    if "/" in book or "\\" in book or book in (".", "..") or is_book(path):
         return path
     return None
 

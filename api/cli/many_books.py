@@ -29,12 +29,11 @@ def many(named: Sequence[str]) -> list[str] | None:
         NotFoundError: a folder that is not there or holds no book.
     """
     from api.cli.books import folder_of
-    from api.many import SETTINGS, books_in
+    from api.many import books_in, is_book
 
     if len(named) == 1:
         path = Path(named[0])
-        holds = path.is_dir() and not (path / SETTINGS).is_file() and any(
-            (inner / SETTINGS).is_file() for inner in path.iterdir())
+        holds = path.is_dir() and not is_book(path) and any(is_book(inner) for inner in path.iterdir())
         return books_in([path]) if holds else None
     for name in named:
         if folder_of(name) is None and not Path(name).is_dir():

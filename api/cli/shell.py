@@ -9,6 +9,7 @@ standard error.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 HOME_VARIABLE = "CARGOLEDGER_HOME"
 TOKEN_VARIABLE = "CARGOLEDGER_TOKEN"  # noqa: S105 - the name of a variable
 EXIT_BAD_NEWS, EXIT_INPUT, EXIT_FAULT = 1, 2, 3
+_STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 PLAIN_WIDTH = 160  # columns where there is no terminal, so that nothing is cut off in a pipe
 
 HomeOption = Annotated[
@@ -97,12 +99,22 @@ def ask_secret(prompt: str) -> str:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console that cuts nothing off when its output goes to a file or a pipe."""
+    """A rich console that cuts nothing off when its output goes to a file or a pipe.
+
+    Texts come from other parties too: what would steer the terminal or turn letters round is left out.
+    """
     from rich.console import Console
+    from rich.segment import Segment
+
+    class Plain(Console):
+        def render(self, renderable: Any, options: Any = None) -> Any:
+            for segment in super().render(renderable, options):
+                steers = segment.control is None and _STEERS.search(segment.text)
+                yield Segment(_STEERS.sub("", segment.text), segment.style) if steers else segment
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PLAIN_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+    return Plain(stderr=stderr, width=width, highlight=False, soft_wrap=False)
 
 
 def emit(document: Any, as_json: bool, render: Callable[[], RenderableType | None]) -> None:
@@ -148,7 +160,7 @@ def fail(fault: CargoLedgerError, as_json: bool) -> NoReturn:
             lines.append(f"  at {pointer}")
         if fault.remedy:
             lines.append(f"what to do: {fault.remedy}")
-        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.write(_STEERS.sub("", "\n".join(lines)) + "\n")
     sys.exit(EXIT_FAULT if isinstance(fault, InvariantError) else EXIT_INPUT)
 
 
@@ -167,6 +179,12 @@ def run(app: typer.Typer, arguments: list[str]) -> None:
         # the reader of a pipe has seen enough; without this Python complains once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as fault:
+        if fault.filename is None or fault.errno is None:
+            raise
+        unusable = InputError(f"{fault.filename} cannot be used: {fault.strerror}.",
+                              remedy="Look whether it is there, and whether you may read it or write to it.")
+        fail(unusable, as_json)
     except Exception as fault:
         message = getattr(fault, "format_message", None)
         if message is None:

@@ -16,6 +16,9 @@ import pytest
 from test_cli import command
 
 from api import many
+from api.cli.main import app
+from api.cli.shell import run
+from tracer.files import document, read_book
 from tracer.files.example import write_example
 from tracer.files.example_faults import fault
 from tracer.policy import Policy
@@ -139,3 +142,61 @@ def test_dask__not_installed__says_what_to_install(nation: Path, monkeypatch: py
     with pytest.raises(many.InputError) as refused:
         list(many.on_dask(many.books_in([nation]), Policy(), "tcp://127.0.0.1:1"))
     assert "cargoledger[dask]" in str(refused.value.remedy)
+
+
+@pytest.fixture
+def forbidden(nation: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A nation of which one book may not be looked into, and one has a table that may not be read."""
+    opened, looked = Path.open, Path.stat
+
+    def no_right(path: Path) -> None:
+        if path.match("book-1/norms.csv") or path.match("book-2/*"):
+            raise PermissionError(13, "Permission denied", str(path))
+
+    def open_(self: Path, *args: object, **said: object) -> object:
+        no_right(self)
+        return opened(self, *args, **said)  # type: ignore[call-overload]
+
+    def stat(self: Path, **said: bool) -> os.stat_result:
+        if self.match("book-2/*"):
+            no_right(self)
+        return looked(self, **said)
+
+    monkeypatch.setattr(Path, "open", open_)
+    monkeypatch.setattr(Path, "stat", stat)
+    return nation
+
+
+def test_folders__without_the_right_to_read_them__are_said_and_stop_no_other(
+        forbidden: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = {a.folder[-1]: a for a in many.in_processes(many.books_in([forbidden]), Policy(), 1)}
+    assert {name: bool(a.error) for name, a in answers.items()} == {
+        "0": False, "1": True, "2": True, "3": False, "9": True}
+    for name in "12":
+        assert "cannot be read: Permission denied" in answers[name].error
+    for name in ("book-1/", "book-2/", "book-2"):
+        with pytest.raises(SystemExit) as ended:
+            run(app, ["check", str(forbidden / name)])
+        assert ended.value.code == 2
+        assert "Permission denied" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        run(app, ["book", "example", "/proc/no-such-place", "--json"])
+    assert (ended.value.code, json.loads(capsys.readouterr().out)["error"]["code"]) == (2, "CL-INPUT-001")
+
+
+def test_book__that_a_fault_of_the_program_stops__is_an_entry_of_its_own(
+        nation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = document.document_of
+
+    def failing(read: object, **said: object) -> object:
+        if read.files == made_of:  # type: ignore[attr-defined]
+            raise ZeroDivisionError("zero")
+        return made(read, **said)  # type: ignore[arg-type]
+
+    (nation / "book-3" / "rates.csv").write_text("currency,rate\n", "utf-8")
+    made_of = read_book(nation / "book-3").files
+    monkeypatch.setattr(document, "document_of", failing)
+    answers = {a.folder[-1]: a for a in many.in_processes(many.books_in([nation]), Policy(), 1)}
+    (nation / "book-3" / "rates.csv").unlink()
+    assert "ZeroDivisionError: zero" in answers["3"].error and "CL-INVARIANT-001" in answers["3"].text
+    assert not answers["0"].error and not answers["1"].error

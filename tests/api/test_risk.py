@@ -117,6 +117,21 @@ def test_custody__kept_without_a_book__tells_customs_of_containers_and_nobody_el
         assert as_json(*wrong, home=folder, code=2)["error"]["remedy"]
 
 
+def test_statement__that_would_steer_the_terminal_of_who_reads_it__is_shown_without(
+        folder: Path, found: dict[str, Any]) -> None:
+    """An enterprise writes the reason, customs reads it: it must not hide a line, nor turn a word round."""
+    one = found["findings"][0]["id"]
+    reason = "counted\x1b[2K\x1b[1A twice\x9b1m \u202eton\u202c"
+    as_json("findings", "say", one, "explained", "--as", "garment", "--reason", reason, home=folder)
+    code, out, _ = command("findings", "show", one, home=folder)
+    assert code == 0
+    assert "counted[2K[1A twice1m ton" in " ".join(out.split())
+    assert not set(out) & set("\x1b\x9b\u202e\u202c")
+    assert as_json("findings", "show", one, home=folder)["statements"][-1]["reason"] == reason
+    code, _, err = command("findings", "show", "\x1b[2J", home=folder)
+    assert (code, "\x1b" in err) == (2, False)
+
+
 def test_findings__what_there_is_not__says_so(folder: Path, found: dict[str, Any]) -> None:
     for arguments, words in ((["show", "0123456789ab"], "no finding"), (["list", "nobody"], "nobody"),
                              (["say", found["findings"][0]["id"], "explained", "--as", "garment", "--reason", ""], "reason"),

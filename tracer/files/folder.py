@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
@@ -20,6 +21,22 @@ EVENTS = "events.jsonl"
 PARTICIPANTS = "participants.json"
 _CODES = ("code", "material", "product")
 _KNOWN_MAX = 50_000  # cells of a column whose values are kept: read once, and in memory once
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Faults of the file system while a folder is read, as faults of the input.
+
+    Raises:
+        InputError: a file or the folder cannot be read: no right to, a disk that fails.
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise InputError(
+            f"{fault.filename or path} cannot be read: {fault.strerror or fault}.",
+            remedy="Give whoever checks the book the right to read the folder and its files.",
+        ) from fault
 
 
 @quick

@@ -16,7 +16,7 @@ from tracer.files.alike import alike
 from tracer.files.beside import read_tables
 from tracer.files.epcis import Signed
 from tracer.files.faults import Faults
-from tracer.files.folder import EVENTS, Folder
+from tracer.files.folder import EVENTS, Folder, readable
 from tracer.files.judge import Judge
 from tracer.files.movements import CUSTOMS, Movements
 from tracer.files.records import Reference, Stock
@@ -60,8 +60,13 @@ def read_book(path: Path) -> BookFolder:
     Raises:
         NotFoundError: no such folder.
         InputError: it cannot be used at all: no book.toml, no movements, a file that is not what it should
-            be. A malformed row is no error: it is left out and named in `faults`.
+            be, or that may not be read. A malformed row is no error: it is left out and named in `faults`.
     """
+    with readable(path):
+        return _read(path)
+
+
+def _read(path: Path) -> BookFolder:
     folder = Folder(path)
     settings = read_settings(path, folder.faults)
     folder.read.append(FILE)
