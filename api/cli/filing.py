@@ -44,26 +44,30 @@ def book_filed(
     from tracer.filed.reading import read_filed
 
     filed = read_filed(workbook)
-    settlement, tolerances = _settled(book, first, last, home)
+    settlement, tolerances, left_out = _settled(book, first, last, home)
     differences = [difference.to_json() for difference in compare(filed, settlement, tolerances)]
     view = {
         "workbook": workbook.name,
         "book": settlement["book"],
         "period": settlement["period"],
         "forms": {
-            key: {"sheet": form.sheet, "columns": form.columns, "rows": len(form.rows), "proven": form.proven,
+            key: {"sheet": form.sheet, "columns": form.columns, "rows": len(form.rows),
+                  "proven": form.proven if form.layout.less else None,
                   "broken": form.broken, "unread": form.unread, "faults": form.faults}
             for key, form in sorted(filed.items())
         },
         "differences": differences,
+        "left_out": left_out,
     }
     emit(view, as_json, lambda: _report(view))
     if differences or any(form.faults or form.unread for form in filed.values()):
         raise typer.Exit(EXIT_BAD_NEWS)
 
 
-def _settled(book: str, first: str, last: str, home: Path | None) -> tuple[dict[str, Any], Tolerances]:
-    """The forms that the ledger or a folder gives, and the tolerance of the book."""
+def _settled(book: str, first: str, last: str, home: Path | None) -> tuple[dict[str, Any], Tolerances, int]:
+    """The forms that the ledger or a folder gives, the tolerance of the book, and how many rows of the folder
+    could not be read.
+    """
     from api.cli.books import folder_of
     from tracer.book import Tolerances
 
@@ -74,14 +78,15 @@ def _settled(book: str, first: str, last: str, home: Path | None) -> tuple[dict[
         if first or last:
             raise InputError("--from and --to are for books in the index.",
                              remedy="The period of a folder stands in its book.toml.")
-        read = read_book(folder).book
-        return settle(read).to_json(), read.tolerances
+        read = read_book(folder)
+        return (settle(read.book).to_json(), read.book.tolerances,
+                len(read.faults.found) + read.faults.more)
     if not (first and last):
         raise InputError("which days does the report cover?", remedy="Give --from and --to.")
     from api.views.books import Ask, settlement_view
 
     with opened(home) as opened_home, opened_home.session() as session:
-        return settlement_view(Ask(opened_home, session, book, first, last)), Tolerances()
+        return settlement_view(Ask(opened_home, session, book, first, last)), Tolerances(), 0
 
 
 def _report(view: dict[str, Any]) -> RenderableType:
@@ -103,10 +108,14 @@ def _report(view: dict[str, Any]) -> RenderableType:
 def _forms(view: dict[str, Any]) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    period = view["period"]
+    period, left_out = view["period"], view["left_out"]
     yield Text(f"{view['workbook']} against {view['book']}, {period['from']} to {period['to']}", style="bold")
+    if left_out:
+        yield Text(f"  {left_out} rows of the book could not be read and are not in its figures: `check` names "
+                   "them.", style="red")
     for key, form in view["forms"].items():
-        yield Text(f"  {key}: sheet {form['sheet']}, {form['rows']} rows, columns proven on {form['proven']}")
+        how = "columns by their numbers" if form["proven"] is None else f"columns proven on {form['proven']}"
+        yield Text(f"  {key}: sheet {form['sheet']}, {form['rows']} rows, {how}")
         for fault in form["faults"]:
             yield Text(f"    not compared: {fault}", style="red")
         for fault in form["unread"]:

@@ -113,7 +113,9 @@ def test_book_filed__against_a_folder__equal_changed_and_no_form(tmp_path: Path)
     as_json("check", folder, "--xlsx", str(file))
     same = as_json("book", "filed", str(file), folder)
     assert same["differences"] == [] and set(same["forms"]) == {"form15", "form15a", "form16"}
-    assert all(form["proven"] == form["rows"] > 0 for form in same["forms"].values())
+    assert {key: form["proven"] == form["rows"] for key, form in same["forms"].items()} == {
+        "form15": True, "form15a": True, "form16": False}
+    assert (same["forms"]["form16"]["proven"], same["left_out"]) == (None, 0)
     book = load_workbook(file)
     row = next(cell.row for cell in book["15"]["A"] if cell.value == "(1)") + 1
     book["15"].cell(row, 6).value += 600
@@ -124,6 +126,10 @@ def test_book_filed__against_a_folder__equal_changed_and_no_form(tmp_path: Path)
         ("received", "600", row), ("closing", "600", row)]
     code, out, _ = command("book", "filed", str(file), folder)
     assert code == 1 and "Filed otherwise than the ledger says" in out and "600" in out
+    opening = Path(folder, "opening.csv").read_text("utf-8")
+    Path(folder, "opening.csv").write_text(opening.replace("2026-01-01", "1 January", 1), "utf-8")
+    assert as_json("book", "filed", str(file), folder, code=1)["left_out"] == 1
+    assert "1 rows of the book could not be read" in command("book", "filed", str(file), folder)[1]
     Path(folder, "no.xlsx").write_bytes(b"PK")
     assert as_json("book", "filed", str(Path(folder, "no.xlsx")), folder, code=2)["error"]["remedy"]
 

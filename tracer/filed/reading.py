@@ -259,8 +259,7 @@ def _row(
 def _prove(form: FiledForm) -> None:
     """Hold each row to the form's identity. Source: domain reference, 4.3."""
     if not form.layout.less:
-        form.proven = len(form.rows)
-        return
+        return  # form 16 has no identity: its columns stand by their numbers alone
     for row in form.rows:
         had = row.amounts["opening"] + row.amounts["received"]
         left = had - sum(row.amounts[column] for column in form.layout.less)
@@ -272,7 +271,8 @@ def _prove(form: FiledForm) -> None:
     if form.proven < IDENTITY_SHARE * (len(form.rows) + len(form.unread)):
         form.faults.append(
             f"opening and received less {', '.join(form.layout.less)} is closing on {form.proven} of "
-            f"{len(form.rows)} rows only; if its formulas were never worked out, open it and save it again."
+            f"{len(form.rows) + len(form.unread)} rows only; if its formulas were never worked out, or its "
+            "numbers are text, open it, make numbers of them and save it again."
         )
 
 
