@@ -111,8 +111,8 @@ def _forms(view: dict[str, Any]) -> Iterator[RenderableType]:
     period, left_out = view["period"], view["left_out"]
     yield Text(f"{view['workbook']} against {view['book']}, {period['from']} to {period['to']}", style="bold")
     if left_out:
-        yield Text(f"  {left_out} rows of the book could not be read and are not in its figures: `check` names "
-                   "them.", style="red")
+        yield Text(f"  {left_out} rows of the book could not be read and are not in its figures: "
+                   "`check` names them.", style="red")
     for key, form in view["forms"].items():
         how = "columns by their numbers" if form["proven"] is None else f"columns proven on {form['proven']}"
         yield Text(f"  {key}: sheet {form['sheet']}, {form['rows']} rows, {how}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.settling import AllocationOption, TurnoverOption, YieldOption
-from api.cli.shell import HomeOption, JsonOption, console, emit, opened
+from api.cli.shell import EXIT_BAD_NEWS, HomeOption, JsonOption, console, emit, opened
 from ledger.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def keep(
 def refresh(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Settle again whatever later events, corrections or newly readable content have touched.
 
-    A server does this by itself. Old answers stay as they are.
+    A server does this by itself. Old answers stay as they are. Exit code 1 if a question cannot be answered:
+    its book is not there any more, or a table beside it cannot be used.
 
     Example: cargoledger runs refresh
     """
@@ -75,9 +77,14 @@ def refresh(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
     with opened(home) as opened_home:
         made = [run_json(run) for run in
                 opened_home.keeper.refresh(opened_home.clock(), None if as_json else say)]
-        kept = len(opened_home.runs.kept())
-    emit({"runs": made, "kept": kept}, as_json, lambda: _table(made, f"Re-opened, of {kept} kept")
-         if made else f"Every answer still holds ({kept} kept).")
+        questions = [question for question, _ in opened_home.runs.kept()]
+        told = opened_home.runs.faults()
+    faults = [{**question.to_json(), "fault": told[question.id]}
+              for question in questions if question.id in told]
+    emit({"runs": made, "kept": len(questions), "faults": faults}, as_json,
+         lambda: _refreshed(made, len(questions), faults))
+    if faults:
+        raise typer.Exit(EXIT_BAD_NEWS)
 
 
 def list_runs(
@@ -96,8 +103,7 @@ def list_runs(
 
     with opened(home) as opened_home, opened_home.session() as session:
         view = runs_view(opened_home, session, HOLDER, book)
-    emit(view, as_json, lambda: _table(view["runs"], "Runs") if view["runs"] else
-         "None is kept yet. Keep one: cargoledger runs keep BOOK --from ... --to ...")
+    emit(view, as_json, lambda: _listed(view))
 
 
 def show(
@@ -159,22 +165,61 @@ def end(
          lambda: f"{question} is not kept up to date any more; its runs stay.")
 
 
+def _listed(view: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+
+    if not view["runs"]:
+        return "None is kept yet. Keep one: cargoledger runs keep BOOK --from ... --to ..."
+    return Group(_table(view["runs"], "Runs"), *_unanswered(view["kept"]))
+
+
+def _refreshed(made: list[dict[str, Any]], kept: int, faults: list[dict[str, Any]]) -> RenderableType:
+    from rich.console import Group
+
+    held = "Every answer still holds" if not faults else "Every other answer still holds"
+    return Group(_table(made, f"Re-opened, of {kept} kept") if made else f"{held} ({kept} kept).",
+                 *_unanswered(faults))
+
+
+def _unanswered(questions: list[dict[str, Any]]) -> Iterator[RenderableType]:
+    """Questions whose last answer may not hold any more, and why nobody knows."""
+    from rich.text import Text
+
+    for one in questions:
+        if one["fault"]:
+            yield Text(f"Cannot be answered now: {one['question']}, {one['book'] or '(custody)'} from "
+                       f"{one['from']} to {one['to']}: {one['fault']}", style="red")
+
+
 def _table(runs: list[dict[str, Any]], title: str) -> RenderableType:
     from api.cli.render import table
 
     return table(title, ("run", "question", "book", "period", "policy", "made", "known at", "findings",
                          "re-opened by"),
                  [(str(r["run"]), r["question"], r["book"] or "(custody)", f"{r['from']} to {r['to']}",
-                   _policy(r), r["made_at"], f"block {r['known_at']}", str(r["findings"]), _causes(r))
-                  for r in runs], right=(0, 7))
+                   _policy(r), r["made_at"], f"block {r['known_at']}", str(r["findings"]),
+                   _causes(r, before)) for r, before in _with_before(runs)], right=(0, 7))
+
+
+def _with_before(runs: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """Each run with the one before it that answers the same question, if that is among them."""
+    last: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        yield run, last.get(run["question"])
+        last[run["question"]] = run
 
 
 def _policy(run: dict[str, Any]) -> str:
     return " ".join(part for part in (run["allocation"], run["yield_basis"]) if part) or "the book's own"
 
 
-def _causes(run: dict[str, Any]) -> str:
+def _causes(run: dict[str, Any], before: dict[str, Any] | None) -> str:
     causes, shown = run["reopened_by"], 3
+    if not causes and before is not None:
+        for key, what in (("rule_pack", "other rules"), ("program", "another program")):
+            if run[key] != before[key]:
+                return what
+        return "a table beside it, or a register"
     kinds = [f"{cause['kind']} {cause['event'][:10]}" for cause in causes[:shown]]
     more = len(causes) - len(kinds) + run["more_causes"]
     return ", ".join(kinds) + (f" and {more} more" if more else "") or "-"

@@ -190,8 +190,9 @@ def event(request: Request, home: HomeDep, reader: ReaderDep, session: SessionDe
 def book(request: Request, home: HomeDep, session: SessionDep, ask: BookDep, *, from_: First = "",
          to: Last = "") -> Response:
     """The settlement of a book and what does not add up."""
+    kept = runs_view(home, session, ask.reader, ask.book)
     return _page(request, home, "book.html", session=session, b=book_view(ask.during(from_, to)),
-                 kept=runs_view(home, session, ask.reader, ask.book)["runs"])
+                 kept=kept["runs"], unanswered=[one for one in kept["kept"] if one["fault"]])
 
 
 @router.get("/view/risk")

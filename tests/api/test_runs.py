@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +49,7 @@ def test_runs__kept_reopened_compared_and_ended__as_a_clerk_does_it(
     first = as_json("runs", "keep", "garment-book", *DAYS, home=folder)
     assert (first["run"], first["book"], first["reopened_by"], first["allocation"]) == (1, "garment-book", [], "")
     assert as_json("runs", "keep", "garment-book", *DAYS, home=folder) == first
-    assert as_json("runs", "refresh", home=folder) == {"runs": [], "kept": 1}
+    assert as_json("runs", "refresh", home=folder) == {"runs": [], "kept": 1, "faults": []}
     said = as_json("runs", "show", "1", home=folder)
 
     post(home, LINEN, "garment")
@@ -98,8 +99,31 @@ def test_runs__kept_reopened_compared_and_ended__as_a_clerk_does_it(
     client.cookies.clear()
 
     assert as_json("runs", "end", first["question"], home=folder)["kept"] is False
-    assert as_json("runs", "refresh", home=folder) == {"runs": [], "kept": 0}
+    assert as_json("runs", "refresh", home=folder) == {"runs": [], "kept": 0, "faults": []}
     assert as_json("runs", "list", home=folder)["runs"][0]["run"] == 1
+
+
+def test_runs__a_question_that_cannot_be_answered__is_never_said_to_hold(folder: Path, home: Home, client: TestClient) -> None:
+    first = as_json("runs", "keep", "garment-book", *DAYS, home=folder)
+    beside = folder / "beside" / "garment-book"
+    beside.mkdir(parents=True)
+    (beside / "rates.csv").write_text("currency,rate\nUSD,25000\n", "utf-8")
+    made = as_json("runs", "refresh", home=folder)["runs"]
+    assert [(run["question"], run["run"] > first["run"]) for run in made] == [(first["question"], True)]
+    assert "a table beside it" in command("runs", "list", home=folder)[1]
+    page = client.get("/view/book/garment-book", cookies={COOKIE: world.token(home, "garment")}).text
+    assert "cannot be answered" not in page
+    (beside / "rates.csv").write_text("currency\nUSD\n", "utf-8")
+    told = as_json("runs", "refresh", home=folder, code=1)
+    assert [(f["question"], "no column rate" in f["fault"]) for f in told["faults"]] == [(first["question"], True)]
+    for arguments in (["runs", "refresh"], ["runs", "list"]):
+        out = " ".join(command(*arguments, home=folder)[1].split())
+        assert "Every answer" not in out
+        assert f"Cannot be answered now: {first['question']}" in out
+    shutil.rmtree(beside)
+    assert as_json("runs", "refresh", home=folder)["faults"] == []
+    assert "Cannot be answered" not in command("runs", "list", home=folder)[1]
+    as_json("runs", "end", first["question"], home=folder)
 
 
 def test_runs__an_auditor_with_a_grant_of_some_days__sees_the_runs_of_those_days_only(

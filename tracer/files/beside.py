@@ -18,7 +18,7 @@ from tracer.book import BookData, DeclarationLine
 from tracer.files import beside_tables as t
 from tracer.files.columns import Table
 from tracer.files.faults import Faults
-from tracer.files.folder import EVENTS, SETTINGS, Folder, Row
+from tracer.files.folder import EVENTS, SETTINGS, Folder, Row, readable
 from tracer.files.records import Reference
 from tracer.files.tables import COUNTS, DECLARATIONS, MOVEMENTS, NORMS, OPENING
 from tracer.labels import label
@@ -48,8 +48,14 @@ def join(book: BookData, path: Path) -> Joined:
 
     Raises:
         NotFoundError: no such folder.
-        InputError: a file that cannot be used at all. A malformed row is left out and named in `faults`.
+        InputError: a file that cannot be used at all, or may not be read. A malformed row is left out and
+            named in `faults`.
     """
+    with readable(path):
+        return _join(book, path)
+
+
+def _join(book: BookData, path: Path) -> Joined:
     folder = Folder(path, offset=book.offset)
     for table in _LEDGERS:
         for name in (f"{table.name}.csv", f"{table.name}.xlsx"):
