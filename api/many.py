@@ -8,7 +8,6 @@ checked all the same.
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -80,25 +79,24 @@ def books_in(folders: Sequence[Path]) -> list[str]:
 
 def answer(folder: str, policy: Policy) -> Answer:
     """Check one book. Never raises for what is wrong with the book."""
+    from tracer import collector
     from tracer.files import read_book
     from tracer.files.document import document_of
 
-    gc.disable()  # a book makes no cycles; see `cli.books.check_folder`
     try:
-        read = read_book(Path(folder))
-        if policy != Policy():
-            from dataclasses import replace
+        with collector.paused():
+            read = read_book(Path(folder))
+            if policy != Policy():
+                from dataclasses import replace
 
-            read = replace(read, book=policy.on(read.book))
-        view = document_of(read)
+                read = replace(read, book=policy.on(read.book))
+            view = document_of(read)
     except CargoLedgerError as fault:
         return _unusable(folder, fault)
     except Exception as fault:  # noqa: BLE001 - a fault of ours in one book must not cost the others theirs
         return _unusable(folder, InvariantError(
             f"checking this book failed: {type(fault).__name__}: {fault}.",
             remedy="This is a fault of the program. Check the book alone to see where, and report it."))
-    finally:
-        gc.enable()
     rules = [finding["rule"] for finding in view["findings"]]
     return Answer(
         folder, dumps({"folder": folder, "document": view}, indent=2), view["book"],

@@ -201,6 +201,8 @@ class _Flow:
         self.lots: dict[str, Lot] = {lot.id: lot for lot in book.lots}
         self.stock: dict[str, _Lot] = defaultdict(_Lot)
         self.loaded: dict[tuple[str, str], tuple[int, list[Portion]]] = {}
+        self.units: dict[str, tuple[str, ...]] = {}
+        """Containers and cargo that an event names."""
         self.result = Lineage(basis)
 
     def run(self) -> Lineage:
@@ -341,10 +343,12 @@ class _Flow:
 
     def register(self, key: str, kind: str, name: str, lot: str, event: Event | None = None) -> str:
         about = self.lots[lot]
-        units = tuple(leg.unit for leg in event.legs if leg.thing in UNITS) if event else ()
+        if event is not None and event.id not in self.units:
+            self.units[event.id] = tuple(leg.unit for leg in event.legs if leg.thing in UNITS)
         origin = Origin.NONE if kind == "unexplained" else about.origin
         self.result.sources.setdefault(key, Source(
-            key, kind, name, lot, about.code, about.uom, origin, event.id if event else "", units))
+            key, kind, name, lot, about.code, about.uom, origin, event.id if event else "",
+            self.units[event.id] if event else ()))
         return key
 
     def place(self, position: Position, mixture: list[Portion]) -> None:

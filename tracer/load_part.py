@@ -9,6 +9,7 @@ figure is what the whole book would give; lots beside them are there by name onl
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -16,12 +17,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from indexer import models as m
-from indexer.among import Among
 from ledger.directory import Directory
 from ledger.vocabulary import Kind, LineRole
 from tracer.book import BookData
 from tracer.load_rows import Reader
-from tracer.load_sql import EVENT, LEG, LEGS, LOT, LOTS, by_key, table_of
+from tracer.load_sql import EVENT, EVENTS, LEG, LEGS, LOT, LOTS, by_key, table_of
 from tracer.load_stated import norms
 from tracer.moment import Span
 from tracer.names import Names
@@ -59,11 +59,12 @@ def load_ancestry(
     acts = part.acts_for(line) if line else ()
     part.go_back(lots or part.units(acts))
     reader.read_lots(part.lots_of(part.units(part.legs)))
-    states, events = table_of(m.LineState), set(part.legs)
-    named = {reference for (reference,) in by_key(session, select(EVENT.reference), EVENT.event_id, events)}
+    states, events = table_of(m.LineState), by_key(session, EVENTS, EVENT.event_id, part.legs)
+    named = {event.reference for event in events}
     reader.read_lines(by_key(session, select(states).where(states.c.declarant == owner), states.c.line,
                              part.units(part.legs) | named | {line} - {""}))
-    reader.read_events(Among(EVENT.event_id, events), part.legs)
+    known = (event for event in events if event.occurred_at_ms <= as_of_ms)
+    reader.take_events(sorted(known, key=attrgetter("seq")), part.legs)
     return BookData(
         entry.id, directory.participant(entry.owner).id, Span(0, as_of_ms), as_of_ms, name=entry.name,
         regime=entry.regime, offset=offset,

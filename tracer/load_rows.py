@@ -189,15 +189,17 @@ class Reader:
             result[row.unit].append(row)
         return result
 
-    def read_events(self, condition: ColumnElement[bool], legs: Mapping[str, Sequence[Any]] | None = None
-                    ) -> None:
-        """Events that meet a condition, with their legs and content, in the ledger's order.
+    def read_events(self, condition: ColumnElement[bool]) -> None:
+        """Events that meet a condition, with their legs and content, in the ledger's order."""
+        self.take_events(rows_of(self.session, EVENTS.where(
+            condition, EVENT.occurred_at_ms <= self.as_of_ms).order_by(EVENT.seq)))
+
+    def take_events(self, rows: Sequence[Any], legs: Mapping[str, Sequence[Any]] | None = None) -> None:
+        """Events from rows of `EVENTS` in the ledger's order, none of them later than what is known.
 
         Args:
             legs: rows of the legs of all these events, by event, where the caller has them.
         """
-        rows = rows_of(self.session, EVENTS.where(
-            condition, EVENT.occurred_at_ms <= self.as_of_ms).order_by(EVENT.seq))
         others = {r.approved_by or "" for r in rows}
         known = {r.event_id: r for r in rows}
         for row in by_key(self.session, EVENTS, EVENT.event_id, others - known.keys() - {""}):
@@ -319,7 +321,7 @@ class Reader:
         name, thing, code, uom = about
         if not code and material != _ZERO:
             code, uom = self.material(material)
-        return Leg(name, thing, _ROLES[role], _BALANCES[balance], quantity, code, uom)
+        return Leg(name, thing, _ROLES[role], _BALANCES[balance], int(quantity), code, uom)
 
     def _thing(self, unit: str) -> Thing:
         known = self._things.get(unit)

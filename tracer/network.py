@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
 import networkx as nx
 
@@ -38,9 +37,10 @@ class Drawing:
             beside[b if back else a].append(a if back else b)
         found, pending = {node}, [node]
         while pending:
-            fresh = set(beside.get(pending.pop(), ())) - found
-            found |= fresh
-            pending.extend(fresh)
+            for other in beside.get(pending.pop(), ()):
+                if other not in found:
+                    found.add(other)
+                    pending.append(other)
         return found
 
     def graph(self) -> nx.MultiDiGraph[str]:
@@ -48,14 +48,16 @@ class Drawing:
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         graph.add_nodes_from(self.nodes.items())
         for (a, b, key), said in self.edges.items():
-            graph.add_edge(a, b, key=key, **figures(*said))
+            kind, quantity, uom, role = figures(*said)
+            graph.add_edge(a, b, key=key, kind=kind, event=key, quantity_micro=quantity, uom=uom, role=role)
         return graph
 
 
-def figures(event: Event, leg: Leg | None) -> dict[str, Any]:
-    """What an edge says: the act, and of what moved how much."""
-    return {"kind": event.kind.name, "event": event.id, "quantity_micro": leg.quantity_micro if leg else 0,
-            "uom": leg.uom if leg else "", "role": leg.role.name if leg else LineRole.NONE.name}
+def figures(event: Event, leg: Leg | None) -> tuple[str, int, str, str]:
+    """What an edge says: the kind of the act, and of what moved the quantity, unit of measure and role."""
+    if leg is None:
+        return event.kind._name_, 0, "", "NONE"
+    return event.kind._name_, leg.quantity_micro, leg.uom, leg.role._name_  # a third of the price of `name`
 
 
 def draw(book: BookData) -> Drawing:

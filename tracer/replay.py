@@ -54,6 +54,7 @@ DRAWS = frozenset(
 """Kinds that take a quantity out of a balance."""
 OVERDRAWN = frozenset({Outcome.NOT_ENOUGH, Outcome.EMPTY_LOT, Outcome.LINE_EXCEEDED})
 """Refusals that say: more was asked for than was there."""
+_LOADED = Balance.LOADED
 _NOT_THERE = OVERDRAWN | {Outcome.UNKNOWN_UNIT}
 
 
@@ -255,7 +256,7 @@ class Machine:
         if not change:
             return
         self.state[lot][balance] += change
-        if balance == Balance.LOADED:
+        if balance is _LOADED:
             key = (lot, event.line)
             self.result.loaded[key] = self.result.loaded.get(key, 0) + change
         self.result.deltas.append(Delta(event, lot, balance, change))

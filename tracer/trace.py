@@ -8,7 +8,7 @@ unit of the index.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from indexer import models as m
 from ledger.directory import Directory
 from ledger.errors import NotFoundError, TooLargeError
 from ledger.limits import DEFAULT_LIMITS
+from tracer import collector
 from tracer.blend import Ratio, fractions_of, plus, together
 from tracer.book import BookData
 from tracer.graph import Basis, Lineage, lineage
@@ -193,12 +194,9 @@ def drawing(
     nodes = [{"id": n, **drawn.nodes[n]} for n in sorted(reach)]
     edges = []
     for key in sorted(key for key in drawn.edges if key[0] in reach and key[1] in reach):
-        said = figures(*drawn.edges[key])
-        edges.append({
-            "from": key[0], "to": key[1], "kind": said["kind"],
-            "quantity": micro_text(said["quantity_micro"]), "uom": said["uom"], "event": key[2],
-            "role": said["role"],
-        })
+        kind, quantity_micro, uom, role = figures(*drawn.edges[key])
+        edges.append({"from": key[0], "to": key[1], "kind": kind, "quantity": micro_text(quantity_micro),
+                      "uom": uom, "event": key[2], "role": role})
     return nodes, edges
 
 
@@ -219,8 +217,19 @@ def ask(session: Session, directory: Directory, unit: str, direction: Direction,
         NotFoundError: nothing that could be traced.
         TooLargeError: the lineage is larger than one answer.
     """
+    with collector.paused():
+        result = list(_asked(session, directory, unit, direction, as_of_ms=as_of_ms, basis=basis,
+                             offset=offset))
+    if not result:
+        raise NotFoundError(
+            f"nothing of {unit} is in a book yet.", remedy="Goods are traced from their receipt on."
+        )
+    return result
+
+
+def _asked(session: Session, directory: Directory, unit: str, direction: Direction, *, as_of_ms: int,
+           basis: Basis, offset: str) -> Iterator[Trace]:
     lots, numbers = _books_of(session, unit)
-    result = []
     for number in sorted(numbers):
         if direction == "backward":
             book = load_ancestry(session, directory, number, lots=lots, line="" if lots else unit,
@@ -229,14 +238,9 @@ def ask(session: Session, directory: Directory, unit: str, direction: Direction,
             book = load_book(
                 session, directory, number, period=Span(0, as_of_ms), as_of_ms=as_of_ms, offset=offset)
         names = {hexed: name for name, hexed in book.unit_ids.items()}
-        for each in [x for x in lots if names.get(x) in {lot.id for lot in book.lots}] if lots else [unit]:
-            subject = names.get(each, each)
-            result.append((backward if direction == "backward" else forward)(book, subject, basis))
-    if not result:
-        raise NotFoundError(
-            f"nothing of {unit} is in a book yet.", remedy="Goods are traced from their receipt on."
-        )
-    return result
+        known = {lot.id for lot in book.lots} if lots else set()
+        for each in [x for x in lots if names.get(x) in known] if lots else [unit]:
+            yield (backward if direction == "backward" else forward)(book, names.get(each, each), basis)
 
 
 def _books_of(session: Session, unit: str) -> tuple[list[str], set[int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -131,6 +130,7 @@ def check_folder(
     from api import beside
     from api.cli.book_report import book_report
     from api.cli.papers import paper_tables
+    from tracer import collector
     from tracer.files import read_book
     from tracer.files.document import document_of
     from tracer.papers.kinds import paper_kind
@@ -140,8 +140,7 @@ def check_folder(
             "--from and --to are for books in the index.",
             remedy="The period of a folder stands in its book.toml.",
         )
-    gc.disable()  # a book makes no cycles, and looking for them again and again costs a quarter of the time
-    try:
+    with collector.paused():
         read = read_book(folder)
         if policy is not None:
             read = replace(read, book=policy.on(read.book))
@@ -150,8 +149,6 @@ def check_folder(
             view = document_of(read, kind=kind, given=given)
         else:
             view = document_of(read, start=beside.start, kind=kind, given=given)
-    finally:
-        gc.enable()
     write_papers(kind, view, view, xlsx=xlsx, pdf=pdf)
     emit(view, as_json, lambda: Group(book_report(view), paper_tables(kind, view, view)))
     return view

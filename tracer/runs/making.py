@@ -6,7 +6,6 @@ block get the same bytes. Clock and program version come from the caller.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from indexer.journal import table_of
 from indexer.lookups import HOLDER
 from ledger.directory import Directory
 from ledger.errors import ConflictError, InputError, NotFoundError
+from tracer import collector
 from tracer.book import BookData
 from tracer.check import examine
 from tracer.facts import Facts
@@ -237,16 +237,11 @@ class Answer:
 
 def document_of(book: BookData) -> tuple[dict[str, Any], int, str]:
     """A book settled and examined: the document, how many findings it has, the parameters' hash."""
-    collecting = gc.isenabled()
-    gc.disable()  # a book makes no cycles, and looking for them again and again costs a quarter of the time
-    try:
+    with collector.paused():
         facts = Facts(book)
         report = examine(facts)
         return ({**settle_facts(facts).to_json(), "report": report.to_json()}, len(report.findings),
                 report.params_hash)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _now(session: Session) -> str:
