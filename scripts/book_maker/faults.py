@@ -10,6 +10,7 @@ import sys
 import tempfile
 import tomllib
 from collections import defaultdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ from book_maker.paper_injectors import PAPER_NAMES
 from book_maker.run_injectors import RUN_NAMES
 from book_maker.stock_injectors import STOCK_NAMES
 from book_maker.structure_injectors import STRUCTURE_NAMES
+from book_maker.workshop import roomy
 from book_maker.year_injectors import YEAR_NAMES
 from tracer.files import read_book
 from tracer.files.document import document_of
 from tracer.files.example import Files, csv_text
-from tracer.files.example_faults import Change, ExampleFault
+from tracer.files.example_faults import Change, ExampleFault, together
 from tracer.files.settings import FILE
 from tracer.files.tables import TABLES
 
@@ -106,8 +108,20 @@ def judged(fault: ExampleFault, clean: dict[str, Any], document: dict[str, Any])
 
 
 def faults_of(look: Look) -> list[ExampleFault]:
-    """Every fault that the book has a place for."""
-    return [fault for fault in (build(look) for build in BUILDERS) if fault is not None]
+    """Every fault: in the book where it has a place for it, else in a workshop that is laid beside it."""
+    room = roomy()
+    files = {name: [dict(row) for row in rows] for name, rows in look.files.items()}
+    room(files)
+    wider, found = Look(files, look.document), []
+    for build in BUILDERS:
+        fault = build(look)
+        if fault is None and (fault := build(wider)) is not None:
+            around = around_of(fault)
+            said = {x.name: getattr(fault, x.name) for x in fields(ExampleFault)}
+            fault = BookFault(**said, around=together(room, around) if around else room)
+        if fault is not None:
+            found.append(fault)
+    return found
 
 
 def trial(folder: Path, trade: str, seed: int) -> list[tuple[ExampleFault, bool, set[str]]]:

@@ -377,8 +377,10 @@ def degrees(look: Look) -> ExampleFault:
     )
 
 
-def outside_norm(look: Look) -> ExampleFault | None:
+def outside_norm(look: Look) -> ExampleFault:
     """P6."""
+    story = "A material that the making of a product takes does not stand in its norm."
+    companions = frozenset({"N1", "B6", "N2", "X2", "N9"})
     named = {(r["product"], r["material"]) for r in look.rows("norms")}
     for row in look.rows("norms", flag="X"):
         product, material = row["product"], row["material"]
@@ -389,14 +391,31 @@ def outside_norm(look: Look) -> ExampleFault | None:
         taken = look.rows("movements", kind="TRANSFORM", side="in", code=material)
         return ExampleFault(
             "outside-norm",
-            "A material that the making of a product takes does not stand in its norm.",
+            story,
             edit("norms", {"product": product, "material": material}, drop="yes"),
             "P6",
             material,
             plain(sum((Decimal(r["quantity"]) for r in taken if r["op"] in ops), Decimal(0))),
-            companions=frozenset({"N1", "B6", "N2", "X2", "N9"}),
+            companions=companions,
         )
-    return None
+    made = look.rows("movements", kind="TRANSFORM", side="out", role="product")[0]
+    dye = {"code": "DYE-9", "lot": "DYE-9.1", "quantity": "5", "uom": "KGM", "place": made["place"]}
+    step = {"at": made["at"], "kind": "TRANSFORM", "op": made["op"]}
+    lost = {k: v for k, v in dye.items() if k != "lot"}
+    return ExampleFault(
+        "outside-norm",
+        story,
+        together(
+            add("movements", id="DYE-1", at="2026-01-02", kind="RECEIVE_DOMESTIC", document="HD-D", **dye),
+            add("movements", id="DYE-2", at=made["at"], kind="ISSUE_PROD", document="PXK-D", **dye),
+            add("movements", id="DYE-3", side="in", **step, **dye),
+            add("movements", id="DYE-4", side="out", role="loss", **step, **lost),
+        ),
+        "P6",
+        "DYE-9",
+        "5",
+        companions=companions,
+    )
 
 
 def told_twice(look: Look) -> ExampleFault:

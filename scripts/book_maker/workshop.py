@@ -39,6 +39,7 @@ def run(used: str, made: str = "80", scrap: str = "15", loss: str = "5") -> Run:
 
 
 ALIKE = run("100")
+_LARGE = run("1000", made="800", scrap="150", loss="50")
 
 
 @dataclass
@@ -47,23 +48,25 @@ class Workshop:
 
     Attributes:
         bought: kilograms imported; what no run takes is counted at the year's end.
+        kept: whether the scrap of the last run and ten kilograms of cups stay, and are counted.
         norm, rate: of the cups on the granulate, and the share of it that is scrap and loss.
     """
 
     runs: list[Run]
     bought: Decimal = Decimal(0)
+    kept: bool = False
     norm: str = "1.25"
     rate: str = "0.2"
     rows: dict[str, list[Row]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        used, made = sum(r.used for r in self.runs), sum(r.made for r in self.runs)
-        self.bought = self.bought or Decimal(used)
-        self._papers(Decimal(made))
+        used = sum((r.used for r in self.runs), Decimal(0))
+        made = sum((r.made for r in self.runs), Decimal(0))
+        self.bought = self.bought or used
+        self._papers(made - self._left)
         self._moves()
         if self.bought > used:
-            self._row("counts", at="2026-12-31", stock="material", code=MATERIAL, lot=LOT,
-                      quantity=plain(self.bought - used), uom="KGM", place="factory")
+            self._count("material", LOT, self.bought - used)
 
     def __call__(self, files: Files) -> None:
         """Lay it beside what a book has."""
@@ -72,6 +75,15 @@ class Workshop:
 
     def _row(self, table: str, **cells: str) -> None:
         self.rows.setdefault(table, []).append(cells)
+
+    @property
+    def _left(self) -> Decimal:
+        """Of the cups, at the year's end."""
+        return Decimal(10 if self.kept else 0)
+
+    def _count(self, stock: str, lot: str, q: Decimal, code: str = MATERIAL) -> None:
+        goods = {"code": code, "lot": lot, "quantity": plain(q), "uom": "KGM", "place": "factory"}
+        self._row("counts", at="2026-12-31", stock=stock, **goods)
 
     def _move(self, name: str, at: str, kind: str, q: Decimal, **cells: str) -> None:
         goods = {"code": MATERIAL, "uom": "KGM", "place": "factory", **cells}
@@ -103,10 +115,23 @@ class Workshop:
             self._move(f"P{n}", day, "TRANSFORM", each.made, **step, role="product", code=PRODUCT, lot=cup)
             if each.scrap:
                 self._move(f"S{n}", day, "TRANSFORM", each.scrap, **step, role="scrap", lot=scrap)
-                self._move(f"O{n}", f"2026-{n + 2:02d}-12", "SCRAP_OUT", each.scrap, lot=scrap,
-                           partner="Scrap dealer", document=f"HD-9.{n}",
-                           value=plain(each.scrap * _SCRAP_PRICE), currency="VND")
+                if self.kept and n == len(self.runs):
+                    self._count("scrap", scrap, each.scrap)
+                else:
+                    self._move(f"O{n}", f"2026-{n + 2:02d}-12", "SCRAP_OUT", each.scrap, lot=scrap,
+                               partner="Scrap dealer", document=f"HD-9.{n}",
+                               value=plain(each.scrap * _SCRAP_PRICE), currency="VND")
             if each.loss:
                 self._move(f"L{n}", day, "TRANSFORM", each.loss, **step, role="loss")
-            self._move(f"E{n}", "2026-11-04", "EXPORT_LOAD", each.made, code=PRODUCT, lot=cup,
+            rest = self._left if n == len(self.runs) else Decimal(0)
+            self._move(f"E{n}", "2026-11-04", "EXPORT_LOAD", each.made - rest, code=PRODUCT, lot=cup,
                        document="PXK-9", **EXPORT)
+            if rest:
+                self._count("product", cup, rest, PRODUCT)
+
+
+def roomy() -> Workshop:
+    """A workshop with a place for faults that many a book has none for: rests in store, scrap that is sold
+    and scrap that is kept, loads that weigh something.
+    """
+    return Workshop([_LARGE] * 5, bought=Decimal(6_000), kept=True)

@@ -110,14 +110,16 @@ def test_each_fault_is_found_with_its_quantity_and_nothing_unrelated_is(made: An
     assert laid(tmp_path / "book", "seafood", 1) == set(faults.NAMES)
 
 
-def test_every_rule_has_a_fault_of_its_own(made: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("trade", TRADES)
+def test_every_trade_has_a_place_for_every_fault_and_every_rule_a_fault_of_its_own(made: Any, tmp_path: Path, trade: str) -> None:
     from book_maker import faults, looking
 
     from tracer.rules import RULES
 
-    made.write_book(tmp_path / "book", "seafood", 1, 900)
+    made.write_book(tmp_path / "book", trade, 2, 900)
     clean = document_of(read_book(tmp_path / "book"))
     built = faults.faults_of(looking.Look(faults.read_files(tmp_path / "book"), clean))
+    assert [fault.name for fault in built] == list(faults.NAMES)
     assert {fault.rule for fault in built} == {rule.id for rule in RULES}
 
 
@@ -180,8 +182,8 @@ def test_the_command_lays_in_a_fault(made: Any, tmp_path: Path, capsys: pytest.C
     told = json.loads(capsys.readouterr().out)["fault"]
     finding = next(f for f in document_of(read_book(tmp_path / "x"))["findings"] if f["rule"] == told["rule"])
     assert (finding["subject"]["id"], finding["difference"]) == (told["subject"], told["difference"])
-    with pytest.raises(SystemExit, match="no place for two-places"):
-        generate_book.main([str(tmp_path / "y"), "--events", "100", "--with", "two-places", "--archetype", "electronics"])
+    with pytest.raises(SystemExit, match="no place for seal-twice"):  # of one container
+        generate_book.main([str(tmp_path / "y"), "--events", "50", "--with", "seal-twice"])
 
 
 def test_the_page_of_faults_names_them_all(made: Any) -> None:
@@ -192,7 +194,7 @@ def test_the_page_of_faults_names_them_all(made: Any) -> None:
     assert [row[0].strip(" `") for row in rows] == list(faults.NAMES)
     for row in rows:
         found, of = row[4].split(" of ")
-        assert int(found) == int(of) > 0, row[0]
+        assert int(found) == int(of) == len(TRADES), row[0]
 
 
 @pytest.mark.deep
