@@ -166,6 +166,19 @@ def test_values__in_several_currencies__are_added_in_one_or_not_at_all(tmp_path:
     assert (page["currency"], page["by_policy"]) == ("EUR", "69")
 
 
+def test_claims__of_one_material_alone__hide_nothing_of_the_others(tmp_path: Path) -> None:
+    path = folder(tmp_path, fault("padded-norm").change)
+
+    def over_claimed() -> list[str]:
+        return [f["subject"]["id"] for f in said(path)["findings"] if f["rule"] == "N6"]  # type: ignore[attr-defined]
+
+    assert over_claimed() == ["FAB-PES"]
+    (path / "claims.csv").write_text("material,quantity\nLIN-PES,2040\n", "utf-8")
+    assert over_claimed() == ["FAB-PES"]
+    (path / "claims.csv").write_text("material,quantity\nLIN-PES,2040\nFAB-PES,0\n", "utf-8")
+    assert over_claimed() == [], "a claim of nothing is one"
+
+
 def test_text__that_steers_a_terminal__is_shown_without(tmp_path: Path) -> None:
     path = replaced(folder(tmp_path), "declarations.csv", "Polyester lining", "Poly\x1b[2Jester", 2)
     assert row_of(said(path)["form15"], code="LIN-PES")["name"] == "Poly [2Jester"

@@ -159,7 +159,8 @@ CLAIMS = Table(
         Column("uom", "uom", "its unit of measure"),
     ),
     ("N6",),
-    "The claim is taken to be the declared norm times what left, or what another yield basis gives.",
+    "The claim (of a material without a row too) is taken to be the declared norm times what left, or what "
+    "another yield basis gives.",
 )
 PLACES = Table(
     "places",

@@ -100,13 +100,13 @@ def exempt_materials(facts: Facts) -> dict[str, MaterialExemption]:
         share = _share(facts, material)
         claimed[material] += _claimed_norm(facts, product, material) * left * share
         exempt[material][product] = properly_used(facts, product, material)
-    claims = facts.book.claims
+    claims = facts.book.claims or {}  # a material without a claim of its own is claimed by the norm
     result = {}
-    for material in sorted(set(claimed) | set(claims or {})):
+    for material in sorted({*claimed, *claims}):
         parts = exempt.get(material, {})
         result[material] = MaterialExemption(
             material, facts.uoms.get(material, ""), _share(facts, material),
-            claims.get(material, 0) if claims is not None else nearest(claimed[material]),
+            claims[material] if material in claims else nearest(claimed[material]),
             nearest(sum(parts.values(), Fraction(0))), parts)
     return {m: x for m, x in result.items() if x.claimed_micro or x.exempt_micro}
 
