@@ -125,7 +125,9 @@ def o9(facts: Facts, tally: Tally) -> None:
     """A container that came in full does not go out full without having been emptied.
 
     A container that arrived and is later named by a loading for export, with neither its goods received at
-    the factory, nor a stripping or stuffing between. The difference is what was loaded with it.
+    the factory, nor a stripping or stuffing between. The difference is what was loaded with it. Rows of
+    movements name the container of a load; an act of the ledger names lots alone, and the ledger refuses to
+    stuff lots into a container that came in full and is supervised still (NOT_EMPTY).
     """
     full: dict[str, Event] = {}
     for event in facts.boxed:
