@@ -30,6 +30,9 @@ def norms(reader: Reader, of_book: ColumnElement[bool], owner: int, products: It
     """
     query = _with_events(m.Norm).where(of_book)
     if products is not None:
+        products = set(products)
+        if not products:
+            return ()
         query = query.where(Among(table_of(m.Norm).c.product, sorted(products)))
     result = []
     enterprise = reader.names.participant(owner)

@@ -27,6 +27,7 @@ from tracer.book import BookData
 from tracer.graph import Basis, Lineage, lineage
 from tracer.load import load_book
 from tracer.load_part import load_ancestry
+from tracer.load_sql import LOT
 from tracer.moment import Span
 from tracer.network import figures
 from tracer.quantity import largest_remainder, micro_text, ratio_text
@@ -70,7 +71,11 @@ class Row:
 
 @dataclass(slots=True)
 class Trace:
-    """An answer, and what it rests on."""
+    """An answer, and what it rests on.
+
+    Attributes:
+        ids: ledger ids of the names in it (and of others of its book), for whoever has to look them up.
+    """
 
     subject_type: str
     subject: str
@@ -80,6 +85,7 @@ class Trace:
     rows: list[Row] = field(default_factory=list)
     nodes: list[dict[str, Any]] = field(default_factory=list)
     edges: list[dict[str, Any]] = field(default_factory=list)
+    ids: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The answer as JSON values."""
@@ -117,7 +123,7 @@ def backward(book: BookData, subject: str, basis: Basis = "used") -> Trace:
         parts[key] = plus(parts[key], q) if key in parts else q
         units[key].update(dict.fromkeys(s.units))
         about[key] = s
-    trace = Trace(kind, subject, "backward", flow.basis, book.id)
+    trace = Trace(kind, subject, "backward", flow.basis, book.id, ids=book.unit_ids)
     trace.rows = [Row(key[0], key[1], key[2], about[key].uom, q, share, units=tuple(units[key]))
                   for key, (q, share) in _shares(fractions_of(parts), {k: k[2] for k in parts}).items()]
     trace.nodes, trace.edges = drawing(flow, f"{kind}:{subject}", "backward")
@@ -141,7 +147,7 @@ def forward(book: BookData, subject: str, basis: Basis = "used") -> Trace:
         received = sum(parts.values(), Fraction(0))
         if line.quantity_micro > received:
             parts["not_received", "", subject] = line.quantity_micro - received
-    trace = Trace(kind, subject, "forward", flow.basis, book.id)
+    trace = Trace(kind, subject, "forward", flow.basis, book.id, ids=book.unit_ids)
     trace.rows = [Row(key[0], key[1], code, uom, q, share, line=key[2])
                   for key, (q, share) in _shares(parts, dict.fromkeys(parts, "")).items()]
     trace.nodes, trace.edges = drawing(flow, f"{kind}:{subject}", "forward")
@@ -245,9 +251,9 @@ def _asked(session: Session, directory: Directory, unit: str, direction: Directi
 
 def _books_of(session: Session, unit: str) -> tuple[list[str], set[int]]:
     """Lots that stand for a container or cargo (or the lot itself), and the books to look into."""
-    lot = session.get(m.Lot, unit)
-    if lot is not None:
-        return [unit], {lot.book}
+    own = session.execute(select(LOT.book).where(LOT.unit == unit)).scalar()
+    if own is not None:
+        return [unit], {own}
     line = session.get(m.LineState, unit)
     if line is not None:
         naming = (
@@ -257,8 +263,8 @@ def _books_of(session: Session, unit: str) -> tuple[list[str], set[int]]:
         )
         drawn = select(m.Lot).where(or_(col(m.Lot.source_line) == unit, col(m.Lot.unit).in_(naming)))
         books = {x.book for x in session.execute(drawn).scalars()}
-        own = select(m.Book).where(col(m.Book.owner) == line.declarant)
-        return [], books or {x.number for x in session.execute(own).scalars()}
+        owned = select(m.Book).where(col(m.Book.owner) == line.declarant)
+        return [], books or {x.number for x in session.execute(owned).scalars()}
     receipts = select(col(m.EventLine.event_id)).where(col(m.EventLine.unit) == unit)
     inside = select(m.Lot).where(col(m.Lot.created_by).in_(receipts)).order_by(col(m.Lot.unit))
     found = list(session.execute(inside).scalars())

@@ -6,7 +6,7 @@ for the reader stays in the graph as a sealed box without name and quantity, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from api.views.ways import note_looks_at
 from api.web.drawing import Edge, Node, draw
 from api.words import kind_words
 from indexer.lookups import Reader, readable, unit_for, visible_units
-from indexer.models import Event, UnitName
+from indexer.models import Event
 from indexer.queries import position
 from ledger.errors import NotFoundError
 from ledger.vocabulary import Kind
@@ -53,11 +53,14 @@ def lineage_view(
         "subject": {"unit": found.unit, "type": found.type, "label": found.label},
         "direction": direction,
     }
+    ids: dict[str, str] = {}
     for one in WAYS:
         if direction in (one, "both"):
             answers = ask(session, home.directory, found.unit, one, as_of_ms=as_of_ms)
             view[one] = [answer.to_json() for answer in answers]
-    view = _cut(session, reader, view)
+            for answer in answers:
+                ids.update(answer.ids)
+    view = _cut(session, reader, view, ids)
     events = (edge["event"] for edge in _all(view, "edges") if edge["event"])
     note_looks_at(home, session, reader, events, f"/lots/{found.label}/trace")
     return view
@@ -108,11 +111,11 @@ def _all(view: dict[str, Any], what: str) -> Iterator[dict[str, Any]]:
         yield from answer["graph"][what]
 
 
-def _cut(session: Session, reader: Reader, view: dict[str, Any]) -> dict[str, Any]:
-    """Take out what is not for the reader."""
+def _cut(session: Session, reader: Reader, view: dict[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """Take out what is not for the reader. `ids`: ledger ids of the names."""
     if reader.everything:
         return view
-    hidden = _hidden(session, reader, {node["id"] for node in _all(view, "nodes")})
+    hidden = _hidden(session, reader, {node["id"] for node in _all(view, "nodes")}, ids)
     shown = {name.partition(":")[2] for name in hidden}
     for answer in _answers(view):
         graph = answer["graph"]
@@ -130,7 +133,7 @@ def _cut(session: Session, reader: Reader, view: dict[str, Any]) -> dict[str, An
                 "event": "",
                 "quantity": "0",
             }
-            if {e["from"], e["to"]} & set(hidden)
+            if e["from"] in hidden or e["to"] in hidden
             else e
             for e in graph["edges"]
         ]
@@ -144,11 +147,10 @@ def _alias(name: str, hidden: dict[str, str]) -> str:
     return hidden.get(name, name)
 
 
-def _hidden(session: Session, reader: Reader, nodes: set[str]) -> dict[str, str]:
+def _hidden(session: Session, reader: Reader, nodes: set[str], ids: Mapping[str, str]) -> dict[str, str]:
     """Nodes whose names and quantities are not for this reader, with what stands for them."""
     labels = {node: node.partition(":")[2] for node in nodes if not node.startswith("event:")}
-    ids = _ids_of(session, labels.values())
-    visible = visible_units(session, ids.values(), reader)
+    visible = visible_units(session, {ids[label] for label in labels.values() if label in ids}, reader)
     closed = [node for node, label in labels.items() if ids.get(label, "") not in visible]
     events = [node.removeprefix("event:") for node in nodes if node.startswith("event:")]
     open_events: set[str] = set()
@@ -157,19 +159,6 @@ def _hidden(session: Session, reader: Reader, nodes: set[str]) -> dict[str, str]
         open_events.update(session.exec(select(Event.event_id).where(part, readable(reader))))
     closed += [f"event:{event}" for event in events if event not in open_events]
     return {node: f"sealed:{i}" for i, node in enumerate(sorted(closed), 1)}
-
-
-def _ids_of(session: Session, labels: Iterable[str]) -> dict[str, str]:
-    """Ledger ids of `scope/number` labels; a label that is an id already stands for itself."""
-    wanted = sorted(set(labels))
-    numbers = sorted({label.rpartition("/")[2] for label in wanted})
-    found = {label: label for label in wanted if label.startswith("0x")}
-    for start in range(0, len(numbers), _IN_MAX):
-        rows = session.exec(
-            select(UnitName).where(col(UnitName.number).in_(numbers[start : start + _IN_MAX]))
-        )
-        found.update((f"{row.scope}/{row.number}", row.unit) for row in rows)
-    return found
 
 
 def _amount(edge: dict[str, Any]) -> str:
