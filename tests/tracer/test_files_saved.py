@@ -179,6 +179,16 @@ def test_claims__of_one_material_alone__hide_nothing_of_the_others(tmp_path: Pat
     assert over_claimed() == [], "a claim of nothing is one"
 
 
+def test_declaration__cleared_before_it_was_registered__is_an_order_that_cannot_be(tmp_path: Path) -> None:
+    path = replaced(folder(tmp_path), "declarations.csv", "2026-06-29T09:00,2026-07-01T11:00", "2026-06-29T09:00,2026-06-28")
+    found = {(f["rule"], f["subject"]["id"]): f for f in said(path)["findings"]}  # type: ignore[attr-defined]
+    assert set(found) == {("T4", "106000000002/1")}
+    finding = found["T4", "106000000002/1"]
+    assert "before the declaration was registered" in finding["explanation"] and finding["severity"] == "medium"
+    one_day = replaced(path, "declarations.csv", "2026-06-29T09:00,2026-06-28", "2026-06-29T09:00,2026-06-29")
+    assert said(one_day)["findings"] == [], "a whole day never counts against the enterprise"
+
+
 def test_text__that_steers_a_terminal__is_shown_without(tmp_path: Path) -> None:
     path = replaced(folder(tmp_path), "declarations.csv", "Polyester lining", "Poly\x1b[2Jester", 2)
     assert row_of(said(path)["form15"], code="LIN-PES")["name"] == "Poly [2Jester"

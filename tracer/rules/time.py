@@ -21,9 +21,10 @@ def t4(facts: Facts, tally: Tally) -> None:
     Checked: a lot used before it was received or made; production before the issue to production; an
     exit before the loading; drawing from or loading for a line before it was cleared; receipt before
     the gate-out of what it came in; a gate-out before its eligibility; an acceptance before its offer;
-    clearance before the channel. A date without a time is the whole day; "before" holds only when the
-    intervals lie apart by more than both clocks' uncertainty. One finding for each thing and kind of
-    fault, with the earliest act; the difference is in hours.
+    clearance before the channel or before the declaration was registered. A date without a time is
+    the whole day; "before" holds only when the intervals lie apart by more than both clocks'
+    uncertainty. One finding for each thing and kind of fault, with the earliest act; the difference
+    is in hours.
     """
     _lots(facts, tally)
     _lines(facts, tally)
@@ -137,8 +138,18 @@ def _lines(facts: Facts, tally: Tally) -> None:
                 [e for e in drawing[key] if e.kind != Kind.CLEAR],
                 "A line is drawn before it was cleared",
             )
+            clear = [facts.by_id[line.cleared_by]] if line.cleared_by in facts.by_id else []
+            if line.registered is not None:
+                _check(
+                    facts,
+                    tally,
+                    Subject("line", key),
+                    line.registered,
+                    clear,
+                    "Clearance before the declaration was registered",
+                    "medium",
+                )
             for channel in channels[key]:
-                clear = [facts.by_id[line.cleared_by]] if line.cleared_by in facts.by_id else []
                 _check(
                     facts,
                     tally,
@@ -184,7 +195,7 @@ def _units(facts: Facts, tally: Tally) -> None:
 RULES = (
     Rule(
         "T4",
-        "1",
+        "2",
         "time",
         "Order of cause and effect",
         "custody",
