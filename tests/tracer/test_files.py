@@ -556,3 +556,16 @@ def test_container__with_a_kind_that_has_none__is_told_and_ignored(tmp_path: Pat
     assert document["findings"] == [] and document["faults"] == []
     assert sorted((n["column"], n["message"].split(" names")[0]) for n in document["notes"]) == [  # type: ignore[attr-defined]
         ("container", "ARRIVE"), ("container", "ISSUE_PROD")]
+
+
+def test_read__however_many_import_lines__their_currency_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for at each line it made the reading of a large book quadratic."""
+    from tracer.files import reading
+
+    asked: list[str] = []
+    real = reading.common
+    monkeypatch.setattr(reading, "common", lambda lines: asked.append("") or real(lines))  # type: ignore[func-returns-value]
+    write_example(tmp_path / "book")
+    book = read_book(tmp_path / "book").book
+    assert sum(line.value is not None for line in book.lines) > 1
+    assert len(asked) == 1

@@ -180,14 +180,15 @@ def _point_out(settings: BookData, reference: Reference, movements: Movements, f
             "That is right for movements of the next period; else correct their dates, or as_of.",
         )
     imports = [line for line in reference.lines.values() if line.purpose == LineRole.RECEIVE]
-    mixed = {line.currency for line in imports if line.value is not None and line.currency != common(imports)}
+    own = common(imports)
+    mixed = {line.currency for line in imports if line.value is not None and line.currency != own}
     if without := sorted(mixed - {r.currency for r in reference.rates or ()} - {*OWN}):
         folder.faults.note(
             "rates.csv",
             0,
             "currency",
             f"Import lines are valued in {', '.join(without)} and in other currencies, and no rate is given.",
-            f"Give a rate: duty is worked out in {common(imports)}, and on those lines not at all.",
+            f"Give a rate: duty is worked out in {own}, and on those lines not at all.",
         )
     for group in alike(reference.units):
         folder.faults.note(
