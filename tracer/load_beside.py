@@ -17,7 +17,7 @@ from ledger.vocabulary import MICRO, Role
 from tracer.beside import Beside, Device, Document, OnSpot, Signer
 from tracer.book import DeclarationLine, Event, Place
 from tracer.load_rows import Reader
-from tracer.load_sql import by_key, table_of
+from tracer.load_sql import by_key, keyed, table_of
 from tracer.moment import Span, point
 from tracer.names import Names
 from tracer.on_spot import answers
@@ -77,7 +77,7 @@ def on_spot(session: Session, reader: Reader) -> tuple[OnSpot, ...] | None:
         for number in sorted(exports))))).scalars().all()
     others = Reader(session, reader.names, reader.as_of_ms, reader.offset, reader.customs)
     states = table_of(m.LineState)
-    others.read_lines(by_key(session, select(states), states.c.line, found))
+    others.read_lines(by_key(session, keyed(select(states), states.c.line), found))
     result = []
     for line in sorted(others.lines.values(), key=lambda x: x.key):
         declaration, number = answers(line), line.key.rpartition("/")[2]

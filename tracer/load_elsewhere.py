@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from indexer import models as m
 from tracer.book import DeclarationLine, Event
 from tracer.labels import label
-from tracer.load_sql import EVENT, LOT, by_key, table_of
+from tracer.load_sql import EVENT, LOT, by_key, keyed, table_of
 from tracer.names import Names
 
 
@@ -33,9 +33,9 @@ def elsewhere(session: Session, names: Names, events: Iterable[Event],
     found: set[str] = set()
     line = table_of(m.LineState).c.line
     for column in (LOT.unit, line, EVENT.event_id):
-        found |= {wanted[i] for (i,) in by_key(session, select(column), column, wanted)}
+        found |= {wanted[i] for (i,) in by_key(session, keyed(select(column), column), wanted)}
     scopes = {name.rpartition("/")[0] for name in named - own - found if "/" in name}
     name = table_of(m.UnitName).c
     of_lines = select(name.scope, name.number).join_from(name.unit.table, line.table, line == name.unit)
-    found |= {label(*row) for row in by_key(session, of_lines, name.scope, scopes)}
+    found |= {label(*row) for row in by_key(session, keyed(of_lines, name.scope), scopes)}
     return frozenset(found & named)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -21,7 +21,7 @@ from ledger.directory import Directory
 from ledger.vocabulary import Kind, LineRole
 from tracer.book import BookData
 from tracer.load_rows import Reader
-from tracer.load_sql import EVENT, EVENTS, LEG, LEGS, LOT, LOTS, by_key, table_of
+from tracer.load_sql import EVENT, EVENTS_BY_ID, LEG, LEGS_OF, LOT, LOTS, by_key, keyed, table_of
 from tracer.load_stated import norms
 from tracer.moment import Span
 from tracer.names import Names
@@ -31,6 +31,10 @@ from tracer.voids import customs_of
 _SAID = frozenset({Kind.TRANSFORM.name})
 """Kinds whose content lineage asks for: the loss of a run."""
 _USED = LineRole.INPUT.name
+_LINES = table_of(m.LineState)
+_STATES = keyed(select(_LINES).where(_LINES.c.declarant == bindparam("owner")), _LINES.c.line)
+_LOTS = keyed(LOTS.where(LOT.book == bindparam("book")), LOT.unit)
+_TOUCHING = keyed(select(LEG.event_id, LEG.role).distinct(), LEG.unit)
 
 def load_ancestry(
     session: Session, directory: Directory, number: int, *, lots: Sequence[str], line: str = "",
@@ -59,10 +63,9 @@ def load_ancestry(
     acts = part.acts_for(line) if line else ()
     part.go_back(lots or part.units(acts))
     reader.read_lots(part.lots_of(part.units(part.legs)))
-    states, events = table_of(m.LineState), by_key(session, EVENTS, EVENT.event_id, part.legs)
+    events = by_key(session, EVENTS_BY_ID, part.legs)
     named = {event.reference for event in events}
-    reader.read_lines(by_key(session, select(states).where(states.c.declarant == owner), states.c.line,
-                             part.units(part.legs) | named | {line} - {""}))
+    reader.read_lines(by_key(session, _STATES, part.units(part.legs) | named | {line} - {""}, owner=owner))
     known = (event for event in events if event.occurred_at_ms <= as_of_ms)
     reader.take_events(sorted(known, key=attrgetter("seq")), part.legs)
     return BookData(
@@ -110,7 +113,7 @@ class _Part:
         """Rows of those of the units that are lots of the book."""
         units = set(units)
         missing = units - self._lots.keys() - self._other
-        found = by_key(self.session, LOTS.where(LOT.book == self.number), LOT.unit, missing)
+        found = by_key(self.session, _LOTS, missing, book=self.number)
         self._lots.update((row.unit, row) for row in found)
         self._other |= missing - self._lots.keys()
         return [self._lots[unit] for unit in sorted(units & self._lots.keys())]
@@ -121,7 +124,7 @@ class _Part:
         fresh = {row.unit for row in self.lots_of(units)}
         while fresh:
             found |= fresh
-            touched = by_key(self.session, select(LEG.event_id, LEG.role), LEG.unit, fresh)
+            touched = by_key(self.session, _TOUCHING, fresh)
             self._read({event for event, _ in touched})
             made = {event for event, role in touched if role != _USED}
             used = {leg.unit for event in made for leg in self.legs[event] if leg.role == _USED}
@@ -130,5 +133,5 @@ class _Part:
     def _read(self, events: Iterable[str]) -> None:
         missing = set(events) - self.legs.keys()
         self.legs.update((event, []) for event in missing)
-        for leg in by_key(self.session, LEGS, LEG.event_id, missing):
+        for leg in by_key(self.session, LEGS_OF, missing):
             self.legs[leg.event_id].append(leg)

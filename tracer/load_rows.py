@@ -25,7 +25,19 @@ from tracer.beside import NOTHING_MORE, More
 from tracer.book import HELD, DeclarationLine, Event, Leg, Lot
 from tracer.content import Content, content_of, moved
 from tracer.labels import label
-from tracer.load_sql import CLEARS, EVENT, EVENTS, LEG, LEGS, by_key, columns, rows_of, table_of
+from tracer.load_sql import (
+    CLEARS,
+    EVENT,
+    EVENTS,
+    EVENTS_BY_ID,
+    LEG,
+    LEGS_OF,
+    by_key,
+    columns,
+    keyed,
+    rows_of,
+    table_of,
+)
 from tracer.moment import parse_span, point
 from tracer.names import Names
 from tracer.quantity import number
@@ -36,7 +48,10 @@ _ZERO = "0x" + "00" * 32
 _KINDS, _STEPS, _OUTCOMES = dict(Kind.__members__), dict(Step.__members__), {o.value: o for o in Outcome}
 _ROLES, _BALANCES, _ORIGINS = dict(LineRole.__members__), dict(Balance.__members__), dict(Origin.__members__)
 _THINGS = {"container": Thing.CONTAINER, "cargo": Thing.CARGO, "lot": Thing.LOT}
-_DOCUMENTS, _UNITS = columns(m.Payload, "event_id", "status", "document"), columns(m.Unit, "unit", "thing")
+_DOCUMENTS = keyed(columns(m.Payload, "event_id", "status", "document"), table_of(m.Payload).c.event_id)
+_UNITS = keyed(columns(m.Unit, "unit", "thing"), table_of(m.Unit).c.unit)
+_CONTENTS = keyed(select(table_of(m.DeclarationLine)), table_of(m.DeclarationLine).c.unit)
+_CLEARS = keyed(CLEARS, LEG.unit)
 _POSITION = itemgetter(1)  # in a row of `LEGS`
 
 
@@ -136,10 +151,8 @@ class Reader:
 
     def _declared(self, rows: Sequence[m.LineState]) -> dict[str, list[m.DeclarationLine]]:
         """What recorded DECLAREs by a line's declarant or customs say of it, and the one it stands at."""
-        said = table_of(m.DeclarationLine)
-        found = by_key(self.session, select(said), said.c.unit, (r.line for r in rows))
-        declares = {e.event_id: e for e in by_key(
-            self.session, EVENTS, EVENT.event_id, {c.event_id for c in found})}
+        found = by_key(self.session, _CONTENTS, (r.line for r in rows))
+        declares = {e.event_id: e for e in by_key(self.session, EVENTS_BY_ID, {c.event_id for c in found})}
         lines = {r.line: r for r in rows}
         contents: dict[str, list[m.DeclarationLine]] = defaultdict(list)
         for content in found:
@@ -185,7 +198,7 @@ class Reader:
 
     def _clears(self, lines: Sequence[str]) -> dict[str, list[Any]]:
         result: dict[str, list[Any]] = defaultdict(list)
-        for row in by_key(self.session, CLEARS.where(EVENT.occurred_at_ms <= self.as_of_ms), LEG.unit, lines):
+        for row in by_key(self.session, _CLEARS, lines, as_of_ms=self.as_of_ms):
             result[row.unit].append(row)
         return result
 
@@ -202,7 +215,7 @@ class Reader:
         """
         others = {r.approved_by or "" for r in rows}
         known = {r.event_id: r for r in rows}
-        for row in by_key(self.session, EVENTS, EVENT.event_id, others - known.keys() - {""}):
+        for row in by_key(self.session, EVENTS_BY_ID, others - known.keys() - {""}):
             known[row.event_id] = row
         self.voids.prepare(rows)
         kept = [r for r in rows if self._counts(r, known)]
@@ -213,10 +226,10 @@ class Reader:
         self.names.prepare(units | {r.reference for r in kept})
         self._read_materials({x.material for lines in of_event for x in lines if x.unit not in self._goods})
         missing = units - self._things.keys()
-        for unit, thing in by_key(self.session, _UNITS, table_of(m.Unit).c.unit, missing):
+        for unit, thing in by_key(self.session, _UNITS, missing):
             self._things[unit] = Thing[thing]
         read = [r.event_id for r in kept if self.content_of is None or r.kind in self.content_of]
-        documents = by_key(self.session, _DOCUMENTS, table_of(m.Payload).c.event_id, read)
+        documents = by_key(self.session, _DOCUMENTS, read)
         contents = {p.event_id: _content(p) for p in documents if p.status == "open" and p.document}
         self._about.clear()  # what was read since then may say more of them
         nothing = Content()
@@ -226,7 +239,7 @@ class Reader:
     def legs_of(self, events: Sequence[str]) -> dict[str, list[Any]]:
         """Rows of the legs of events, by event."""
         result: dict[str, list[Any]] = defaultdict(list)
-        for line in by_key(self.session, LEGS, LEG.event_id, events):
+        for line in by_key(self.session, LEGS_OF, events):
             result[line.event_id].append(line)
         return result
 

@@ -10,9 +10,9 @@ from indexer.models import UnitName
 from ledger.directory import Directory
 from ledger.errors import NotFoundError
 from tracer.labels import label
-from tracer.load_sql import by_key, columns, table_of
+from tracer.load_sql import by_key, columns, keyed, table_of
 
-_NAMES = columns(UnitName, "unit", "scope", "number", "type")
+_NAMES = keyed(columns(UnitName, "unit", "scope", "number", "type"), table_of(UnitName).c.unit)
 
 
 class Names:
@@ -28,7 +28,7 @@ class Names:
     def prepare(self, units: set[str]) -> None:
         """Fetch the names of many units at once."""
         wanted = units - self._units.keys()
-        for unit, scope, number, kind in by_key(self._session, _NAMES, table_of(UnitName).c.unit, wanted):
+        for unit, scope, number, kind in by_key(self._session, _NAMES, wanted):
             self._units[unit] = label(scope, number)
             self._types[unit] = kind
         for unit in wanted - self._units.keys():

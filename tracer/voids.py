@@ -21,8 +21,10 @@ from sqlmodel import col
 from indexer import models as m
 from ledger.directory import Directory
 from ledger.vocabulary import Kind, Outcome, Role, Step
-from tracer.load_sql import EVENT, EVENTS, by_key, columns
+from tracer.load_sql import EVENT, EVENTS, by_key, columns, keyed
 
+_CORRECTIONS = keyed(EVENTS.where(EVENT.outcome == 0, EVENT.kind == Kind.CORRECT.name).order_by(EVENT.seq),
+                     EVENT.reference)
 _REMARKS = frozenset({Kind.OBSERVE.name, Kind.CORRECT.name})
 """Kinds that change no state and that nothing in a book is worked out from alone."""
 
@@ -47,8 +49,7 @@ class Voids:
         """Fetch every recorded correction of the events that have one: the index marks only the first."""
         wanted = {e.event_id for e in events if e.voided_by is not None} - self._asked
         self._asked |= wanted
-        query = EVENTS.where(EVENT.outcome == 0, EVENT.kind == Kind.CORRECT.name).order_by(EVENT.seq)
-        for row in by_key(self._session, query, EVENT.reference, wanted):
+        for row in by_key(self._session, _CORRECTIONS, wanted):
             self._of[row.reference].append(row)
 
     def by_customs(self, event: m.Event) -> bool:
