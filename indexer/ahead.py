@@ -6,15 +6,15 @@ the reader: a range that it does not answer, because something in it is wrong or
 from the same bytes, in the way in which a few blocks at the head are read always. So every fault is found,
 named and put to its node in one place, and what is written never depends on which process read it.
 
-At most `RANGES_MAX` ranges are on their way. The reader ends with its input, so also where this process is
-killed.
+While this process writes, which takes most of its time, ranges go on being fetched and read, up to
+`AHEAD_BYTES` of what the node told: a second thread takes the answers in, so that the reader never waits for
+this process. The reader ends with its input, so also where this process is killed.
 """
 
 from __future__ import annotations
 
 import os
 import queue
-import select
 import subprocess
 import sys
 import threading
@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from indexer.decode import Ledgers, decode_block
-from indexer.reader import Pinned, read_frame, write_frame
+from indexer.reader import Pinned, read_body, value_of, write_frame
 from indexer.reconcile import Link
 from indexer.sheet import Sheet, sheet_of
 from indexer.source import PinnedLedger, Source
@@ -34,11 +34,11 @@ from ledger.chain.client import RangeClient, ToldBlock
 from ledger.errors import CargoLedgerError, UnavailableError
 
 BLOCKS_MIN = 150     # below, starting a process costs more than it saves
-RANGES_MAX = 3       # on their way at once: one being fetched, one being read, one being written
+AHEAD_BYTES = 24 << 20  # told and not yet taken: what is written in a transaction, and half as much again
+START_BYTES = 1 << 20   # of them while the reader starts: these are read here
 STARTS_MAX = 3       # a reader that dies again and again is done without
 READY_WAIT_S = 0.0   # for a reader that starts: meanwhile its ranges are read here
 _END_S = 2.0         # to let the reader finish before it is ended
-_WAIT_S = 0.2
 _JSON_OF_ENCODED = 3  # JSON is about three times as long as what it says
 
 
@@ -121,8 +121,34 @@ class Ahead:
         self._held, self._here_until = {}, -1
 
 
+class _Room:
+    """Bytes that may be on their way. There is room as long as less than that is; one range may pass it."""
+
+    def __init__(self, size: int) -> None:
+        self._left, self._open = size, True
+        self._changed = threading.Condition()
+
+    def wait(self) -> bool:
+        """Wait for room; whether it goes on at all."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._left > 0 or not self._open)
+            return self._open
+
+    def take(self, size: int) -> None:
+        """A range of so many bytes is on its way, or with a minus has arrived."""
+        with self._changed:
+            self._left -= size
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        with self._changed:
+            self._open = False
+            self._changed.notify()
+
+
 class _Line:
-    """One reader, and the thread that feeds it.
+    """One reader, the thread that feeds it, and the thread that takes its answers in.
 
     States: starting (ranges are read by who takes them) -> ready -> dead, when the reader is gone.
     """
@@ -136,10 +162,10 @@ class _Line:
         self.next = first
         self.dead = False
         self._client, self._ended, self._last = client, ended, last
-        self._ready = False
-        self._stop = threading.Event()
-        self._free = threading.Semaphore(RANGES_MAX)
+        self._ready = threading.Event()
+        self._room = _Room(min(START_BYTES, AHEAD_BYTES))
         self._ranges: queue.SimpleQueue[tuple[list[ToldBlock], bool]] = queue.SimpleQueue()
+        self._bodies: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "indexer.reader"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, env=_environment())
@@ -147,8 +173,10 @@ class _Line:
         self._answers = cast(BinaryIO, self._process.stdout)
         with suppress(OSError):
             write_frame(self._questions, (pinned.ledgers, pinned.participants, pinned.manager))
-        self._feeder = threading.Thread(target=self._feed, name="blocks ahead", daemon=True)
-        self._feeder.start()
+        self._threads = [threading.Thread(target=run, name="blocks ahead", daemon=True)
+                         for run in (self._feed, self._collect)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def process_id(self) -> int:
@@ -165,34 +193,52 @@ class _Line:
             Nothing told where the node did not give it: whoever asks itself is told why.
         """
         told, sent = self._ranges.get()
-        self._free.release()
+        self._room.take(-sum(map(_size, told)))
         found: list[Sheet] | None = None
         if sent:
-            try:
-                answer = read_frame(self._answers)
-                if answer is not None and ended == self._ended:
-                    found = [Sheet(*fields) for fields in answer]
-            except (EOFError, OSError, ValueError, TypeError):  # died, perhaps in the middle of an answer
+            body = self._bodies.get()
+            if body is None:
                 self.dead = True
+                self._bodies.put(None)  # whoever asks next is told too
+            else:
+                try:
+                    answer = value_of(body)
+                    if answer is not None and ended == self._ended:
+                        found = [Sheet(*fields) for fields in answer]
+                except (EOFError, ValueError, TypeError):
+                    self.dead = True
         if told:
             self.next = told[-1].number + 1
         return told, found
 
     def close(self) -> None:
         """End the reader; what it had is dropped."""
-        self._stop.set()
-        self._free.release()
+        self._room.close()
         self._process.terminate()
-        with suppress(OSError):
-            self._answers.close()
-        self._feeder.join(_END_S)  # it may still wait for the node: it ends with that
-        with suppress(OSError):
-            self._questions.close()
+        for thread in self._threads:
+            thread.join(_END_S)  # the feeder may still wait for the node: it ends with that
         try:
             self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for stream in (self._answers, self._questions):
+            with suppress(OSError):
+                stream.close()
+
+    def _collect(self) -> None:
+        """Take in what the reader answers, unread, until it ends."""
+        try:
+            read_body(self._answers)
+            self._ready.set()
+            self._room.take(min(0, START_BYTES - AHEAD_BYTES))
+            while True:
+                self._bodies.put(read_body(self._answers))
+        except (EOFError, OSError, ValueError):  # died, perhaps in the middle of an answer
+            if not self._ready.is_set():  # later, whoever waits for the answer sees it
+                self.dead = True
+                self._ready.set()  # nobody waits for it
+            self._bodies.put(None)
 
     def _feed(self) -> None:
         """Fetch range after range, pass each on, and line it up."""
@@ -203,23 +249,20 @@ class _Line:
 
     def _feed_all(self) -> None:
         span, first = Span(), self.next
-        while first <= self._last:
-            self._free.acquire()
-            if self._stop.is_set():
-                return
+        while first <= self._last and self._room.wait():
             begin = time.monotonic()
             try:
                 told = self._client.told(first, min(self._last, first + span.blocks - 1))
             except UnavailableError:
                 if span.blocks > 1:
                     span = span.halved()
-                    self._free.release()
                     continue
                 told = []
             except CargoLedgerError:
                 told = []
-            size = sum(_size(block) for block in told)
+            size = sum(map(_size, told))
             span = span.after(len(told), size // _JSON_OF_ENCODED, time.monotonic() - begin)
+            self._room.take(size)
             self._ranges.put((told, self._send(told)))
             if not told:
                 return
@@ -227,18 +270,10 @@ class _Line:
 
     def _send(self, told: Sequence[ToldBlock]) -> bool:
         """Pass a range on; whether an answer will come."""
-        if not told or self._stop.is_set():
+        if not told or not self._ready.wait(READY_WAIT_S) or self.dead:
             return False
-        try:
-            if not self._ready:
-                if not select.select([self._answers], [], [], READY_WAIT_S)[0]:
-                    return False
-                read_frame(self._answers)
-                self._ready = True
+        with suppress(OSError, ValueError):  # gone: whoever waits for the answer is told
             write_frame(self._questions, (self._ended, [(b.number, b.header, b.receipts) for b in told]))
-        except (OSError, EOFError, ValueError):
-            self.dead = not self._ready  # else whoever waits for the answer sees it
-            return self._ready
         return True
 
 

@@ -46,6 +46,7 @@ from ledger.keys.reading import ReadingKey
 
 BLOCKS_MAX = 1_000       # blocks in one transaction: backfill commits often enough to show progress
 EVENTS_MAX = 8_000       # events in one transaction: about 40 MB of rows in memory
+EVENTS_FIRST = 1_000     # in the first of a run, the next twice as large: it writes while others are read
 _COLLECT_AFTER = 200_000  # new objects
 LOCK_WAIT_S = 10.0       # another process's run to the head is usually over sooner
 ROLL_BACKS_MAX = 16      # in one run: a chain that turns more often than that is not worth following now
@@ -221,7 +222,8 @@ class Indexer:
         blocks = events = rows = 0
         with _rows_without_cycles(), Ahead(self._source, self._deployment, self._reading) as ahead:
             while number <= head_number:
-                group, count = self._fetch(ahead, head, number, head_number)
+                group, count = self._fetch(
+                    ahead, head, number, head_number, min(EVENTS_MAX, EVENTS_FIRST + events))
                 rows += self._write(head, group, head_number - number + 1)
                 head = group[-1].link
                 number, blocks, events = head.number + 1, blocks + len(group), events + count
@@ -263,13 +265,14 @@ class Indexer:
 
     def _fetch(
         self, ahead: Ahead, head: Link | None, number: int, head_number: int,
+        events_max: int = EVENTS_MAX,
     ) -> tuple[list[Sheet], int]:
         """Sheets of checked blocks from `number`, each linked to the one before, and how many events they
-        hold.
+        hold; no further block once they hold `events_max`.
         """
         group: list[Sheet] = []
         count = 0
-        while number <= head_number and len(group) < BLOCKS_MAX and count < EVENTS_MAX:
+        while number <= head_number and len(group) < BLOCKS_MAX and count < events_max:
             try:
                 sheet = ahead.sheet(number, head_number, head)
             except WrongLedgerError:

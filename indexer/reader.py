@@ -86,6 +86,20 @@ def read_frame(stream: BinaryIO) -> Any:
     Raises:
         EOFError: the other end is gone, perhaps in the middle of a value.
     """
+    return value_of(read_body(stream))
+
+
+def value_of(body: bytes) -> Any:
+    """The value of a frame.
+
+    Raises:
+        ValueError, TypeError, EOFError: it is none.
+    """
+    return marshal.loads(body)  # noqa: S302 - from a process of our own
+
+
+def read_body(stream: BinaryIO) -> bytes:
+    """The bytes of the next frame; see `read_frame`."""
     head = stream.read(_LENGTH)
     size = int.from_bytes(head, "big")
     if len(head) < _LENGTH or size > FRAME_BYTES_MAX:
@@ -93,7 +107,7 @@ def read_frame(stream: BinaryIO) -> Any:
     body = stream.read(size)
     if len(body) < size:
         raise EOFError
-    return marshal.loads(body)  # noqa: S302 - from a process of our own
+    return body
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Table
 
 import indexer.ahead as ahead
-from indexer.ahead import RANGES_MAX, Ahead
+from indexer.ahead import Ahead
 from indexer.database import open_engine
 from indexer.decode import Ledgers
 from indexer.digest import digest
@@ -88,6 +88,7 @@ def test_reader__killed__what_it_had_is_read_here_and_the_index_is_the_same(
             os.kill(line.process_id, signal.SIGKILL)
             line._process.wait()
 
+    monkeypatch.setattr(ahead, "AHEAD_BYTES", 1)  # else it may have answered all before it is killed
     noted = watched(monkeypatch, kill)
     engine = open_engine("sqlite://")
     network.indexer(engine).run_once()
@@ -130,7 +131,7 @@ def test_block__with_a_log_that_cannot_be_read__refused_by_the_reader_and_named_
         raise LogFormatError("block 7: planted.")
 
     monkeypatch.setattr(ahead, "decode_block", refuse)  # here; the reader is another process and knows nothing of it
-    monkeypatch.setattr(ahead, "read_frame", lambda _: None)  # what a reader says that found a fault
+    monkeypatch.setattr(ahead, "value_of", lambda _: None)  # what a reader says that found a fault
     with pytest.raises(LogFormatError, match="planted"):
         network.indexer(open_engine("sqlite://")).run_once()
     assert noted and not any(given for _, given in noted)
@@ -158,18 +159,19 @@ def test_sheets__of_a_lie__none(net: tuple[RealNetwork, str]) -> None:
 
 
 class Slow:
-    """A node that counts how many of the ranges it told were not taken yet."""
+    """A node that counts how many bytes it had told that were not taken yet, whenever it was asked for more."""
 
     def __init__(self, chain: Any) -> None:
-        self.chain, self.told_ranges, self.taken, self.most = chain, 0, 0, 0
+        self.chain, self.on_their_way, self.most = chain, 0, -1
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.chain, name)
 
     def told(self, first: int, last: int) -> Any:
-        self.told_ranges += 1
-        self.most = max(self.most, self.told_ranges - self.taken)
-        return self.chain.told(first, last)
+        found = self.chain.told(first, last)
+        self.most = max(self.most, self.on_their_way)
+        self.on_their_way += sum(map(ahead._size, found))
+        return found
 
     def blocks(self, first: int, last: int) -> Any:
         return self.chain.blocks(first, last)
@@ -178,8 +180,12 @@ class Slow:
         return bool(self.chain.distrust(origin, fault))
 
 
-def test_ranges__not_taken__are_never_more_than_a_few(net: tuple[RealNetwork, str]) -> None:
+@pytest.mark.parametrize("room", [1, 30_000])
+def test_ranges__not_taken__are_never_more_than_there_is_room_for(
+    net: tuple[RealNetwork, str], monkeypatch: pytest.MonkeyPatch, room: int,
+) -> None:
     network, _ = net
+    monkeypatch.setattr(ahead, "AHEAD_BYTES", room)
     slow = Slow(network.chain)
     deployment = network.deployment
     first, last = deployment.block_number, network.chain.head_number()
@@ -189,13 +195,13 @@ def test_ranges__not_taken__are_never_more_than_a_few(net: tuple[RealNetwork, st
         while len(numbers) < last - first + 1:
             time.sleep(0.05)
             told, sheets = line.take(0)
-            slow.taken += 1
+            slow.on_their_way -= sum(map(ahead._size, told))
             assert sheets is not None and [sheet.number for sheet in sheets] == [block.number for block in told]
             numbers += [block.number for block in told]
     finally:
         line.close()
     assert numbers == list(range(first, last + 1))
-    assert 1 < slow.most <= RANGES_MAX + 1
+    assert 0 <= slow.most < room
 
 
 def test_sheets__made_before_a_ledger_ended__are_not_given(net: tuple[RealNetwork, str]) -> None:

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -492,6 +493,21 @@ def test_logs__of_another_contract_with_our_topics__passed_over(story: Story) ->
 
 
 # one writer
+
+
+def test_transactions__of_a_run__begin_small_and_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it writes while others are read; where they end changes nothing of the rows."""
+    sizes: dict[int, list[int]] = {}
+    digests = set()
+    for first in (1, 10**6):
+        monkeypatch.setattr(indexer_module, "EVENTS_FIRST", first)
+        engine, told = warm(open_engine("sqlite://")), [0]
+        make_indexer(STORY, STORY.chain(), engine).run_once(lambda progress, told=told: told.append(progress.events))  # type: ignore[misc]
+        sizes[first] = [after - before for before, after in pairwise(told) if after > before]
+        digests.add(digest(engine))
+    assert len(digests) == 1 and len(sizes[10**6]) == 1
+    assert len(sizes[1]) > 3 and sum(sizes[1]) == sizes[10**6][0]
+    assert sizes[1][0] < max(sizes[1])
 
 
 def test_writer__second_process__told_so(tmp_path: Path) -> None:
