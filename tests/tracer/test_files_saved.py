@@ -96,6 +96,24 @@ def test_xlsx__a_row_that_no_sheet_has__is_refused_and_not_counted_up_to(tmp_pat
         read_book(path)
 
 
+def test_xlsx__formula_whose_value_was_never_computed__is_told_and_not_read_as_nothing(tmp_path: Path) -> None:
+    """As a program writes it that computes nothing; one that a spreadsheet saved has its value beside it."""
+    path = folder(tmp_path)
+
+    def formula(sheet: Any) -> None:
+        column = next(cell.column_letter for cell in sheet[1] if cell.value == "quantity")
+        sheet[f"{column}3"] = f"=2*{column}2"
+
+    workbook(path, "counts", formula)
+    with pytest.raises(InputError, match=r"counts.xlsx: cell [A-Z]3 is a formula whose value is not in the file"):
+        read_book(path)
+    within(path / "counts.xlsx", rb"</f><v ?/>|</f><v></v>", b"</f><v>26.5</v>")
+    assert 26_500_000 in [c.quantity_micro for c in read_book(path).book.counts]
+    within(path / "counts.xlsx", rb'( t="n")?><f>', b' t="str"><f>')
+    within(path / "counts.xlsx", rb"<v>26.5</v>", b"<v></v>")  # a formula that gives an empty text is an empty cell
+    read_book(path)
+
+
 def test_xlsx__rate_shown_in_per_cent__is_the_rate_that_is_shown(tmp_path: Path) -> None:
     path = folder(tmp_path)
 

@@ -27,6 +27,7 @@ _COLUMNS_MAX = 500
 _ROWS_MAX = 1_048_576  # of a sheet, by the format
 _LINE_MAX = 100_000
 _BLANK = " ,;\t\r\n\""
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
 _TOLD = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)  # a spreadsheet's own hint, no row of the table
 
 
@@ -154,6 +155,11 @@ def _xlsx_rows(book: Any, sheet: Any, path: Path, percents: Collection[str] = ()
     sheet.reset_dimensions()  # else rows beyond what the file says of its size would be left out unsaid
     shown: set[int] = set()
     try:
+        if (missing := _not_computed(path, sheet)) is not None:
+            raise InputError(
+                f"{path.name}: cell {missing} is a formula whose value is not in the file.",
+                remedy="Open it in a spreadsheet program and save it again, or save it as CSV.",
+            )
         for number, row in enumerate(sheet.iter_rows(values_only=not percents), 1):
             if number > _ROWS_MAX:
                 raise InputError(
@@ -173,6 +179,36 @@ def _xlsx_rows(book: Any, sheet: Any, path: Path, percents: Collection[str] = ()
         raise InputError(f"{path.name} cannot be read: {fault}.", remedy="Save it again.") from fault
     finally:
         book.close()
+
+
+def _not_computed(path: Path, sheet: Any) -> str | None:
+    """The first cell with a formula and no value; it would be read as empty. Programs that write a workbook
+    without computing leave it so.
+    """
+    from openpyxl.xml.functions import iterparse
+
+    part = sheet._worksheet_path.lstrip("/")
+    with zipfile.ZipFile(path) as packed:
+        if part not in packed.namelist():
+            return None
+        with packed.open(part) as stream:
+            before = b""
+            while piece := stream.read(1 << 20):
+                if _FORMULA.search(before + piece):
+                    break
+                before = piece[-8:]
+            else:
+                return None
+        with packed.open(part) as stream:
+            for _, cell in iterparse(stream):
+                name = cell.tag.rpartition("}")[2]
+                if name == "c":
+                    held = {child.tag.rpartition("}")[2]: child.text for child in cell}
+                    if "f" in held and not held.get("v") and cell.get("t") not in ("str", "inlineStr"):
+                        return str(cell.get("r", "?"))
+                if name == "row":
+                    cell.clear()
+    return None
 
 
 def _shown(cell: Any) -> str:
