@@ -162,7 +162,10 @@ def _line(number: Any, *, result: Any = None, error: RpcError | None = None) -> 
         answer["error"] = {"code": error.number, "message": error.message}
         if error.data is not None:
             answer["error"]["data"] = error.data
-    return msgspec.json.encode(answer)
+    try:
+        return msgspec.json.encode(answer)
+    except UnicodeEncodeError:  # half of a pair in what was asked, told back: only escapes can write it
+        return json.dumps(answer, separators=(",", ":")).encode()
 
 
 def _no_constant(text: str) -> Any:
