@@ -53,7 +53,8 @@ Each table is `NAME.csv`, `NAME.xlsx` (the sheet of that name, else the first) o
   or 1,400 may be fourteen hundred there, so it counts only where another number of the file shows the mark
   to be a decimal one (2.5, 0.400), and is told otherwise.
 - **XLSX**: numbers are taken with the fifteen digits that the program keeps, so 0.1 + 0.2 is 0.3; a
-  formula counts with the value it was saved with (a file with one whose value was not saved is refused, and the cell named), and an error of a formula (#N/A) is no name.
+  formula counts with the value it was saved with, and an error of a formula (#N/A) is no name. A file
+  with a formula whose value was not saved is refused, and the cell named.
 - **Numbers** are exact decimals, quantities with at most six decimals. Nothing is rounded or read as
   binary fractions.
 - **Times**: a date is a whole day in the book's zone, a time without offset is in that zone. Equal times
