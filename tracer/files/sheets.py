@@ -123,7 +123,8 @@ def xlsx_sheet(path: Path, name: str, percents: Collection[str] = ()) -> Sheet |
 
 
 def xlsx_sheets(path: Path) -> Iterator[tuple[str, Iterator[tuple[int, list[str]]]]]:
-    """Every sheet of a workbook with its rows, one after the other.
+    """Every sheet of a workbook with its rows, one after the other. A formula that nobody computed is an
+    empty cell here: what a filed report proves, its identities decide.
 
     Raises:
         InputError: it is not a workbook, or too large to be one of rows.
@@ -131,7 +132,7 @@ def xlsx_sheets(path: Path) -> Iterator[tuple[str, Iterator[tuple[int, list[str]
     titles = _workbook(path).sheetnames
     for title in titles:
         book = _workbook(path)
-        yield title, _xlsx_rows(book, book[title], path)
+        yield title, _xlsx_rows(book, book[title], path, lenient=True)
 
 
 def _workbook(path: Path) -> Any:
@@ -151,11 +152,13 @@ def _workbook(path: Path) -> Any:
         ) from fault
 
 
-def _xlsx_rows(book: Any, sheet: Any, path: Path, percents: Collection[str] = ()) -> Rows:
+def _xlsx_rows(
+    book: Any, sheet: Any, path: Path, percents: Collection[str] = (), *, lenient: bool = False
+) -> Rows:
     sheet.reset_dimensions()  # else rows beyond what the file says of its size would be left out unsaid
     shown: set[int] = set()
     try:
-        if (missing := _not_computed(path, sheet)) is not None:
+        if not lenient and (missing := _not_computed(path, sheet)) is not None:
             raise InputError(
                 f"{path.name}: cell {missing} is a formula whose value is not in the file.",
                 remedy="Open it in a spreadsheet program and save it again, or save it as CSV.",
