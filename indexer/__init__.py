@@ -9,7 +9,7 @@ up to the sheet; `indexes` leaves out meanwhile what only speeds up questions.
 Follow a payload: `opening` (which, when) -> `desk` (what becomes of it, and who is read again) -> `payloads`
 (opened, held to commitment and signature, made rows) and `grants` (who may read).
 
-`models` are the tables, `database` opens and migrates them, `bulk` writes and reads many rows at once;
-`queries` and `lookups` read them, `past` and `fold` read them as they were, `feed` is the ordered feed
-of their changes, `digest` compares two indexes.
+`models` are the tables, `database` opens and migrates them, `bulk` writes and reads many rows at once,
+`among` asks for many keys in one parameter; `queries` and `lookups` read them, `past` and `fold` read them as
+they were, `feed` is the ordered feed of their changes, `digest` compares two indexes.
 """

@@ -34,7 +34,7 @@ from ledger.chain.client import RangeClient, ToldBlock
 from ledger.errors import CargoLedgerError, UnavailableError
 
 BLOCKS_MIN = 150     # below, starting a process costs more than it saves
-AHEAD_BYTES = 24 << 20  # told and not yet taken: what is written in a transaction, and half as much again
+AHEAD_BYTES = 24 << 20  # told and not yet taken: more than what a transaction writes was told in
 START_BYTES = 1 << 20   # of them while the reader starts: these are read here
 STARTS_MAX = 3       # a reader that dies again and again is done without
 READY_WAIT_S = 0.0   # for a reader that starts: meanwhile its ranges are read here

@@ -2,7 +2,8 @@
 
 Follow one event through the folders in this order: `events` (validate, interpret), `proofs` (commit),
 `keys` (sign, seal), `gateway` (outbox, batches, outcomes), `chain` (embedded or remote ledger).
-`vocabulary` holds the words shared with the contracts; `errors` the four roots; `limits` every bound.
+`vocabulary` holds the words shared with the contracts; `errors` the four roots; `limits` every bound;
+`quick` makes frozen records at the price of plain ones.
 """
 
 from eth_hash.auto import keccak

@@ -209,3 +209,15 @@ def test_history__indexer_with_a_bound__trims_at_the_end_of_a_run() -> None:
     chain.add(START_S + 2 * 86_400)
     indexer.run_once()
     assert fetch(engine, "SELECT block_number FROM history_start") == [(31,)]
+
+
+@pytest.mark.parametrize("bounds", [{"known_at": 3}, {"as_of_ms": 10**13, "known_at": 3}])
+@pytest.mark.parametrize("table", ["unit", "lot"])
+def test_question__about_one_row__finds_its_versions_by_key_and_reads_no_journal_through(bounds: dict[str, int], table: str) -> None:
+    engine = indexed(full_story())
+    with past.session(engine, **bounds) as session:
+        plan = [row[3] for row in session.connection().exec_driver_sql(
+            f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE unit = ?", ("0x00",))]
+    journal = [step for step in plan if step.split()[1] in {"w", "x", "a", "d", "l", "h", "m", "y"}]  # names of the journal
+    assert any("ix_row_before_row (of_table=? AND key=?" in step for step in journal)
+    assert not any("SCAN" in step for step in journal)
