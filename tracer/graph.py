@@ -169,7 +169,7 @@ class Lineage:
 
 def lineage(
     book: BookData, effects: Replay | None = None, basis: Basis = "used", table: NormTable | None = None,
-    mark: str = "",
+    *, mark: str = "", only: tuple[str, str] | None = None,
 ) -> Lineage:
     """Build the matrix and the graph of a book. Pure.
 
@@ -179,8 +179,10 @@ def lineage(
         basis: how a TRANSFORM passes its inputs on (module docstring).
         table: norms in the lots' units of measure; those of the book as they stand when None.
         mark: a lot to follow as if it were a source of its own (source kind `lot`), beside the real ones.
+        only: kind and name of the sources that are followed, where only their `row` is wanted; all when None.
     """
-    return _Flow(book, effects or replay(book), basis, table or NormTable(book.norms), mark).run()
+    effects, table = effects or replay(book), table or NormTable(book.norms)
+    return _Flow(book, effects, basis, table, mark=mark, only=only).run()
 
 
 class _Lot:
@@ -196,8 +198,9 @@ class _Lot:
 class _Flow:
     """Mixtures of every lot while the events are applied."""
 
-    def __init__(self, book: BookData, effects: Replay, basis: Basis, table: NormTable, mark: str) -> None:
-        self.book, self.effects, self.table, self.mark = book, effects, table, mark
+    def __init__(self, book: BookData, effects: Replay, basis: Basis, table: NormTable, *, mark: str,
+                 only: tuple[str, str] | None) -> None:
+        self.book, self.effects, self.table, self.mark, self.only = book, effects, table, mark, only
         self.lots: dict[str, Lot] = {lot.id: lot for lot in book.lots}
         self.stock: dict[str, _Lot] = defaultdict(_Lot)
         self.loaded: dict[tuple[str, str], tuple[int, list[Portion]]] = {}
@@ -245,7 +248,7 @@ class _Flow:
                 self.place(Position(SINKS.get(kind, "unexplained"), lot, event.line), mixture)
             for lot, q in net.items():
                 if q > 0:
-                    self.put(lot, q, [({self.source(event, lot): (q, 1)}, 1, 1)])
+                    self.put(lot, q, self.source(event, lot, q))
 
     def transform(self, event: Event, taken: dict[str, list[Portion]]) -> None:
         into: dict[str, list[Portion]] = defaultdict(list)
@@ -302,8 +305,7 @@ class _Flow:
 
     def put(self, lot: str, quantity: int, mixture: list[Portion]) -> None:
         if lot == self.mark:
-            marked = self.register(f"lot:{lot}", "lot", lot, lot)
-            mixture = [*mixture, ({marked: (quantity, 1)}, 1, 1)]
+            mixture = [*mixture, *self.register("lot", lot, lot, quantity)]
         parts: Portion = (together(mixture), 1, 1)
         stock = self.stock[lot]
         stock.held += quantity
@@ -320,8 +322,7 @@ class _Flow:
             stock.mixture = part(stock.mixture, held - quantity, held)
             return taken
         taken, stock.mixture = stock.mixture, []
-        unknown = self.register(f"unexplained:{lot}", "unexplained", lot, lot)
-        return [*taken, ({unknown: (quantity - max(held, 0), 1)}, 1, 1)]
+        return [*taken, *self.register("unexplained", lot, lot, quantity - max(held, 0))]
 
     def unload(self, lot: str, line: str, quantity: int) -> list[Portion]:
         q, mixture = self.loaded.get((lot, line), (0, []))
@@ -332,16 +333,21 @@ class _Flow:
         self.loaded[lot, line] = (q - quantity, part(mixture, d - n, d))
         return part(mixture, n, d)
 
-    def source(self, event: Event, lot: str) -> str:
-        """The source that an increase out of nothing came from."""
+    def source(self, event: Event, lot: str, quantity: int) -> list[Portion]:
+        """An increase out of nothing, as a source."""
         kind, name = {
             Kind.RECEIVE_FACTORY: ("line", event.line), Kind.RECEIVE_DOMESTIC: ("domestic", lot),
             Kind.OPENING: ("opening", lot), Kind.FG_RETURN: ("returned", event.line),
             Kind.TRANSFER: ("transferred", event.line or lot),
         }.get(event.kind, ("unexplained", lot))
-        return self.register(f"{kind}:{name}:{event.id}:{lot}", kind, name, lot, event)
+        return self.register(kind, name, lot, quantity, event)
 
-    def register(self, key: str, kind: str, name: str, lot: str, event: Event | None = None) -> str:
+    def register(self, kind: str, name: str, lot: str, quantity: int, event: Event | None = None
+                 ) -> list[Portion]:
+        """A quantity from a source; nothing where that source is not followed."""
+        if self.only not in (None, (kind, name)):
+            return []
+        key = f"{kind}:{name}:{event.id}:{lot}" if event is not None else f"{kind}:{lot}"
         about = self.lots[lot]
         if event is not None and event.id not in self.units:
             self.units[event.id] = tuple(leg.unit for leg in event.legs if leg.thing in UNITS)
@@ -349,7 +355,7 @@ class _Flow:
         self.result.sources.setdefault(key, Source(
             key, kind, name, lot, about.code, about.uom, origin, event.id if event else "",
             self.units[event.id] if event else ()))
-        return key
+        return [({key: (quantity, 1)}, 1, 1)]
 
     def place(self, position: Position, mixture: list[Portion]) -> None:
         if mixture:

@@ -12,10 +12,10 @@ Events after `as_of` are not read. Norms are, since a norm may be filed after th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -27,7 +27,8 @@ from tracer.book import BookData, Count, Norm, Tolerances
 from tracer.load_beside import on_spot, places, registered, told_of_lines
 from tracer.load_elsewhere import elsewhere
 from tracer.load_rows import Reader
-from tracer.load_sql import EVENT, LOT, rows_of, table_of
+from tracer.load_shared import is_first, others_of, share_lines
+from tracer.load_sql import EVENT, LEG, LOT, rows_of, table_of
 from tracer.load_stated import counts, norms
 from tracer.moment import Span, parse_span
 from tracer.names import Names
@@ -65,13 +66,16 @@ def load_book(
     entry = directory.book(book)
     as_of = period.end_ms if as_of_ms is None else as_of_ms
     owner = directory.participant(entry.owner).number
-    reader = Reader(session, Names(session, directory), as_of, offset, customs_of(session, directory))
+    reader = Reader(session, Names(session, directory), as_of, offset, customs_of(session, directory),
+                    others=others_of(directory, entry))
     reader.read_lots(rows_of(session, select(table_of(m.Lot)).where(LOT.book == entry.number)))
-    reader.read_lines(rows_of(session, select(table_of(m.LineState)).where(
-        col(m.LineState.declarant) == owner)))
+    declared = rows_of(session, select(table_of(m.LineState)).where(col(m.LineState.declarant) == owner))
+    reader.read_lines(declared)
+    lines = share_lines(reader, entry, (row.line for row in declared))
     stated = norms(reader, or_(col(m.Norm.book) == entry.id, col(m.Norm.book) == ""), owner)
     counted = counts(reader, entry, directory.participant(entry.owner).id, owner)
-    reader.read_events(or_(_of_book(entry, owner), Among(EVENT.event_id, sorted(reader.taken_back))))
+    reader.read_events(or_(_of_book(entry, lines, owner if is_first(directory, entry) else None),
+                           Among(EVENT.event_id, sorted(reader.taken_back))))
     codes = _codes(reader, stated, counted)
     return BookData(
         entry.id,
@@ -180,12 +184,11 @@ def period_of(first: str, last: str, offset: str = "+07:00") -> Span:
     return Span(start.start_ms, end.end_ms)
 
 
-def _of_book(entry: BookEntry, owner: int) -> ColumnElement[bool]:
-    """Events of the book, its lots, its owner's lines, and of the units that its goods came in or leave
-    with.
+def _of_book(entry: BookEntry, lines: Sequence[str], owner: int | None) -> ColumnElement[bool]:
+    """Events of the book, its lots and lines, of the units that its goods came in or leave with, and (in the
+    first of an owner's books) of units that the owner holds.
     """
     lots = select(col(m.Lot.unit)).where(col(m.Lot.book) == entry.number)
-    lines = select(col(m.LineState.line)).where(col(m.LineState.declarant) == owner)
     held = select(col(m.UnitState.unit)).where(
         col(m.UnitState.custodian) == owner, col(m.UnitState.thing).in_(_CUSTODY))
     came_in = (
@@ -194,10 +197,10 @@ def _of_book(entry: BookEntry, owner: int) -> ColumnElement[bool]:
         .where(col(m.Event.book) == entry.number, col(m.EventLine.role).in_(_CUSTODY))
     )
     naming = select(col(m.EventLine.event_id)).where(or_(
-        col(m.EventLine.unit).in_(lots), col(m.EventLine.unit).in_(lines), col(m.EventLine.unit).in_(held),
-        col(m.EventLine.unit).in_(came_in)))
+        col(m.EventLine.unit).in_(lots), Among(LEG.unit, lines), col(m.EventLine.unit).in_(came_in),
+        false() if owner is None else col(m.EventLine.unit).in_(held)))
     return or_(
         col(m.Event.book) == entry.number,
         col(m.Event.event_id).in_(naming),
-        col(m.Event.reference).in_(lines),
+        Among(EVENT.reference, lines),
     )

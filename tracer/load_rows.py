@@ -32,6 +32,7 @@ from tracer.load_sql import (
     EVENTS_BY_ID,
     LEG,
     LEGS_OF,
+    LOTS_BY_ID,
     by_key,
     columns,
     keyed,
@@ -66,6 +67,8 @@ class Reader:
     customs: frozenset[int] = frozenset()
     content_of: frozenset[str] | None = None
     """Kinds of which the content of events is read; of all where None."""
+    others: frozenset[int] = frozenset()
+    """Other books of the owner: acts with lots of theirs alone are left out."""
     named_only: bool = False
     """Whether of materials only those that are asked for are read: a part of a book needs few."""
     taken_back: set[str] = field(default_factory=set)
@@ -221,6 +224,9 @@ class Reader:
         kept = [r for r in rows if self._counts(r, known)]
         if legs is None:
             legs = self.legs_of([r.event_id for r in kept])
+        if self.others:
+            foreign = self._lots_of_others({leg.unit for r in kept for leg in legs.get(r.event_id, ())})
+            kept = [r for r in kept if self._concerns(legs.get(r.event_id, ()), foreign)]
         of_event = [sorted(legs.get(r.event_id, ()), key=_POSITION) for r in kept]
         units = {line.unit for lines in of_event for line in lines}
         self.names.prepare(units | {r.reference for r in kept})
@@ -242,6 +248,16 @@ class Reader:
         for line in by_key(self.session, LEGS_OF, events):
             result[line.event_id].append(line)
         return result
+
+    def _lots_of_others(self, units: set[str]) -> set[str]:
+        """Those of the units that are lots of other books of the owner."""
+        rows = by_key(self.session, LOTS_BY_ID, (unit for unit in units if unit not in self._goods))
+        return {row.unit for row in rows if row.book in self.others}
+
+    def _concerns(self, legs: Sequence[Any], foreign: set[str]) -> bool:
+        """Whether an act has to do with the book: one that names lots of other books names one of it too."""
+        return not any(leg.unit in foreign for leg in legs) or any(
+            self._things.get(leg.unit) is Thing.LOT and leg.unit not in foreign for leg in legs)
 
     def _counts(self, row: m.Event, known: dict[str, m.Event]) -> bool:
         """Whether an event stands: what was voided or waits for approval does not."""

@@ -74,3 +74,4 @@ CLEARS = columns(m.Event, "event_id", "step", "occurred_at_ms", "recorded_at_s")
     EVENT.occurred_at_ms <= bindparam("as_of_ms")).order_by(EVENT.seq)
 """Acts up to a moment that cleared or cancelled declaration lines, with the line."""
 EVENTS_BY_ID, LEGS_OF = keyed(EVENTS, EVENT.event_id), keyed(LEGS, LEG.event_id)
+LOTS_BY_ID = keyed(LOTS, LOT.unit)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Literal
 
 import networkx as nx
 
+from ledger.errors import TooLargeError
+from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind, LineRole, Thing
 from tracer.book import BookData, Event, Leg
 
+Direction = Literal["backward", "forward"]
 UNITS = (Thing.CONTAINER, Thing.CARGO)
 SINKS = {
     Kind.REPURPOSE: "repurposed", Kind.SELL_INLAND: "sold_inland", Kind.SCRAP_OUT: "scrapped_out",
@@ -124,3 +128,15 @@ def draw(book: BookData) -> Drawing:
                 else:
                     edge(lot(leg.unit), target, event, leg)
     return drawing
+
+
+def within_limit(nodes: int) -> None:
+    """Stop where a lineage has too many nodes.
+
+    Raises:
+        TooLargeError: more nodes than one answer may have.
+    """
+    if nodes > DEFAULT_LIMITS.trace_nodes_max:
+        raise TooLargeError(
+            f"the lineage has {nodes} nodes or more, at most {DEFAULT_LIMITS.trace_nodes_max} are drawn.",
+            remedy="Ask for a later lot or a smaller line.")

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -19,20 +19,16 @@ from sqlmodel import col
 
 from indexer import models as m
 from ledger.directory import Directory
-from ledger.errors import NotFoundError, TooLargeError
-from ledger.limits import DEFAULT_LIMITS
+from ledger.errors import NotFoundError
 from tracer import collector
 from tracer.blend import Ratio, fractions_of, plus, together
 from tracer.book import BookData
 from tracer.graph import Basis, Lineage, lineage
-from tracer.load import load_book
-from tracer.load_part import load_ancestry
+from tracer.load_part import load_part
 from tracer.load_sql import LOT
-from tracer.moment import Span
-from tracer.network import figures
+from tracer.network import Direction, figures, within_limit
 from tracer.quantity import largest_remainder, micro_text, ratio_text
 
-Direction = Literal["backward", "forward"]
 _MICROSHARES = 1_000_000
 
 
@@ -138,7 +134,7 @@ def forward(book: BookData, subject: str, basis: Basis = "used") -> Trace:
         NotFoundError: the book has no such lot or line.
     """
     kind = _kind(book, subject)
-    flow = lineage(book, basis=basis, mark=subject if kind == "lot" else "")
+    flow = lineage(book, basis=basis, mark=subject if kind == "lot" else "", only=(kind, subject))
     line = next((x for x in book.lines if x.key == subject), None) if kind == "line" else None
     lot = next((x for x in book.lots if x.id == subject), None) if kind == "lot" else None
     code, uom = (line.code, line.uom) if line else (lot.code, lot.uom) if lot else ("", "")
@@ -192,11 +188,7 @@ def drawing(
     if node not in drawn.nodes:
         return [], []
     reach = drawn.leading(node, back=direction == "backward")
-    if len(reach) > DEFAULT_LIMITS.trace_nodes_max:
-        raise TooLargeError(
-            f"the lineage has {len(reach)} nodes, more than {DEFAULT_LIMITS.trace_nodes_max}.",
-            remedy="Ask for a later lot or a smaller line.",
-        )
+    within_limit(len(reach))
     nodes = [{"id": n, **drawn.nodes[n]} for n in sorted(reach)]
     edges = []
     for key in sorted(key for key in drawn.edges if key[0] in reach and key[1] in reach):
@@ -237,15 +229,11 @@ def _asked(session: Session, directory: Directory, unit: str, direction: Directi
            basis: Basis, offset: str) -> Iterator[Trace]:
     lots, numbers = _books_of(session, unit)
     for number in sorted(numbers):
-        if direction == "backward":
-            book = load_ancestry(session, directory, number, lots=lots, line="" if lots else unit,
-                                 as_of_ms=as_of_ms, offset=offset)
-        else:
-            book = load_book(
-                session, directory, number, period=Span(0, as_of_ms), as_of_ms=as_of_ms, offset=offset)
+        book = load_part(session, directory, number, direction, lots=lots, line="" if lots else unit,
+                         as_of_ms=as_of_ms, offset=offset)
         names = {hexed: name for name, hexed in book.unit_ids.items()}
-        known = {lot.id for lot in book.lots} if lots else set()
-        for each in [x for x in lots if names.get(x) in known] if lots else [unit]:
+        known = {lot.id for lot in book.lots} if lots else {line.key for line in book.lines}
+        for each in [x for x in lots or [unit] if names.get(x, x) in known]:
             yield (backward if direction == "backward" else forward)(book, names.get(each, each), basis)
 
 

@@ -126,7 +126,8 @@ def show(document: dict[str, Any], console: Console) -> None:
             f"backward trace of {trace.ANCESTORS:,} ancestors in {document['trace_lots']:,} lots: "
             f"{document['trace_ms_p50']} ms ({document['trace_cpu_ms_p50']} of the processor), "
             f"{document['trace_growth']} times that in the small index; networkx takes "
-            f"{document['trace_vs_networkx']} times as long")
+            f"{document['trace_vs_networkx']} times as long; forward from a received lot "
+            f"{document['forward_ms_p50']} ms")
     if "curve" not in document:
         return
     columns = {"movements": "movements", "seconds": "seconds", "cpu_seconds": "processor s", "mb": "MB",

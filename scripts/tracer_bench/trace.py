@@ -1,4 +1,4 @@
-"""Backward traces in an index of a million lots, against a small one and against networkx.
+"""Traces in an index of a million lots, against a small one and against networkx; most of them backward.
 
 The index is the product's own: its migrations make the tables, its models give the rows. One book holds all
 lots, in trees: a product lot that was exported, made of ten semi-finished lots, each of nine others, each of
@@ -26,12 +26,14 @@ from indexer import models as m
 from indexer.database import VERSION, migrate, open_engine
 from ledger.directory import BookEntry, Directory, ParticipantEntry
 from ledger.vocabulary import Role
+from tracer.network import Direction
 from tracer.trace import ask
 
 ZERO = "0x" + "00" * 32
 FORMAT = 1  # of the trees; raised when they change
 ANCESTORS = 1_000
 TREE = ANCESTORS + 1  # lots
+STEPS = 4  # lots from a received one to the exported one
 AS_OF_MS = 1_900_000_000_000
 _START_S = 1_770_000_000
 _ROWS = 20_000  # of one insert
@@ -175,9 +177,10 @@ def _filled(trees: int, tell: Callable[[str], None]) -> Iterator[dict[Any, list[
                 values.clear()
 
 
-def asked(path: Path, lots: list[str], times: int) -> list[tuple[float, float]]:
-    """Milliseconds, and those of the processor, of so many backward traces, each of another lot, in a session
-    of its own.
+def asked(path: Path, lots: list[str], times: int, direction: Direction = "backward", found_in_it: int = TREE
+          ) -> list[tuple[float, float]]:
+    """Milliseconds, and those of the processor, of so many traces, each of another lot, in a session of its
+    own; so many lots are in an answer.
     """
     engine, who = open_engine(path), directory()
     taken: list[tuple[float, float]] = []
@@ -186,9 +189,9 @@ def asked(path: Path, lots: list[str], times: int) -> list[tuple[float, float]]:
     for lot in chosen:
         began, spent = time.perf_counter(), time.process_time()
         with Session(engine) as session:
-            [found] = ask(session, who, lot, "backward", as_of_ms=AS_OF_MS)
+            [found] = ask(session, who, lot, direction, as_of_ms=AS_OF_MS)
         taken.append(((time.perf_counter() - began) * 1_000, (time.process_time() - spent) * 1_000))
-        if len([n for n in found.nodes if n["type"] == "lot"]) != TREE or not found.rows:
+        if len([n for n in found.nodes if n["type"] == "lot"]) != found_in_it or not found.rows:
             raise SystemExit(f"a trace has {len(found.nodes)} nodes")
     engine.dispose()
     return taken[1:]  # the first one warms imports and the pages of the tables' roots
@@ -217,11 +220,13 @@ def with_networkx(path: Path, lot: str) -> tuple[float, float]:
 
 def run(sizes: list[int], folder: Path, tell: Callable[[str], None], times: int = 21) -> dict[str, Any]:
     """Traces in indexes of a small and a large number of lots, and networkx on the large one."""
-    raw: dict[str, Any] = {"ancestors": ANCESTORS, "sizes": sizes, "ms": {}}
+    raw: dict[str, Any] = {"ancestors": ANCESTORS, "sizes": sizes, "ms": {}, "forward_ms": {}}
     for lots in sizes:
         path, exported = made(lots, folder, tell)
         tell(f"tracing in {lots} lots")
         raw["ms"][str(lots)] = asked(path, exported, times)
+        received = [name_of("lot", TREE * tree) for tree in range(len(exported))]
+        raw["forward_ms"][str(lots)] = asked(path, received, times, "forward", STEPS)
     tell("networkx")
     raw["networkx_ms"] = with_networkx(path, exported[len(exported) // 2])
     return raw
@@ -234,7 +239,9 @@ def figures(raw: dict[str, Any]) -> dict[str, Any]:
     runs = [raw["ms"][str(lots)] for lots in (raw["sizes"][0], raw["sizes"][-1])]
     small, large = (statistics.median(busy for _, busy in run) for run in runs)
     wall = statistics.median(ms for ms, _ in runs[-1])
+    forward = raw["forward_ms"][str(raw["sizes"][-1])]
     return {
         "trace_ms_p50": round(wall, 1), "trace_cpu_ms_p50": round(large, 1),
         "trace_growth": round(large / small, 2), "trace_vs_networkx": round(raw["networkx_ms"][1] / large, 1),
-        "trace_lots": raw["sizes"][-1]}
+        "trace_lots": raw["sizes"][-1],
+        "forward_ms_p50": round(statistics.median(ms for ms, _ in forward), 1)}

@@ -1,8 +1,9 @@
 """Rows of an index in which anything may have become of anything.
 
 Lots received, opened, taken over from another book, split, merged, made with others, exported, sold, adjusted, their
-acts refused and voided, some without names. A `wild` one draws what is not there, unloads, and merges nothing (out of
-a lot that holds less than nothing a merge takes from what it makes). For comparing two ways of reading such rows.
+acts refused and voided, goods back from abroad, some without names. A `wild` one draws what is not there, unloads, and
+merges nothing (out of a lot that holds less than nothing a merge takes from what it makes). For comparing two ways of
+reading such rows.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ _MADE = {"PRODUCT": "FINISHED", "CO_PRODUCT": "FINISHED", "SEMI_FINISHED": "RAW"
 _UOM = {"COTTON": "KGM", "DYE": "LTR", "YARN": "KGM", "CLOTH": "MTR", "SHIRT": "C62", "RAG": "KGM"}
 
 
-def directory() -> Directory:
+def directory(*more: BookEntry) -> Directory:
+    """Mill, customs and a rival, with a book each for mill and rival."""
     return Directory(
         [ParticipantEntry(1, "mill", "urn:mill", "Mill", Role(0)),
          ParticipantEntry(2, "customs", "urn:customs", "Customs", Role.CUSTOMS),
          ParticipantEntry(3, "rival", "urn:rival", "Rival", Role(0))], [],
-        [BookEntry(1, "mill-book", "Mill", "mill", "SXXK"), BookEntry(2, "rival-book", "Rival", "rival", "SXXK")])
+        [BookEntry(1, "mill-book", "Mill", "mill", "SXXK"),
+         *(more or (BookEntry(2, "rival-book", "Rival", "rival", "SXXK"),))])
 
 
 def hexed(*words: object) -> str:
@@ -39,14 +42,18 @@ def hexed(*words: object) -> str:
 
 
 class RandomIndex:
-    """Fills an empty database from a seed; `lots`, `lines` and `last_ms` say what there is to ask."""
+    """Fills a database from a seed; `lots`, `lines` and `last_ms` say what there is to ask.
+
+    The book is the mill's, the one after it another's.
+    """
 
     moving = ("CORRECT", "DECLARE", "RECEIVE_FACTORY", "RECEIVE_DOMESTIC", "OPENING", "SPLIT", "MERGE", "ACCEPT",
               "TRANSFORM", "ISSUE_PROD", "ADJUST", "EXPORT_LOAD")
 
-    def __init__(self, engine: Engine, seed: int, acts: int = 60, *, wild: bool = False) -> None:
+    def __init__(self, engine: Engine, seed: int, acts: int = 60, *, wild: bool = False, book: int = 1
+                 ) -> None:
         self.random = random.Random(seed)
-        self.seed, self.seq, self.wild = seed, 0, wild
+        self.seed, self.seq, self.wild, self.book = seed, 1_000 * (book - 1), wild, book
         self.lots: list[str] = []
         """Those of the mill."""
         self.codes: dict[str, str] = {}
@@ -55,7 +62,7 @@ class RandomIndex:
         self.lines: dict[str, str] = {}
         self.boxes: list[str] = []
         self.rows: dict[Any, list[dict[str, Any]]] = {}
-        for number, owner in ((1, 1), (2, 3)):
+        for number, owner in ((book, 1), (book + 1, 3)):
             self.add(m.Book, number=number, owner=owner, regime=1, options=0, opening_open=True)
         for code, uom in _UOM.items():
             if code != "RAG":  # nobody opened a payload that names it
@@ -84,18 +91,18 @@ class RandomIndex:
         if self.random.random() < 0.85:
             self.add(m.UnitName, unit=unit, type=kind, scope=scope, number=number)
 
-    def lot(self, code: str, origin: str, line: str = ZERO, book: int = 1) -> str:
+    def lot(self, code: str, origin: str, line: str = ZERO, *, own: bool = True) -> str:
         number = len(self.codes)
         unit = hexed("lot", self.seed, number)
         self.codes[unit] = code
-        if book == 1:
+        if own:
             self.lots.append(unit)
-        self.add(m.Lot, unit=unit, book=book, material=hexed("material", code), origin=origin,
+        self.add(m.Lot, unit=unit, book=self.book if own else self.book + 1, material=hexed("material", code), origin=origin,
                  source_line=line, created_by=ZERO, **{f"{b}_micro": self.random.randrange(2) for b in (
                      "raw", "wip", "finished", "scrap", "short", "loaded")})
         self.add(m.Unit, unit=unit, thing="LOT", status="NONE", eligible=False, empty=False, holds=0, custodian=1,
                  facility=0, offeree=0, offer_expires_at_s=0, head=ZERO, changed_by=ZERO)
-        self.name(unit, "lot", "mill", f"L{number}")
+        self.name(unit, "lot", "mill", f"L{self.book}-{number}")
         return unit
 
     def event(self, kind: str, *legs: tuple[str, str, int, str], reference: str = ZERO, **more: Any) -> str:
@@ -105,7 +112,7 @@ class RandomIndex:
         self.add(m.Event, **{
             "event_id": event, "seq": self.seq, "block_number": self.seq, "block_hash": hexed("b", self.seq),
             "tx_hash": hexed("t", self.seq), "log_index": 0, "signer": "0x" + "11" * 20, "participant": 1,
-            "kind": kind, "step": "NONE", "counterparty": 0, "facility": 0, "book": 1, "reference": reference,
+            "kind": kind, "step": "NONE", "counterparty": 0, "facility": 0, "book": self.book, "reference": reference,
             "occurred_at_ms": at_s * 1_000, "recorded_at_s": at_s, "deadline_s": 0, "nonce": str(self.seq),
             "commitment": event, "outcome": int(outcome), "outcome_name": outcome.name, "voided_by": None, **more})
         for position, (unit, balance, quantity, role) in enumerate(legs):
@@ -131,7 +138,7 @@ class RandomIndex:
                 ("YARN", "COTTON", "1.1"), ("CLOTH", "COTTON", "0.7"), ("CLOTH", "YARN", "0.3"),
                 ("SHIRT", "YARN", "0.2"), ("SHIRT", "DYE", "0.01"))):
             if self.random.random() < 0.7:
-                self.add(m.Norm, event_id=declared, position=position, book="mill-book", enterprise="mill",
+                self.add(m.Norm, event_id=declared, position=position, book=("mill-book", "mill-second")[self.book - 1], enterprise="mill",
                          product=product, material=material, norm=norm, product_uom=_UOM[product],
                          material_uom=_UOM[material], flag="", valid_from="", valid_to="", loss_rate="")
 
@@ -142,7 +149,7 @@ class RandomIndex:
         self.add(m.LineState, line=line, declarant=1, purpose=purpose, status="CLEARED", holds=0,
                  material=hexed("material", "COTTON"), original=ZERO, version=declared, quantity_micro=10**9,
                  drawn_micro=0, exited_micro=0, returned_micro=0, head=ZERO)
-        self.name(line, "line", f"D{len(self.lines)}", "1")
+        self.name(line, "line", f"D{self.book}-{len(self.lines)}", "1")
 
     def line_for(self, *purposes: str) -> str:
         return self.random.choice([line for line, purpose in self.lines.items() if purpose in purposes])
@@ -191,9 +198,17 @@ class RandomIndex:
                 (self.lot(self.codes[parent], "IMPORTED"), "RAW", part, "OUTPUT") for part in parts))
 
     def merge(self) -> None:
-        if not self.wild and (lots := [lot for lot, _ in self.draw("RAW", "FINISHED", "SCRAP")]):
-            self.event("MERGE", *((lot, "NONE", 0, "INPUT") for lot in lots),
-                       (self.lot("COTTON", "IMPORTED"), "NONE", 0, "OUTPUT"))
+        """All that lots of one balance hold, some of them merged before."""
+        balance = self.random.choice(("RAW", "RAW", "FINISHED", "SCRAP"))
+        known = [lot for lot in self.lots if self.held.get(lot, ("", 0))[0] == balance and self.held[lot][1]]
+        if self.wild or not known:
+            return
+        lots = self.random.sample(known[-4:], self.random.randrange(1, min(len(known), 3) + 1))
+        into = self.lot("COTTON", "IMPORTED")
+        self.event("MERGE", *((lot, "NONE", 0, "INPUT") for lot in lots), (into, "NONE", 0, "OUTPUT"))
+        if not self.rows[m.Event][-1]["outcome"]:
+            self.held[into] = balance, sum(self.held[lot][1] for lot in lots)
+            self.held.update((lot, (balance, 0)) for lot in lots)
 
     def make(self) -> None:
         used = self.draw("RAW")
@@ -213,6 +228,9 @@ class RandomIndex:
             then = self.random.choice(("EXIT_CONFIRM", "UNLOAD", "")) if self.wild else "EXIT_CONFIRM"
             if then and self.random.random() < 0.7:
                 self.event(then, (lot, "LOADED", quantity, "NONE"), reference=line)
+            if then == "EXIT_CONFIRM" and self.random.random() < 0.3:
+                self.event("FG_RETURN", (self.lot(self.codes[lot], "OWN"), "FINISHED", quantity, "OUTPUT"),
+                           reference=line)
 
     def sell(self) -> None:
         if taken := self.draw("RAW"):
@@ -225,8 +243,8 @@ class RandomIndex:
                                    for lot, quantity in taken))
 
     def take_over(self) -> None:
-        """A lot of the rival's becomes one of the mill's."""
-        self.event("ACCEPT", (self.lot("COTTON", "IMPORTED", book=2), "RAW", 0, "INPUT"),
+        """A lot of the next book becomes one of this."""
+        self.event("ACCEPT", (self.lot("COTTON", "IMPORTED", own=False), "RAW", 0, "INPUT"),
                    (self.lot("COTTON", "IMPORTED"), "RAW", self.amount(), "OUTPUT"))
 
     def void(self) -> None:
