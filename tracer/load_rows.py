@@ -335,9 +335,11 @@ class Reader:
         return self._signed[signer]
 
     def _own_line(self, lines: list[m.EventLine]) -> str:
-        """Of the two declaration lines that a transfer names, the one of this book's owner."""
-        roles = (LineRole.TRANSFER_IN.name, LineRole.TRANSFER_OUT.name)
-        own = (x.unit for x in lines if x.role in roles and x.unit in self._line_units)
+        """Of the two declaration lines that a transfer names, the one of this book: they may have one owner.
+        """
+        incoming = any(x.role == LineRole.OUTPUT.name and x.unit in self._goods for x in lines)
+        role = (LineRole.TRANSFER_IN if incoming else LineRole.TRANSFER_OUT).name
+        own = (x.unit for x in lines if x.role == role and x.unit in self._line_units)
         return self.names.unit(unit) if (unit := next(own, "")) else ""
 
     def _leg(self, row: Any) -> Leg:

@@ -142,7 +142,7 @@ class RandomIndex:
                          product=product, material=material, norm=norm, product_uom=_UOM[product],
                          material_uom=_UOM[material], flag="", valid_from="", valid_to="", loss_rate="")
 
-    def declare(self, purpose: str) -> None:
+    def declare(self, purpose: str) -> str:
         line = hexed("line", self.seed, len(self.lines))
         self.lines[line] = purpose
         declared = self.event("DECLARE", (line, "NONE", 10**9, purpose), outcome=0)
@@ -150,6 +150,7 @@ class RandomIndex:
                  material=hexed("material", "COTTON"), original=ZERO, version=declared, quantity_micro=10**9,
                  drawn_micro=0, exited_micro=0, returned_micro=0, head=ZERO)
         self.name(line, "line", f"D{self.book}-{len(self.lines)}", "1")
+        return line
 
     def line_for(self, *purposes: str) -> str:
         return self.random.choice([line for line, purpose in self.lines.items() if purpose in purposes])

@@ -16,7 +16,7 @@ from indexer import models as m
 from indexer.bulk import upsert
 from indexer.database import open_engine
 from ledger.directory import BookEntry
-from ledger.vocabulary import Thing
+from ledger.vocabulary import Kind, Thing
 from tracer.book import BookData
 from tracer.check import check
 from tracer.load import load_book
@@ -144,3 +144,25 @@ def test_units_held__belonging_to_no_book__are_looked_at_in_the_first_alone(engi
     with Session(engine) as session:
         books = [load(session, BOTH, number, index.last_ms) for number in (1, 2)]
     assert [any(leg.thing is Thing.CONTAINER for e in book.events for leg in e.legs) for book in books] == [True, False]
+
+
+def test_transfer__between_books_of_one_owner__each_has_its_own_line(engine: Engine) -> None:
+    index, _ = shared(engine, (1, 60), (2, 1))
+    index.rows = {}
+    index.book = 1
+    goes, comes = index.declare("TRANSFER_OUT"), index.declare("TRANSFER_IN")
+    before = index.lots[-2]
+    index.book = 2
+    after = index.lot("COTTON", "IMPORTED")
+    index.event("ACCEPT", (before, "RAW", 0, "INPUT"), (after, "RAW", 25 * MICRO, "OUTPUT"),
+                (goes, "NONE", 0, "TRANSFER_OUT"), (comes, "NONE", 0, "TRANSFER_IN"))
+    with engine.begin() as connection:
+        for model in (m.Event, *(x for x in index.rows if x is not m.Event)):
+            upsert(connection, model.__table__, index.rows[model])
+    with Session(engine) as session:
+        for number, own, unit, held in ((1, goes, before, 35), (2, comes, after, 25)):
+            book = load(session, BOTH, number, index.last_ms)
+            names = {ident: name for name, ident in book.unit_ids.items()}
+            [moved] = [e for e in book.events if e.kind is Kind.TRANSFER]
+            assert moved.line == names[own]
+            assert {r.kind: r.quantity_micro for r in forward(book, names[unit]).rows}["in_store"] == held * MICRO
