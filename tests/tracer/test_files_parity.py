@@ -11,13 +11,14 @@ import pytest
 from book_folder import write_events, write_movements
 from enterprise import Plan, clean_book, plans
 from hypothesis import given
-from journey_index import irregularities, journey
+from journey_index import JOURNEY, JourneyIndex, irregularities, journey, story
 from test_load import load, refused
 
+from ledger.vocabulary import Kind, Outcome
 from tracer.book import BookData
 from tracer.check import examine
 from tracer.files import read_book
-from tracer.rules import RULES
+from tracer.rules import RULES, rule
 from tracer.settlement import settle
 
 FORMS = ("form15", "form15a", "form16", "exemption", "semi_finished", "wip", "scrap", "materials", "missing")
@@ -76,6 +77,65 @@ def test_events__journey_in_a_file__what_the_ledger_refused_is_refused_and_findi
     assert [e.outcome for e in book.events if e.outcome.refused] == [e.outcome for e in ledger.events if e.outcome.refused]
     assert {lot.id: (lot.code, lot.origin, lot.source_line) for lot in book.lots} \
         == {lot.id: (lot.code, lot.origin, lot.source_line) for lot in ledger.lots}
+
+
+FULL_BOX, BOOKING, IN_STORE = "TGHU5005002", "SCT25040899", "JKT-2503-E"
+
+
+def _passed_through(folder: Path) -> list[tuple[str, Path]]:
+    """Documents about a container that comes to the factory full, and into which finished goods are put."""
+    place = {"id": "urn:cargoledger:place:VNBNH:thanh-lam-factory"}
+    usual = {"eventTimeZoneOffset": "+07:00", "readPoint": place, "bizLocation": place, "cl:consignment": BOOKING}
+    box = f"urn:epc:id:bic:{FULL_BOX}"
+    said = [
+        {**usual, "eventID": "https://thanh-lam-garment.example/full", "type": "ObjectEvent", "action": "OBSERVE",
+         "eventTime": "2025-04-08T07:00:00+07:00", "bizStep": "arriving", "cl:kind": "ARRIVE", "epcList": [box],
+         "cl:lines": [{"id": box, "role": "CONTAINER"}]},
+        {**usual, "eventID": "https://thanh-lam-garment.example/stuffed", "type": "AggregationEvent", "action": "ADD",
+         "eventTime": "2025-04-08T08:00:00+07:00", "bizStep": "packing", "cl:kind": "STUFF", "parentID": box,
+         "childQuantityList": [{"epcClass": f"urn:cargoledger:lot:thanh-lam-garment:{IN_STORE}"}]},
+    ]
+    usual_document = json.loads(next(JOURNEY.glob("documents/0660-*")).read_text("utf-8"))
+    result = []
+    for event in said:
+        path = folder / f"{event['cl:kind']}.json"
+        path.write_text(json.dumps({**usual_document, "epcisBody": {"eventList": [event]}}), encoding="utf-8")
+        result.append(("thanh-lam-garment", path))
+    return result
+
+
+def test_stuffing__of_a_full_container__refused_by_the_ledger_and_by_a_folder_is_the_same_o9(tmp_path: Path) -> None:
+    posted = _passed_through(tmp_path)
+    index = JourneyIndex()
+    documents = [(poster, path) for _, poster, path in story()]
+    at = next(i for i, (_, path) in enumerate(documents) if path.name.startswith("0660-"))
+    index.post([*documents[:at], *posted, *documents[at:]], {"https://thanh-lam-garment.example/stuffed": Outcome.NOT_EMPTY})
+    index.settle()
+    ledger = load(index)
+    index.engine.dispose()
+    (finding,) = [f for f in examine(ledger, [rule("O9")]).findings if f.verdict == "found"]
+    assert (finding.subject_type, finding.subject_id, finding.severity) == ("container", f"{BOOKING}/{FULL_BOX}", "high")
+    assert (finding.expected, finding.observed, finding.difference, finding.uom) == ("0", "5500", "5500", "C62")
+    assert [(e.kind, e.outcome) for e in finding.evidence] == [("ARRIVE", "RECORDED"), ("STUFF", "NOT_EMPTY")]
+    folder = write_events(tmp_path / "book", ledger)
+    with (folder / "events.jsonl").open("a", encoding="utf-8") as file:
+        for poster, path in posted:
+            file.write(json.dumps({"as": poster, "document": json.loads(path.read_text("utf-8"))}) + "\n")
+    agree(ledger, folder)
+
+
+@pytest.mark.parametrize("role", ["CONTAINER", "EMPTY_CONTAINER"])
+def test_stuffing__of_a_container_in_a_folder__is_refused_only_if_it_came_in_full(tmp_path: Path, role: str) -> None:
+    posted = _passed_through(tmp_path)
+    folder = write_events(tmp_path / "book", from_ledger())
+    with (folder / "events.jsonl").open("a", encoding="utf-8") as file:
+        for poster, path in posted:
+            text = path.read_text("utf-8").replace('"CONTAINER"', f'"{role}"')
+            file.write(json.dumps({"as": poster, "document": json.loads(text)}) + "\n")
+    book = read_book(folder).book
+    assert [e.outcome for e in book.events if e.kind == Kind.STUFF] == [
+        Outcome.NOT_EMPTY if role == "CONTAINER" else Outcome.RECORDED]
+    assert [f.rule for f in examine(book, [rule("O9")]).findings] == (["O9"] if role == "CONTAINER" else [])
 
 
 @pytest.mark.deep

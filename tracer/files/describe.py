@@ -131,6 +131,7 @@ the order in which things happened, inflows first. The refusals are the ledger's
 | UNKNOWN_UNIT | taken from a lot that never came into being |
 | HELD | taken, or let out at the gate, under a hold |
 | NOT_ELIGIBLE | let out at the gate without being eligible |
+| NOT_EMPTY | goods of a lot put into a container that came in full, was not let out and not emptied |
 | UNKNOWN_REFERENCE, WRONG_PURPOSE | sold or changed in purpose without a line for it |
 | NO_OPEN_OFFER, NOT_OFFEREE | taken over without an offer, or by somebody else |
 

@@ -3,8 +3,8 @@
 Movements are taken by when they happened, inflows first where times are equal. A draw that finds too little
 waits for an inflow that comes later, since books are often dated loosely (the rules then find the wrong
 dates); what no inflow ever covers is refused and kept as evidence, with what was left when it was asked for.
-Only what the ledger would refuse on stock, holds and missing lines is refused here; differences within the
-book's tolerance are not. `demand` says which lots a movement asks of.
+Only what the ledger would refuse on stock, holds, missing lines and full containers is refused here;
+differences within the book's tolerance are not. `demand` says which lots a movement asks of.
 """
 
 from __future__ import annotations
@@ -76,12 +76,14 @@ _DRAWS = frozenset(
         Kind.ADJUST,
     }
 )
+_EMPTY = LineRole.EMPTY_CONTAINER
 _BACK = frozenset({Kind.RETURN_PROD, Kind.UNLOAD})
 """Goods that come back are no new inflow: what was refused before stays refused."""
 _ONE_LOT: dict[Kind, tuple[Balance, Balance | None]] = {**MOVES, Kind.SCRAP_OUT: (Balance.SCRAP, None)}
 """Kinds whose usual movement is of one lot: the balance it takes from, and the one it adds to."""
 _CUSTODY = frozenset(
-    {Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, Kind.GATE_OUT, Kind.ACCEPT, Kind.REFUSE, Kind.CANCEL}
+    {Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, Kind.GATE_OUT, Kind.ACCEPT, Kind.REFUSE, Kind.CANCEL,
+     Kind.ARRIVE, Kind.STRIP, Kind.RECEIVE_FACTORY}
 )
 _HELD_TOO = frozenset({Kind.RETURN_PROD, Kind.UNLOAD, Kind.ADJUST})
 
@@ -117,6 +119,8 @@ class Judge:
     _waiting: dict[tuple[str, Balance], list[_Waiting]] = field(default_factory=lambda: defaultdict(list))
     _holds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _eligible: set[str] = field(default_factory=set)
+    _full: set[str] = field(default_factory=set)
+    """Containers that came in full and are supervised still."""
     _offers: dict[str, Event] = field(default_factory=dict)
     _left: list[_Waiting] = field(default_factory=list)
 
@@ -290,6 +294,9 @@ class Judge:
                 self._holds[leg.unit] |= self._holds[like.id]
 
     def _custody(self, event: Event) -> None:
+        if event.kind in (Kind.ARRIVE, Kind.STRIP, Kind.RECEIVE_FACTORY):
+            self._filled(event)
+            return
         units = [leg.unit for leg in event.legs] or ([event.line] if event.line else [])
         for unit in units:
             if event.kind == Kind.HOLD:
@@ -298,10 +305,23 @@ class Judge:
                 self._holds[unit].discard(event.actor)
             elif event.kind == Kind.ELIGIBLE:
                 self._eligible.add(unit)
-            elif event.kind in (Kind.REVOKE, Kind.GATE_OUT):
+            elif event.kind == Kind.REVOKE:
                 self._eligible.discard(unit)
+            elif event.kind == Kind.GATE_OUT:
+                self._eligible.discard(unit)
+                self._full.discard(unit)
             elif event.kind in (Kind.ACCEPT, Kind.REFUSE, Kind.CANCEL):
                 self._offers.pop(unit, None)
+
+    def _filled(self, event: Event) -> None:
+        """Which containers are full. Things that are taken out one by one leave it what it was."""
+        if event.kind == Kind.STRIP and any(leg.role == LineRole.INPUT for leg in event.legs):
+            return
+        boxes = {leg.unit for leg in event.legs if leg.thing == Thing.CONTAINER and leg.role != _EMPTY}
+        if event.kind == Kind.ARRIVE:
+            self._full |= boxes
+        else:
+            self._full -= boxes
 
     def _judge(self, event: Event) -> Asked:
         """The event with its lots, the outcome, and which inflows it could wait for."""
@@ -314,6 +334,9 @@ class Judge:
             return self._answer(event)
         if event.kind in (Kind.SPLIT, Kind.MERGE):
             return self._demand.reshaped(event)
+        if event.kind == Kind.STUFF and any(leg.thing == Thing.LOT for leg in event.legs):
+            full = any(leg.unit in self._full for leg in event.legs)
+            return event, Outcome.NOT_EMPTY if full else Outcome.RECORDED, []
         if event.kind not in _DRAWS:
             return self._demand.numbered(event), Outcome.RECORDED, []
         judged, outcome, missing = self._demand.drawn(event)

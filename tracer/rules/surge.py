@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from fractions import Fraction
 
-from ledger.vocabulary import Kind, LineRole, Thing
+from ledger.vocabulary import Balance, Kind, LineRole, Outcome, Thing
 from tracer.book import DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.quantity import ratio_text
+from tracer.replay import STOCK
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
 
+_HERE = (*STOCK, Balance.LOADED)
+"""Balances of goods that can still be put into a container."""
 _LAWS = (Law("Decision 824/QD-TTg (2019)", valid_from="2019-07-04"),)
 
 
@@ -127,31 +130,55 @@ def o9(facts: Facts, tally: Tally) -> None:
     A container that arrived and is later named by a loading for export, with neither its goods received at
     the factory, nor a stripping or stuffing between. The difference is what was loaded with it. Rows of
     movements name the container of a load; an act of the ledger names lots alone, and the ledger refuses to
-    stuff lots into a container that came in full and is supervised still (NOT_EMPTY).
+    stuff lots into a container that came in full and is supervised still (NOT_EMPTY). There the refused
+    attempt is the evidence, and the difference is what its lots held when it was refused.
     """
     full: dict[str, Event] = {}
-    for event in facts.boxed:
+    tried: dict[str, list[Event]] = defaultdict(list)
+    for event in facts.events:
+        refused = event.kind == Kind.STUFF and event.outcome == Outcome.NOT_EMPTY
+        if not event.recorded and not refused:
+            continue
         for leg in event.legs:
             if leg.thing != Thing.CONTAINER:
                 continue
-            if event.kind == Kind.ARRIVE:
+            if refused:
+                tried[leg.unit].append(event)
+            elif event.kind == Kind.ARRIVE and leg.role != LineRole.EMPTY_CONTAINER:
                 full[leg.unit] = event
             elif event.kind in (Kind.STRIP, Kind.STUFF, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC):
                 full.pop(leg.unit, None)
             elif event.kind == Kind.EXPORT_LOAD:
                 lots = [x for x in event.legs if x.thing == Thing.LOT]
                 if leg.unit in full and lots:
-                    tally.amount(
-                        Subject("container", leg.unit),
-                        "high",
-                        0,
-                        sum(x.quantity_micro for x in lots),
-                        lots[0].uom,
-                        evidence=[full[leg.unit], event],
-                        explanation="It came in full and was loaded for export without being emptied.",
-                    )
+                    amounts = [(x.uom, x.quantity_micro) for x in lots]
+                    _passed(tally, leg.unit, amounts, [full[leg.unit], event],
+                            "It came in full and was loaded for export without being emptied.")
                 else:
                     tally.clean()
+    for box, attempts in sorted(tried.items()):
+        came = [e for e in facts.boxed if e.kind == Kind.ARRIVE and any(x.unit == box for x in e.legs)]
+        _passed(tally, box, _asked_for(facts, attempts), [*came, *attempts],
+                "It came in full, and goods were to go into it without emptying it; the ledger refused it.")
+
+
+def _passed(tally: Tally, box: str, amounts: list[tuple[str, int]], evidence: list[Event], how: str) -> None:
+    """A finding for each unit of measure: pieces and kilograms have no sum."""
+    by_uom: dict[str, int] = defaultdict(int)
+    for uom, quantity in amounts:
+        by_uom[uom] += quantity
+    for uom, quantity in sorted(by_uom.items()):
+        tally.amount(Subject("container", box), "high", 0, quantity, uom, evidence=evidence, explanation=how)
+
+
+def _asked_for(facts: Facts, attempts: list[Event]) -> list[tuple[str, int]]:
+    """What each lot held when it was last to go in: STUFF names a lot whole, and signs no quantity."""
+    last = {x.unit: (x.uom, event.seq) for event in attempts for x in event.legs if x.thing == Thing.LOT}
+    held = dict.fromkeys(last, 0)
+    for delta in facts.replay.deltas:
+        if delta.lot in last and delta.balance in _HERE and delta.event.seq < last[delta.lot][1]:
+            held[delta.lot] += delta.change
+    return [(last[lot][0], quantity) for lot, quantity in held.items()]
 
 
 RULES = (
@@ -179,5 +206,5 @@ RULES = (
         o8,
         ("certificates of export lines",),
     ),
-    Rule("O9", "1", "origin", "Container passed through", "custody", _LAWS, (), {}, o9),
+    Rule("O9", "2", "origin", "Container passed through", "custody", _LAWS, (), {}, o9),
 )
