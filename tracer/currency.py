@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from tracer.book import BookData, DeclarationLine
 from tracer.moment import Span
+from tracer.quantity import grouped
 
 OWN = ("", "VND")
 """How the book's own currency is written."""
@@ -22,6 +23,18 @@ def in_own(book: BookData, value: Fraction, currency: str, at: Span) -> Fraction
         if row.currency == currency and not early and not late:
             return value * row.rate
     return None
+
+
+def named(book: BookData, stated: str) -> str:
+    """A currency as people are told it: what is stated, else in Vietnam the book's own; elsewhere unknown."""
+    return stated or (OWN[1] if book.jurisdiction == "VN" else "")
+
+
+def money(amount: object, currency: str) -> str:
+    """An amount as people read it, with what it is in: `12,000 VND`. Nothing needs no currency."""
+    if not amount or (amount == "0" and not currency):
+        return str(amount or "")
+    return f"{grouped(amount)} {currency or '(currency not stated)'}"
 
 
 def common(lines: Iterable[DeclarationLine]) -> str:

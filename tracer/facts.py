@@ -16,7 +16,7 @@ from ledger.vocabulary import Kind, LineRole, Origin, Thing
 from tracer.balance import Accounts, accounts
 from tracer.blend import Parts, Portion, Ratio, fractions_of, together
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
-from tracer.currency import common, line_value
+from tracer.currency import common, line_value, named
 from tracer.graph import Lineage, Mixture, Source, lineage
 from tracer.norms import Factors, NormTable, Pair, uom_of
 from tracer.quantity import nearest
@@ -300,8 +300,8 @@ class Facts:
     @cached_property
     def currency(self) -> str:
         """In which duty is worked out: that of all import lines, else the book's own."""
-        return common(line for line in self.lines.values()
-                      if line.purpose == LineRole.RECEIVE and line.cancelled is None)
+        return named(self.book, common(line for line in self.lines.values()
+                                       if line.purpose == LineRole.RECEIVE and line.cancelled is None))
 
     def duty_of(self, line: DeclarationLine) -> Fraction | None:
         """Duty on a whole import line in `currency`; None without value or rate of duty, or without a rate of

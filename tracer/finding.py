@@ -53,6 +53,8 @@ class Finding:
     uom: str = ""
     tolerance: dict[str, str] | None = None
     duty_at_risk: str | None = None
+    currency: str = ""
+    """Of the duty at risk; empty without one."""
     legal_ref: str = ""
     evidence: tuple[Evidence, ...] = ()
     missing: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ class Finding:
             "uom": self.uom,
             "tolerance": self.tolerance,
             "duty_at_risk": self.duty_at_risk,
+            "currency": self.currency,
             "legal_ref": self.legal_ref,
             "evidence": [e.to_json() for e in self.evidence],
             "missing": list(self.missing),

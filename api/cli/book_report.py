@@ -11,6 +11,7 @@ from rich.text import Text
 
 from api.cli.render import findings_table, form_tables, table
 from api.words import kind_words
+from tracer.currency import money
 from tracer.quantity import grouped
 
 _SHOWN_MAX = 40  # of a kind; --json has all
@@ -74,12 +75,12 @@ def _faults(view: dict[str, Any]) -> Iterable[RenderableType]:
 
 def _duty(view: dict[str, Any]) -> Iterable[RenderableType]:
     risks = [
-        (f["rule"], f["subject"]["id"], f["duty_at_risk"]) for f in view["findings"] if f["duty_at_risk"]
+        (f["rule"], f["subject"]["id"], money(f["duty_at_risk"], f["currency"]))
+        for f in view["findings"]
+        if f["duty_at_risk"]
     ]
     if risks:
-        yield table(
-            "Duty at risk", ("rule", "subject", "duty"), [(r, s, grouped(d)) for r, s, d in risks], right=(2,)
-        )
+        yield table("Duty at risk", ("rule", "subject", "duty"), risks, right=(2,))
 
 
 def _not_evaluable(findings: list[dict[str, Any]]) -> Iterable[RenderableType]:

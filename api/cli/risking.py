@@ -143,7 +143,7 @@ def _risk(view: dict[str, Any]) -> RenderableType:
     from rich.console import Group
 
     from api.cli.render import table
-    from tracer.quantity import grouped
+    from tracer.currency import money
 
     if not view["books"]:
         return "No settlement is kept yet. Keep one: cargoledger runs keep BOOK --from ... --to ..."
@@ -155,8 +155,8 @@ def _risk(view: dict[str, Any]) -> RenderableType:
                 (
                     b["book"],
                     b["owner"],
-                    grouped(b["duty_at_risk"]),
-                    grouped(b["expected_duty"]),
+                    money(b["duty_at_risk"], b["currency"]),
+                    money(b["expected_duty"], b["currency"]),
                     b["score"] or "-",
                     _bar(b["score"]),
                     b["band"] or "-",
@@ -201,7 +201,7 @@ def _risk(view: dict[str, Any]) -> RenderableType:
                     (
                         u["unit"],
                         str(u["points"]),
-                        grouped(u["expected_duty"]),
+                        money(u["expected_duty"], u["currency"]),
                         ", ".join(u["suggested"]),
                         ", ".join(dict.fromkeys(f["rule"] for f in u["because"])),
                     )
@@ -247,7 +247,7 @@ def _risk(view: dict[str, Any]) -> RenderableType:
                 "To control",
                 ("book", "chosen by", "expected duty", "score"),
                 [
-                    (c["id"], c["chosen"], grouped(c["expected_duty"]), c["score"] or "-")
+                    (c["id"], c["chosen"], money(c["expected_duty"], c["currency"]), c["score"] or "-")
                     for c in view["controls"]
                 ],
                 right=(2, 3),
@@ -265,7 +265,7 @@ def _bar(score: str | None) -> str:
 
 def _findings(findings: list[dict[str, Any]]) -> RenderableType:
     from api.cli.render import table
-    from tracer.quantity import grouped
+    from tracer.currency import money
 
     return table(
         "Findings",
@@ -278,7 +278,7 @@ def _findings(findings: list[dict[str, Any]]) -> RenderableType:
                 f"{f['subject']['type']} {f['subject']['id']}",
                 f["severity"],
                 f"{f['difference'] or ''} {f['uom']}".strip(),
-                grouped(f["duty_at_risk"] or ""),
+                money(f["duty_at_risk"], f.get("currency", "")),
                 f.get("chance", "-"),
                 _status(f),
             )

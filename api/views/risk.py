@@ -23,7 +23,7 @@ from tracer.moment import DAY_MS
 from tracer.risk.conduct import WINDOW_DAYS, incidents, records, standing
 from tracer.risk.controls import propose
 from tracer.risk.ranking import confirmed_shares, ranked
-from tracer.risk.score import WEIGHTS, duty_at_risk, score_of
+from tracer.risk.score import WEIGHTS, currency_of, duty_at_risk, score_of
 from tracer.runs.store import Run
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from api.home import Home
 
 _CHUNK = 500  # ids in one query
+_OF_CONTROL = ("score", "band", "expected_duty", "currency")
 _THINGS = ("container", "cargo", "lot")
 
 
@@ -59,8 +60,8 @@ def risk_view(sight: Sight, *, capacity: int = 0, aeo: Sequence[str] = ()) -> di
         "books": books,
         "actors": _actors(sight, books, everything, operators, here.timestamp * 1000 + 999),
         "units": _units(sight.session, ranked(everything, closed)),
-        "controls": propose([{"id": b["book"], **{k: b[k] for k in ("score", "band", "expected_duty")}}
-                             for b in books], capacity, here.block_hash),
+        "controls": propose([{"id": b["book"], **{k: b[k] for k in _OF_CONTROL}} for b in books], capacity,
+                            here.block_hash),
         "capacity": capacity,
         "rules_judged": {rule: {"confirmed": yes, "dismissed": no}
                          for rule, (yes, no) in sorted(closed.items())},
@@ -80,7 +81,8 @@ def _books(home: Home, kept: Sequence[tuple[Run, dict[str, Any], list[dict[str, 
         expected = sum((Decimal(f["expected_duty"] or 0) for f in ranked(still, closed)), Decimal(0))
         periods[run.question.book].append({
             "run": run.number, "from": run.question.first, "to": run.question.last,
-            "duty_at_risk": duty_at_risk(still), "expected_duty": str(expected), **score})
+            "duty_at_risk": duty_at_risk(still), "expected_duty": str(expected),
+            "currency": currency_of(still), **score})
     rows = []
     for book, each in periods.items():
         worst = max(each, key=lambda p: (Decimal(p["score"] or 0), Decimal(p["duty_at_risk"])))
@@ -88,7 +90,8 @@ def _books(home: Home, kept: Sequence[tuple[Run, dict[str, Any], list[dict[str, 
             "book": book, "owner": home.directory.book(book).owner,
             **{k: worst[k] for k in ("score", "band", "checks", "combinations", "clean", "not_evaluable")},
             "duty_at_risk": str(max(Decimal(p["duty_at_risk"]) for p in each)),
-            "expected_duty": str(max(Decimal(p["expected_duty"]) for p in each)), "periods": each})
+            "expected_duty": str(max(Decimal(p["expected_duty"]) for p in each)),
+            "currency": next((p["currency"] for p in each if p["currency"]), ""), "periods": each})
     return sorted(rows, key=lambda b: (-Decimal(b["expected_duty"]), -Decimal(b["score"] or 0), b["book"]))
 
 
@@ -144,7 +147,8 @@ def _units(session: Session, findings: Sequence[dict[str, Any]]) -> list[dict[st
                      "suggested": list(dict.fromkeys(f["suggested"] for f in told)),
                      "because": [{"id": f["id"], "rule": f["rule"], "severity": f["severity"],
                                   "explanation": f["explanation"]} for f in told],
-                     "expected_duty": str(sum((Decimal(f["expected_duty"] or 0) for f in told), Decimal(0)))})
+                     "expected_duty": str(sum((Decimal(f["expected_duty"] or 0) for f in told), Decimal(0))),
+                     "currency": currency_of(told)})
     return sorted(rows, key=lambda u: (-Decimal(u["expected_duty"]), -u["points"], u["unit"]))
 
 

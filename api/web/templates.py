@@ -13,6 +13,7 @@ from api.jsonio import dumps
 from api.views.names import iso_s, local
 from api.words import balance_words, kind_words
 from ledger.vocabulary import LineRole
+from tracer.currency import money
 from tracer.quantity import grouped
 
 
@@ -73,7 +74,8 @@ def _make() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        when=when, when_after=when_after, by_role=by_role, grouped=grouped, words=words, kind_words=kind_words
+        when=when, when_after=when_after, by_role=by_role, grouped=grouped, money=money, words=words,
+        kind_words=kind_words,
     )
     environment.globals["balance_words"] = balance_words()
     return environment

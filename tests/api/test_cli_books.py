@@ -189,3 +189,38 @@ def test_check__folder_of_the_eu_and_the_us__its_paper_as_json_text_workbook_and
     assert "drawback" not in json.loads(command("check", str(folder), *more, "--json")[1])
     for given, says in (("office", "has no value"), ("number=1", "is no particular"), ("discharge_months=x", "months")):
         assert says in as_json("check", str(folder), "--particular", given, code=2)["error"]["message"]
+
+
+@pytest.mark.parametrize("currency", ["VND", "USD"])
+def test_duty__wherever_it_is_read__names_its_currency(tmp_path: Path, currency: str) -> None:
+    folder, file = tmp_path / "book", tmp_path / "book.xlsx"
+    as_json("book", "example", str(folder), "--with", "short-stock")
+    declarations = folder / "declarations.csv"
+    declarations.write_text(declarations.read_text("utf-8").replace(",VND,", f",{currency},"), encoding="utf-8")
+    document = as_json("check", str(folder), "--xlsx", str(file), code=1)
+    costly = [f for f in document["findings"] if f["duty_at_risk"]]
+    assert costly and {f["currency"] for f in costly} == {currency}
+    assert {f["currency"] for f in document["findings"] if not f["duty_at_risk"]} <= {""}
+    assert next(f for f in costly if f["rule"] == "B6")["explanation"].count(currency) == 3
+    assert {r["currency"] for r in document["exemption"] if r["duty_freed"]} == {currency}
+    _, out, _ = command("check", str(folder))
+    assert all(f"{int(f['duty_at_risk']):,} {currency}" in out for f in costly)
+    sheet = [row for row in load_workbook(file)["Findings"].iter_rows(values_only=True) if "Rule" in row or row[0] in ("B6", "N1")]
+    at = sheet[0].index("Duty at risk")
+    assert sheet[0][at + 1] == "Currency" and {row[at + 1] for row in sheet[1:] if row[at]} == {currency}
+    pages = as_json("explain", str(folder), code=1)["explanations"]
+    lines = [x for page in pages for x in page["import_lines"] if x["duty_per_unit"]]
+    assert lines and {(x["currency"], x["duty_currency"]) for x in lines} == {(currency, currency)}
+    assert all(f"at least {int(p['duty']['least']):,} {currency}, at most" in " ".join(p["says"]) for p in pages if p["duty"]["least"])
+
+
+def test_duty__of_a_book_whose_lines_state_no_currency__is_told_in_that_of_the_country_or_as_not_stated(tmp_path: Path) -> None:
+    for country, words in (("VN", " VND"), ("EU", " (currency not stated)")):
+        folder = tmp_path / country
+        as_json("book", "example", str(folder), "--with", "short-stock")
+        declarations, settings = folder / "declarations.csv", folder / "book.toml"
+        declarations.write_text(declarations.read_text("utf-8").replace(",VND,", ",,"), encoding="utf-8")
+        settings.write_text(settings.read_text("utf-8").replace('jurisdiction = "VN"', f'jurisdiction = "{country}"'), encoding="utf-8")
+        costly = [f for f in as_json("check", str(folder), code=1)["findings"] if f["duty_at_risk"]]
+        _, out, _ = command("check", str(folder))
+        assert costly and all(f"{int(f['duty_at_risk']):,}{words}" in " ".join(out.split()) for f in costly)

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journey_index import journey
 
+from tracer.currency import money
 from tracer.risk.conduct import incidents, records, standing
 from tracer.risk.controls import draw, propose
 from tracer.risk.ranking import SUGGESTED, confirmed_shares, ranked
-from tracer.risk.score import SCORE_MAX, duty_at_risk, score_of
+from tracer.risk.score import SCORE_MAX, currency_of, duty_at_risk, score_of
 from tracer.rules import RULES
 from tracer.runs.statements import Statement, figures_of, finding_id, with_status
 
@@ -72,6 +73,13 @@ def test_score__any_report__between_bounds_and_the_same_for_a_firm_many_times_as
     assert 0 <= score <= SCORE_MAX
     assert score_of(report(factor))["score"] == score_of(report(1))["score"]
     assert (score == 0) == all(min(failed, tested) == 0 for tested, failed, _ in checks)
+
+
+def test_currency__of_findings__is_that_of_their_duty_and_kept_ones_may_not_say() -> None:
+    own, none, abroad = finding("B2", duty_at_risk="100", currency="VND"), finding("S1", currency="EUR"), finding("B6", duty_at_risk="1", currency="USD")
+    assert currency_of([own, none]) == "VND" and currency_of([none]) == "" and currency_of([own, abroad]) == "USD / VND"
+    assert currency_of([finding("B2", duty_at_risk="5")]) == ""  # kept before findings named it
+    assert (money("1234", "VND"), money("1234", ""), money(None, "VND"), money("0", "")) == ("1,234 VND", "1,234 (currency not stated)", "", "0")
 
 
 def test_duty_at_risk__two_rules_about_one_shortage__counted_once() -> None:

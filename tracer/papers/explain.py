@@ -16,6 +16,7 @@ from ledger.errors import NotFoundError
 from ledger.vocabulary import LineRole
 from tracer.book import Event
 from tracer.check import Report
+from tracer.currency import money, named
 from tracer.facts import Facts
 from tracer.finding import SEVERITIES, Finding
 from tracer.moment import iso, iso_day
@@ -247,11 +248,12 @@ def _import_lines(facts: Facts, code: str) -> list[dict[str, Any]]:
                     "received": micro_text(receipt.quantity_micro),
                     "regime": line.regime if line else "",
                     "value": ratio_text(line.value) if line and line.value is not None else None,
-                    "currency": line.currency if line else "",
+                    "currency": named(facts.book, line.currency) if line and line.value is not None else "",
                     "duty_rate": ratio_text(line.duty_rate) if line and line.duty_rate is not None else None,
                     "duty_per_unit": ratio_text(receipt.duty_per_unit * 1_000_000, 2)
                     if receipt.duty_per_unit
                     else None,
+                    "duty_currency": facts.currency if receipt.duty_per_unit else "",
                     "events": [e.id for e in facts.receipts.get(material, ()) if e.line == receipt.line],
                 }
             )
@@ -320,9 +322,10 @@ def _sentences(
     elif duty["most"] == "0":
         said.append(f"No import duty is at stake on {what}: nothing of it was imported, or its rate is zero.")
     else:
+        least, most, by_policy = (money(duty[x], duty["currency"]) for x in ("least", "most", "by_policy"))
         said.append(
-            f"Import duty on {what}: at least {grouped(duty['least'])}, at most {grouped(duty['most'])}, by "
-            f"{duty['policy']} {grouped(duty['by_policy'])} {duty['currency']}. Other taxes come on top."
+            f"Import duty on {what}: at least {least}, at most {most}, by {duty['policy']} {by_policy}. "
+            "Other taxes come on top."
         )
     return said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tracer.currency import money
 from tracer.quantity import grouped
 from tracer.settlement.sheets import Column, Rows, SheetLayout
 
@@ -39,6 +40,7 @@ def explanation_sheets(page: Mapping[str, Any]) -> tuple[SheetLayout, ...]:
             Column("severity", "Severity", width=10), Column("expected", "Expected", numeric=True),
             Column("observed", "Observed", numeric=True), Column("difference", "Difference", numeric=True),
             Column("uom", "Unit", width=8), Column("duty_at_risk", "Duty at risk", numeric=True),
+            Column("currency", "Currency", width=9),
             Column("explanation", "Why", width=60)),
             _given(page["findings"]), follows=True, optional=True),
         SheetLayout("settles", "What evidence would settle it", (), _given([{}] if settles else []),
@@ -48,7 +50,8 @@ def explanation_sheets(page: Mapping[str, Any]) -> tuple[SheetLayout, ...]:
             Column("accepted", "Accepted", width=12), Column("received", "Received", numeric=True),
             Column("uom", "Unit", width=8), Column("value", "Value", numeric=True),
             Column("currency", "Currency", width=9), Column("duty_rate", "Rate", numeric=True),
-            Column("duty_per_unit", "Duty on one unit", numeric=True), Column("ids", "Events", width=30)),
+            Column("duty_per_unit", "Duty on one unit", numeric=True),
+            Column("duty_currency", "in", width=6), Column("ids", "Events", width=30)),
             _given([{**row, "ids": _ids(row["events"])} for row in page["import_lines"]]), follows=True,
             optional=True),
         SheetLayout("events", "The events named above", (
@@ -66,8 +69,8 @@ def _title(page: Mapping[str, Any]) -> str:
 def _duty_title(duty: Mapping[str, Any]) -> str:
     if duty["by_policy"] is None or duty["quantity"] == "0":
         return "Import lines"
-    return (f"Import lines; duty at risk from {grouped(duty['least'])} to {grouped(duty['most'])}, by "
-            f"{duty['policy']} {grouped(duty['by_policy'])} {duty['currency']}")
+    least, most, by_policy = (money(duty[each], duty["currency"]) for each in ("least", "most", "by_policy"))
+    return f"Import lines; duty at risk from {least} to {most}, by {duty['policy']} {by_policy}"
 
 
 def _given(rows: Iterable[Mapping[str, Any]]) -> Rows:

@@ -123,6 +123,12 @@ def duty_at_risk(findings: Sequence[Finding]) -> str:
     return str(sum(highest.values(), Decimal(0)))
 
 
+def currency_of(findings: Sequence[Finding]) -> str:
+    """Currencies of the duty in findings, as they are kept; one for the findings of one book."""
+    stated = {f.get("currency") or "" for f in findings if f.get("duty_at_risk") is not None}
+    return " / ".join(sorted(stated - {""}))
+
+
 def _combination(one: Combination, found: Mapping[str, Sequence[Finding]]) -> dict[str, Any]:
     counts = not one.unknown and (one.holds is None or one.holds(found))
     return {"rules": list(one.rules), "what": one.what, "counts": counts,

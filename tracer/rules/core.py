@@ -250,6 +250,7 @@ class Tally:
             uom,
             tolerance,
             duty_at_risk,
+            self._facts.currency if duty_at_risk is not None else "",
             rule.legal_ref(day),
             tuple(Evidence(e.id, e.kind.name, e.outcome.name, e.tx_hash, e.epcis_id) for e in events),
             missing,

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from ledger.vocabulary import Kind
 from tracer.allocation import allocate
+from tracer.currency import money
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.quantity import nearest
@@ -60,7 +61,8 @@ def _report(facts: Facts, tally: Tally, material: str, came: int, unexplained: i
         return
     severity: Severity = "high" if unexplained > 0 else "medium"
     least, most, policy = duty_range(facts, material, unexplained)
-    words = f"Unexplained; duty on it between {least} and {most}, by {facts.book.allocation} {policy}." \
+    words = f"Unexplained; duty on it between {money(least, facts.currency)} and " \
+            f"{money(most, facts.currency)}, by {facts.book.allocation} {money(policy, facts.currency)}." \
         if policy is not None else "Unexplained; the duty on it is not known."
     counts = [facts.by_id[c.event] for take in facts.stock_takes if take.code == material
               for c in take.counts if c.event in facts.by_id]

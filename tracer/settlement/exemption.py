@@ -18,6 +18,7 @@ from fractions import Fraction
 from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.allocation import Receipt, Withdrawal, attribute, vn_export_ratio
 from tracer.blend import Ratio, plus
+from tracer.currency import named
 from tracer.facts import Facts
 from tracer.graph import Mixture
 from tracer.quantity import nearest, rounded
@@ -265,6 +266,6 @@ def _value(facts: Facts, row: ExemptionRow) -> None:
     line = facts.lines.get(row.import_line)
     if line is None or line.purpose != LineRole.RECEIVE or line.value is None or not line.quantity_micro:
         return
-    row.currency, row.duty_rate = line.currency, line.duty_rate
+    row.currency, row.duty_rate = named(facts.book, line.currency), line.duty_rate
     if line.duty_rate is not None:
         row.duty_freed = nearest(line.value * line.duty_rate * row.quantity_micro / line.quantity_micro)
