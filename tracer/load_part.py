@@ -38,11 +38,14 @@ _USED, _MERGE = LineRole.INPUT.name, Kind.MERGE.name
 _CHANGED = frozenset(kind.name for kind in (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM, Kind.ACCEPT))
 """Kinds that pass what is in their inputs on to their other lots; an ACCEPT between books is one."""
 _LEFT = frozenset(kind.name for kind in (Kind.EXPORT_LOAD, Kind.REEXPORT, *SINKS))
+_ENDED = _LEFT | {Kind.ACCEPT.name}
 _FOUND = frozenset({LineRole.OUTPUT.name, LineRole.FROM_SHORT.name})
 """Roles of lots that an act of `_LEFT` gives something to."""
 _CAME = frozenset(kind.name for kind in (Kind.RECEIVE_FACTORY, Kind.FG_RETURN, Kind.UNLOAD))
 """Kinds with which goods come from a declaration line."""
 _BACK = _CAME - {Kind.RECEIVE_FACTORY.name}
+_OF_TRANSFERS = frozenset({LineRole.TRANSFER_IN.name, LineRole.TRANSFER_OUT.name})
+"""Roles of lines that an act names instead of referring to one."""
 _LINES = table_of(m.LineState)
 _STATES = keyed(select(_LINES).where(_LINES.c.declarant == bindparam("owner")), _LINES.c.line)
 _LOTS = keyed(LOTS.where(LOT.book == bindparam("book")), LOT.unit)
@@ -174,14 +177,16 @@ class _Part:
     def _ends(self, acts: Iterable[Any], *, given: bool) -> set[str]:
         """Lots that were given something from a declaration line by these acts for it, or gave something."""
         return {leg.unit for act in acts for leg in self.legs[act.event_id]
-                if (act.kind in _LEFT and given == (leg.role in _FOUND)) or (given and act.kind in _CAME)}
+                if (act.kind in _ENDED and given == (leg.role in _FOUND)) or (given and act.kind in _CAME)}
 
     def _acts_for(self, lines: Iterable[str]) -> list[Any]:
-        """Acts for declaration lines that were not asked about yet; their legs are read."""
+        """Acts for declaration lines not asked about before, and transfers on them; their legs are read."""
         fresh = set(lines) - self._lines - {ZERO_ID}
         self._lines |= fresh
         acts = by_key(self.session, _ACTS_FOR, fresh)
         self._acts.update((act.event_id, act) for act in acts)
+        naming = {event for event, role in by_key(self.session, _TOUCHING, fresh) if role in _OF_TRANSFERS}
+        acts += self.acts(naming - {act.event_id for act in acts})
         self._read(act.event_id for act in acts)
         return acts
 

@@ -20,16 +20,19 @@ from sqlmodel import col
 from indexer import models as m
 from ledger.directory import Directory
 from ledger.errors import NotFoundError
+from ledger.vocabulary import Kind, LineRole, Thing
 from tracer import collector
 from tracer.blend import Ratio, fractions_of, plus, together
-from tracer.book import BookData
+from tracer.book import BookData, DeclarationLine
 from tracer.graph import Basis, Lineage, lineage
 from tracer.load_part import load_part
 from tracer.load_sql import LOT
-from tracer.network import Direction, figures, within_limit
+from tracer.network import SINKS, Direction, figures, within_limit
 from tracer.quantity import largest_remainder, micro_text, ratio_text
 
 _MICROSHARES = 1_000_000
+_SOURCES = {LineRole.RECEIVE: "line", LineRole.TRANSFER_IN: "transferred"}
+"""Kind of source that comes in on a line of this purpose; on others goods leave, and may be `returned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Row:
         kind, name: of a source (`line`, `opening`, `domestic`, `returned`, `unexplained`) or, forward, the
             state
             (`in_store`, `in_production`, `semi_finished`, `finished`, `loaded`, `exported`, `repurposed`,
-            `sold_inland`, `scrap`, `scrapped_out`, `loss`, `short`, `not_received`, ...) and the lot.
+            `sold_inland`, `scrap`, `scrapped_out`, `loss`, `short`, `not_received`, `not_drawn`, ...) and the
+            lot.
         line: forward, the declaration line on which it left.
         quantity_micro: in `uom` of the material `code`.
         share: of the total of that code, in millionths; shares of one code add up to a million.
@@ -127,27 +131,63 @@ def backward(book: BookData, subject: str, basis: Basis = "used") -> Trace:
 
 
 def forward(book: BookData, subject: str, basis: Basis = "used") -> Trace:
-    """Where all of a declaration line's or a lot's goods are now; for a line including what was never
-    received.
+    """Where all of a declaration line's or a lot's goods are now.
+
+    Of a line on which goods come in that is where they went on to, and what was never received. Of one on
+    which they leave it is what left, from which lots, what is loaded, what came back and where that is now,
+    and what of the line was not drawn. Either adds up to the line.
 
     Raises:
         NotFoundError: the book has no such lot or line.
     """
     kind = _kind(book, subject)
-    flow = lineage(book, basis=basis, mark=subject if kind == "lot" else "", only=(kind, subject))
     line = next((x for x in book.lines if x.key == subject), None) if kind == "line" else None
     lot = next((x for x in book.lots if x.id == subject), None) if kind == "lot" else None
     code, uom = (line.code, line.uom) if line else (lot.code, lot.uom) if lot else ("", "")
-    parts = {(p.state, p.lot, p.line): q for p, q in flow.row(subject, kind).items()}
+    source = kind if line is None else _SOURCES.get(line.purpose, "returned")
+    flow = lineage(book, basis=basis, mark=subject if kind == "lot" else "", only=(source, subject))
+    parts = {(p.state, p.lot, p.line): q for p, q in flow.row(subject, source).items()}
     if line is not None:
-        received = sum(parts.values(), Fraction(0))
-        if line.quantity_micro > received:
-            parts["not_received", "", subject] = line.quantity_micro - received
+        for key, q in (_left_on(book, line) if source == "returned" else {}).items():
+            parts[key] = parts.get(key, Fraction(0)) + q
+        rest = line.quantity_micro - sum(parts.values(), Fraction(0))
+        if rest > 0:
+            parts["not_drawn" if source == "returned" else "not_received", "", subject] = rest
     trace = Trace(kind, subject, "forward", flow.basis, book.id, ids=book.unit_ids)
     trace.rows = [Row(key[0], key[1], code, uom, q, share, line=key[2])
                   for key, (q, share) in _shares(parts, dict.fromkeys(parts, "")).items()]
     trace.nodes, trace.edges = drawing(flow, f"{kind}:{subject}", "forward")
     return trace
+
+
+def _left_on(book: BookData, line: DeclarationLine) -> dict[tuple[str, str, str], Fraction]:
+    """What acts that stand took out of lots for a line, by what became of it; what came back is taken from
+    what left in proportion, since it comes back as a lot of its own.
+    """
+    loaded: dict[str, int] = defaultdict(int)
+    gone: dict[tuple[str, str], int] = defaultdict(int)
+    returned = 0
+    for event in book.events:
+        if event.line != line.key or not event.recorded:
+            continue
+        for leg in event.legs:
+            if leg.thing != Thing.LOT:
+                continue
+            if event.kind in (Kind.EXPORT_LOAD, Kind.REEXPORT):
+                loaded[leg.unit] += leg.quantity_micro
+            elif event.kind in (Kind.UNLOAD, Kind.EXIT_CONFIRM):
+                loaded[leg.unit] -= leg.quantity_micro
+                if event.kind == Kind.EXIT_CONFIRM:
+                    gone["exported", leg.unit] += leg.quantity_micro
+            elif event.kind == Kind.FG_RETURN:
+                returned += leg.quantity_micro
+            elif event.kind in SINKS and leg.role not in (LineRole.OUTPUT, LineRole.FROM_SHORT):
+                gone[SINKS[event.kind], leg.unit] += leg.quantity_micro
+    exited = sum(q for (state, _), q in gone.items() if state == "exported")
+    stays = {"exported": 1 - Fraction(min(returned, exited), exited) if exited else Fraction(1)}
+    parts = {(state, lot, line.key): q * stays.get(state, Fraction(1)) for (state, lot), q in gone.items()}
+    parts |= {("loaded", lot, line.key): Fraction(q) for lot, q in loaded.items()}
+    return {key: q for key, q in parts.items() if q > 0}
 
 
 def _kind(book: BookData, subject: str) -> str:

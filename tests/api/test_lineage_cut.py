@@ -24,7 +24,7 @@ def view_for(session: Session, index: RandomIndex, unit: str, reader: Reader) ->
     return dict(answer)
 
 
-@pytest.mark.parametrize("seed", [1, 4, 7])
+@pytest.mark.parametrize("seed", [2, 4, 7])
 def test_lineage__of_one_who_reads_one_event__that_event_and_what_it_names_and_nothing_else(seed: int) -> None:
     engine = open_engine("sqlite://")
     index = RandomIndex(engine, seed, 120)

@@ -69,12 +69,12 @@ class RandomIndex:
                 self.add(m.Material, material=hexed("material", code), enterprise="mill", code=code, uom=uom,
                          description=f"{code} of the mill", hs="5201", checked=True, named_by=ZERO)
         self.norms()
-        for purpose in ("RECEIVE", "RECEIVE", "EXPORT", "EXPORT", "CHANGE_OF_PURPOSE"):
+        for purpose in ("RECEIVE", "RECEIVE", "EXPORT", "EXPORT", "CHANGE_OF_PURPOSE", "TRANSFER_IN", "TRANSFER_OUT"):
             self.declare(purpose)
         for _ in range(acts):
             self.random.choice((
                 self.receive, self.receive, self.inland, self.split, self.merge, self.make, self.make, self.make,
-                self.make, self.load, self.load, self.sell, self.adjust, self.take_over, self.void))()
+                self.make, self.load, self.load, self.sell, self.adjust, self.take_over, self.hand_over, self.void))()
         SQLModel.metadata.create_all(engine)
         with engine.begin() as connection:
             for model in (m.Event, *(x for x in self.rows if x is not m.Event)):
@@ -142,7 +142,7 @@ class RandomIndex:
                          product=product, material=material, norm=norm, product_uom=_UOM[product],
                          material_uom=_UOM[material], flag="", valid_from="", valid_to="", loss_rate="")
 
-    def declare(self, purpose: str) -> str:
+    def declare(self, purpose: str) -> None:
         line = hexed("line", self.seed, len(self.lines))
         self.lines[line] = purpose
         declared = self.event("DECLARE", (line, "NONE", 10**9, purpose), outcome=0)
@@ -150,7 +150,6 @@ class RandomIndex:
                  material=hexed("material", "COTTON"), original=ZERO, version=declared, quantity_micro=10**9,
                  drawn_micro=0, exited_micro=0, returned_micro=0, head=ZERO)
         self.name(line, "line", f"D{self.book}-{len(self.lines)}", "1")
-        return line
 
     def line_for(self, *purposes: str) -> str:
         return self.random.choice([line for line, purpose in self.lines.items() if purpose in purposes])
@@ -246,7 +245,15 @@ class RandomIndex:
     def take_over(self) -> None:
         """A lot of the next book becomes one of this."""
         self.event("ACCEPT", (self.lot("COTTON", "IMPORTED", own=False), "RAW", 0, "INPUT"),
-                   (self.lot("COTTON", "IMPORTED"), "RAW", self.amount(), "OUTPUT"))
+                   (self.lot("COTTON", "IMPORTED"), "RAW", self.amount(), "OUTPUT"),
+                   (self.line_for("TRANSFER_IN"), "NONE", 0, "TRANSFER_IN"))
+
+    def hand_over(self) -> None:
+        """What is in a lot of the mill's becomes one of the next book."""
+        for lot, quantity in self.draw("RAW", at_most=1):
+            self.event("ACCEPT", (lot, "RAW", 0, "INPUT"),
+                       (self.lot(self.codes[lot], "IMPORTED", own=False), "RAW", quantity, "OUTPUT"),
+                       (self.line_for("TRANSFER_OUT"), "NONE", 0, "TRANSFER_OUT"))
 
     def void(self) -> None:
         """Customs may void anything, its poster what moved nothing; a wild one leaves lots with less than nothing."""

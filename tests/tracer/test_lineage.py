@@ -153,6 +153,33 @@ def test_forward__import_line__adds_up_to_the_declared_quantity_and_a_hundred_pe
     assert "not_received" in {r.kind for r in forward(fewer, line.key).rows}
 
 
+def test_forward__export_line__says_what_left_is_loaded_came_back_and_was_never_drawn() -> None:
+    pen = Pen()
+    line = pen.declare("EX/9", LineRole.EXPORT, "P", q(1000), "C62")
+    for name, amount in (("A", 500), ("B", 300)):
+        pen.lot(name, "P", "C62", Origin.OWN)
+        pen.write(Kind.OPENING, replace(pen.leg(name, q(amount)), balance=Balance.FINISHED))
+        pen.write(Kind.EXPORT_LOAD, pen.leg(name, q(amount)), line=line)
+    pen.write(Kind.EXIT_CONFIRM, pen.leg("A", q(400)), line=line)
+    pen.write(Kind.UNLOAD, pen.leg("B", q(100)), line=line)
+    pen.lot("R", "P", "C62", Origin.OWN)
+    pen.write(Kind.FG_RETURN, pen.leg("R", q(40)), line=line)
+    pen.write(Kind.SELL_INLAND, replace(pen.leg("R", q(10)), balance=Balance.FINISHED))
+    rows = {(r.kind, r.name): r.quantity_micro / q(1) for r in forward(book_of(pen), "EX/9").rows}
+    assert rows == {("exported", "A"): 360, ("loaded", "A"): 100, ("loaded", "B"): 200, ("finished", "R"): 30,
+                    ("sold_inland", "R"): 10, ("not_drawn", ""): 300}
+
+
+@given(plans)
+def test_forward__every_line__adds_up_to_it(plan: Plan) -> None:
+    book = clean_book(plan)
+    for line in book.lines:
+        rows = forward(book, line.key).rows
+        assert sum(r.quantity_micro for r in rows) == line.quantity_micro
+        assert line.purpose == LineRole.RECEIVE or {r.kind for r in rows} <= {
+            "exported", "loaded", "repurposed", "not_drawn", "scrapped_out", "sold_inland", "transferred"}
+
+
 def test_forward__product_lot__ends_where_it_left() -> None:
     book = clean_book()
     rows = forward(book, "P-0").rows

@@ -150,7 +150,7 @@ def test_transfer__between_books_of_one_owner__each_has_its_own_line(engine: Eng
     index, _ = shared(engine, (1, 60), (2, 1))
     index.rows = {}
     index.book = 1
-    goes, comes = index.declare("TRANSFER_OUT"), index.declare("TRANSFER_IN")
+    goes, comes = index.line_for("TRANSFER_OUT"), index.line_for("TRANSFER_IN")
     before = index.lots[-2]
     index.book = 2
     after = index.lot("COTTON", "IMPORTED")
