@@ -23,7 +23,7 @@ from tracer.quantity import nearest
 from tracer.replay import Replay, in_order, replay
 from tracer.stocktake import Closing, StockTake, previous_closing, stock_takes
 from tracer.usage import Usage, usage
-from tracer.yields import Run, runs, unit_use
+from tracer.yields import Run, gross, runs, unit_use
 
 SHARED = ("accounts", "usage", "lineage")
 """Facts that take longest to work out, and that a settlement needs whatever the rules ask: who runs rules
@@ -145,7 +145,9 @@ class Facts:
 
     @cached_property
     def _converted(self) -> tuple[list[Norm], list[Norm]]:
-        """Norms in the units of the lots, and norms for which no factor is known."""
+        """Norms in the units of the lots, with the loss that is declared beside them, and norms for which no
+        factor is known.
+        """
         units, good, bad = uom_of(self.book), [], []
         for norm in self.book.norms:
             at = norm.valid_from or self.book.period
@@ -156,7 +158,8 @@ class Facts:
             if materials is None or products is None:
                 bad.append(norm)
             else:
-                good.append(replace(norm, norm=norm.norm * materials / products))
+                taken = gross(norm, self.book.yield_basis)
+                good.append(replace(norm, norm=taken * materials / products))
         return good, bad
 
     @property
@@ -302,6 +305,12 @@ class Facts:
         """In which duty is worked out: that of all import lines, else the book's own."""
         return named(self.book, common(line for line in self.lines.values()
                                        if line.purpose == LineRole.RECEIVE and line.cancelled is None))
+
+    @cached_property
+    def export_currency(self) -> str:
+        """In which values of products are compared: that of all export lines, else the book's own."""
+        return common(line for line in self.lines.values()
+                      if line.purpose == LineRole.EXPORT and line.cancelled is None)
 
     def duty_of(self, line: DeclarationLine) -> Fraction | None:
         """Duty on a whole import line in `currency`; None without value or rate of duty, or without a rate of

@@ -89,6 +89,15 @@ class Usage:
     semi: set[str] = field(default_factory=set)
     reworked: dict[str, int] = field(default_factory=dict)
 
+    def in_bill(self) -> list[Pair]:
+        """Declared norms that a bill of materials is made of: KXDDM carries no quantity, and what takes a
+        product back is counted once.
+        """
+        products = {product for product, _ in self.declared}
+        return [(product, material) for product, material in sorted(self.declared)
+                if (flag := self.flags.get((product, material))) != "KXDDM"
+                and not (flag in RECYCLED and material in products)]
+
 
 def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
     """Consumption and norms of the book's period. Pure.
@@ -154,8 +163,9 @@ def _inside(book: BookData, event: Event) -> bool:
 
 def _add_idle_norms(book: BookData, table: NormTable, result: Usage) -> None:
     """Norms of products not made in the period still set what their exports from stock may claim."""
+    made = {product for product, _ in result.declared}
     for product in table.products:
-        if result.output.get(product):
+        if result.output.get(product) or product in made:
             continue
         for row in table.effective(product, book.period):
             result.declared[product, row.material] = (
@@ -206,11 +216,8 @@ def _scaled(raw: dict[Pair, Fraction], result: Usage) -> dict[Pair, Fraction]:
 
 def _roll_up(result: Usage) -> None:
     declared: dict[str, list[Edge]] = defaultdict(list)
-    products = {product for product, _ in result.declared}
-    for (product, material), norm in sorted(result.declared.items()):
-        flag = result.flags.get((product, material))
-        if flag != "KXDDM" and not (flag in RECYCLED and material in products):
-            declared[product].append(Edge(material, norm))
+    for product, material in result.in_bill():
+        declared[product].append(Edge(material, result.declared[product, material]))
     ledger: dict[str, list[Edge]] = defaultdict(list)
     for (product, material), q in sorted(result.used.items()):
         if result.output.get(product):

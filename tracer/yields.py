@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import InputError
 from ledger.vocabulary import MICRO, Kind, LineRole
+from tracer.currency import line_value
 from tracer.norms import Edge, Pair, base_needs
 from tracer.production import less_valuable_waste
 from tracer.usage import MADE, lot_legs, shares
 
 if TYPE_CHECKING:
-    from tracer.book import Event
+    from tracer.book import Event, Norm
     from tracer.facts import Facts
 
 BASES: dict[str, str] = {
@@ -49,6 +50,12 @@ def unit_consumption(net: Fraction, loss_rate: Fraction) -> Fraction:
         raise InputError(f"a process loss rate of {loss_rate} is not from 0 to below 1.",
                          remedy="Write the share of what is used: 0.03 is 3 %.")
     return net / (1 - loss_rate)
+
+
+def gross(norm: Norm, basis: str) -> Fraction:
+    """A declared norm with process loss, as production takes it: under CN_NET_LOSS it is declared without."""
+    rate = norm.loss_rate or Fraction(0)
+    return unit_consumption(norm.norm, rate) if basis == "CN_NET_LOSS" and 0 <= rate < 1 else norm.norm
 
 
 def rate_of_yield(output: Fraction, put_in: Fraction, losses: Fraction) -> Fraction:
@@ -127,17 +134,20 @@ def unit_use(facts: Facts) -> dict[Pair, Fraction]:
     if basis == "VN_NORM":
         return {pair: _smaller(facts, pair) for pair in {*use.base_declared, *use.base_ledger}}
     if basis == "CN_NET_LOSS":
-        return _rolled_up(_declared(facts, gross=True))
+        for norm in facts.book.norms:
+            unit_consumption(norm.norm, norm.loss_rate or Fraction(0))  # or says what is wrong with it
+        return _rolled_up(_declared(facts))
     used: dict[Pair, Fraction] = defaultdict(Fraction)
     for run in facts.runs:
         for code, quantity in run.inputs.items():
             counted = _counted(facts, basis, run, code, quantity)
             for product, share in _shared(facts, basis, run, code).items():
-                used[product, code] += counted * share
+                if product != code:  # what is made again holds its material already
+                    used[product, code] += counted * share
     bill: dict[str, list[Edge]] = defaultdict(list)
     for (product, material), quantity in sorted(used.items()):
         bill[product].append(Edge(material, quantity / use.output[product]))
-    for product, edges in _declared(facts, gross=False).items():
+    for product, edges in _declared(facts).items():
         if not use.output.get(product):
             bill[product] = edges
     return _rolled_up(bill)
@@ -151,15 +161,11 @@ def _smaller(facts: Facts, pair: Pair) -> Fraction:
     return min(declared, ledger)
 
 
-def _declared(facts: Facts, *, gross: bool) -> dict[str, list[Edge]]:
-    """Declared norms as bills; `gross` reads them as net consumption with a loss rate beside it."""
-    rates = {(n.product, n.material): n.loss_rate or Fraction(0) for n in facts.book.norms}
+def _declared(facts: Facts) -> dict[str, list[Edge]]:
+    """Declared norms as bills; under CN_NET_LOSS the book's facts have them with their loss."""
     bill: dict[str, list[Edge]] = defaultdict(list)
-    for (product, material), norm in sorted(facts.usage.declared.items()):
-        if facts.usage.flags.get((product, material)) == "KXDDM":
-            continue
-        rate = rates.get((product, material), Fraction(0))
-        bill[product].append(Edge(material, unit_consumption(norm, rate) if gross else norm))
+    for product, material in facts.usage.in_bill():
+        bill[product].append(Edge(material, facts.usage.declared[product, material]))
     return bill
 
 
@@ -183,14 +189,31 @@ def _counted(facts: Facts, basis: str, run: Run, code: str, quantity: Fraction) 
 
 
 def _unit_value(facts: Facts, code: str) -> Fraction:
-    """Customs value of one unit of a material, over its import lines."""
-    lines = [x for x in facts.book.lines if x.code == code and x.purpose == LineRole.RECEIVE
-             and x.value is not None and x.cancelled is None]
-    quantity = sum(x.quantity_micro for x in lines)
-    if not quantity:
+    """Customs value of one unit of a material over its import lines, in `Facts.currency`."""
+    value = _mean_value(facts, code, LineRole.RECEIVE, facts.currency)
+    if value is None:
         raise InputError(f"no import line states a value of {code}.",
                          remedy="Add the value to declarations, or choose another yield basis.")
-    return sum((x.value for x in lines if x.value is not None), Fraction(0)) * MICRO / quantity
+    return value * MICRO
+
+
+def _mean_value(facts: Facts, code: str, purpose: LineRole, currency: str) -> Fraction | None:
+    """Value of a micro-unit over the lines of a code that state one; None where none does.
+
+    Raises:
+        InputError: a line in another currency, and no rate of exchange.
+    """
+    value, quantity = Fraction(0), 0
+    for line in facts.lines_of.get(code, ()):
+        if line.purpose != purpose or line.value is None or line.cancelled is not None:
+            continue
+        worth = line_value(facts.book, line, currency)
+        if worth is None:
+            raise InputError(f"the value of {line.key} is in {line.currency}, those of other lines are not.",
+                             remedy=f"Add a row to rates: {line.currency},RATE.")
+        value += worth
+        quantity += line.quantity_micro
+    return value / quantity if quantity else None
 
 
 def _waste_value(facts: Facts, run: Run, code: str) -> Fraction:
@@ -222,10 +245,9 @@ def _shared(facts: Facts, basis: str, run: Run, code: str) -> dict[str, Fraction
 
 
 def _product_value(facts: Facts, product: str) -> Fraction:
-    lines = [x for x in facts.book.lines if x.code == product and x.value is not None and x.cancelled is None
-             and x.purpose == LineRole.EXPORT]
-    quantity = sum(x.quantity_micro for x in lines)
-    if not quantity:
+    """Value of one unit of a product over its export lines, in the currency that all export lines share."""
+    value = _mean_value(facts, product, LineRole.EXPORT, facts.export_currency)
+    if value is None:
         raise InputError(f"no export line states a value of {product}.",
                          remedy="Add the value to declarations, or choose another yield basis.")
-    return sum((x.value for x in lines if x.value is not None), Fraction(0)) / quantity
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -140,11 +141,14 @@ def joint(*, waste: int = 0, co_product: bool = True) -> BookData:
 
 
 def exempt(book: BookData, basis: str, **fields: object) -> dict[str, Fraction]:
-    result = settle(replace(book, yield_basis=basis, **fields))  # type: ignore[arg-type]
-    if result.missing:
-        raise InputError("; ".join(result.missing))
-    (row,) = result.materials
-    return {product: part / MICRO for product, part in row.by_product.items()}
+    settled = settle(replace(book, yield_basis=basis, **fields))  # type: ignore[arg-type]
+    if settled.missing:
+        raise InputError("; ".join(settled.missing))
+    (row,) = settled.materials
+    result: dict[str, Fraction] = defaultdict(Fraction)
+    for (product, _), part in row.parts.items():
+        result[product] += part / MICRO
+    return dict(result)
 
 
 def test_co_products__by_quantity_and_by_relative_value__600_to_400_and_750_to_250() -> None:

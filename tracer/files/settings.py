@@ -36,7 +36,8 @@ KEYS: dict[str, str] = {
     "allocation_since": "since when that policy holds; a policy is kept for whole periods",
     "turnover_days": "average inventory turn-over period in days, for LOW_TO_HIGH_TURNOVER",
     "yield_basis": f"how products account for their materials: {', '.join(BASES)}; default VN_NORM",
-    "waste_value.CODE": "value of one unit of that scrap, for US_LESS_VALUABLE_WASTE",
+    "waste_value.CODE": "value of one unit of that scrap, for US_LESS_VALUABLE_WASTE, in the currency of the "
+                        "import lines (the book's own where they state several)",
     **{f"particulars.{key}": f"{meaning}; for the papers of the EU, UK and US" for key, meaning in
        PARTICULARS.items()},
     "period.from": "first day, required",

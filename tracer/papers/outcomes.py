@@ -16,9 +16,15 @@ from fractions import Fraction
 from ledger.vocabulary import Kind, LineRole, Origin
 from tracer.allocation import Withdrawal, attribute
 from tracer.facts import Facts
-from tracer.graph import Position, Source, lineage
+from tracer.graph import Position, lineage
 from tracer.quantity import nearest, rounded
-from tracer.settlement.exemption import OPENING, ExemptionRow, norm_used, receipts_of, withdrawals_of
+from tracer.settlement.exemption import (
+    ExemptionRow,
+    norm_used,
+    receipts_of,
+    source_line,
+    withdrawals_of,
+)
 
 OUTCOMES = ("re_exported", "released", "destroyed", "transferred", "lost")
 """Outcomes other than in exported products: re-exported as they came, released for home use (change of
@@ -132,23 +138,19 @@ def _by_lots(facts: Facts, material: str) -> tuple[dict[str, dict[str, int]], di
         for source, q in mixture.items():
             about = facts.lineage.sources[source]
             if about.code == material and about.origin == Origin.IMPORTED:
-                parts[_line(about)][state] += q * ratio
+                parts[source_line(facts, about)][state] += q * ratio
     if facts.book.yield_basis == "EU_RATE_OF_YIELD":
         flow = lineage(facts.book, facts.replay, "physical", facts.norms)
         for position, mixture in flow.matrix.items():
             for source, q in mixture.items() if position.state == "loss" else ():
                 about = flow.sources[source]
                 if about.code == material and about.origin == Origin.IMPORTED:
-                    parts[_line(about)]["lost"] += q
+                    parts[source_line(facts, about)]["lost"] += q
     whole = {line: rounded(dict(of_line)) for line, of_line in parts.items()}
     return (
         {line: {k: q for k, q in of_line.items() if k != _EARLIER} for line, of_line in whole.items()},
         {line: of_line.get(_EARLIER, 0) for line, of_line in whole.items()},
     )
-
-
-def _line(source: Source) -> str:
-    return source.name if source.kind == "line" else OPENING
 
 
 def _state(facts: Facts, position: Position) -> str:

@@ -114,8 +114,9 @@ def n6(facts: Facts, tally: Tally) -> None:
     The law exempts what was actually used in what was actually exported. Claimed is the claim supplied,
     else the declared norm times confirmed exits less returns (in a book with another yield basis than the
     Vietnamese norm: what that basis gives, which is what its papers claim). Allowed is the same with the
-    smaller of the declared norm and the norm that the ledger shows, times the imported share of the material.
-    What is claimed beyond that is dutiable.
+    smaller of the declared norm and the norm that the ledger shows, times the imported share of the material:
+    under SPECIFIC that of the lots that went into what left, else that of all that was issued. What is
+    claimed beyond that is dutiable.
     """
     if facts.unconverted:
         for norm in facts.unconverted:
@@ -148,7 +149,7 @@ RULES = (
          {"N6": "a norm above real use claims more exemption than was used",
           "B6": "what the norms do not explain has no outcome",
           "N2": "the norm of a product is off by as much"}, n1, ("norms",)),
-    Rule("N6", "2", "norm", "Exemption claimed beyond what was used", "book",
+    Rule("N6", "3", "norm", "Exemption claimed beyond what was used", "book",
          (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d", valid_from="2016-09-01"), *circular_38("55"),
           Law("Decree 169/2026/ND-CP Art. 10.1.dd, 10.2", valid_from="2026-07-01")),
          (Param("rel", "0.005", "share", "relative tolerance of the claim"),), {}, n6,

@@ -2,11 +2,13 @@
 
 The law exempts what was actually used in products actually exported (Decree 134/2016 Art. 10.2.dd, 12.2.d).
 So per product that passed the border: quantity left, times the smaller of the declared norm and the norm
-that the ledger shows, times the imported share. Another yield basis of the book (`yields`) gives another
-quantity per unit of product. Under VN_EXPORT_RATIO what was made and left in the period takes its part of
-what production really took of imported material (Circular 38/2015 Art. 60.2.a); what left from opening stock
-keeps its norm. Which import line it came from follows the book's allocation policy: SPECIFIC takes the lots
-that the ledger saw, the others spread the same total over receipts, in the order of time.
+that the ledger shows, times the imported share: under SPECIFIC that of the lots which really went into what
+left, where they are known, else (and under every other policy) that of all that was issued. Another yield
+basis of the book (`yields`) gives another quantity per unit of product. Under VN_EXPORT_RATIO what was made
+and left in the period takes its part of what production really took of imported material (Circular 38/2015
+Art. 60.2.a); what left from opening stock keeps its norm. Which import line it came from follows the book's
+allocation policy: SPECIFIC takes the lots that the ledger saw, the others spread the same total over
+receipts, in the order of time.
 """
 
 from __future__ import annotations
@@ -15,15 +17,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ledger.vocabulary import Balance, Kind, LineRole, Origin
+from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
 from tracer.allocation import Receipt, Withdrawal, attribute, vn_export_ratio
 from tracer.blend import Ratio, plus
+from tracer.book import Event, Leg
 from tracer.currency import named
 from tracer.facts import Facts
-from tracer.graph import Mixture
+from tracer.graph import Mixture, Source
 from tracer.quantity import nearest, rounded
 
 _ELSEWHERE = (Kind.REEXPORT, Kind.REPURPOSE, Kind.SELL_INLAND, Kind.DESTROY)
+_CAME_IN = (LineRole.RECEIVE, LineRole.TRANSFER_IN)
 OPENING = "opening"
 """Stands for an import line where goods came from opening stock whose line the book does not know."""
 
@@ -56,6 +60,8 @@ class MaterialExemption:
     Attributes:
         claimed_micro: the claim supplied, else declared norm times what left, imported share.
         exempt_micro: with the smaller norm. `over_claimed` is the difference.
+        imported_share: imported part of what left with the products.
+        parts: what is exempt by product and export line, exact.
     """
 
     material: str
@@ -63,7 +69,7 @@ class MaterialExemption:
     imported_share: Fraction
     claimed_micro: int
     exempt_micro: int
-    by_product: dict[str, Fraction] = field(default_factory=dict)
+    parts: dict[tuple[str, str], Fraction] = field(default_factory=dict)
 
     @property
     def over_claimed_micro(self) -> int:
@@ -78,35 +84,61 @@ def norm_used(facts: Facts, product: str, material: str) -> Fraction:
     return facts.unit_use.get((product, material), Fraction(0))
 
 
-def properly_used(facts: Facts, product: str, material: str) -> Fraction:
-    """Imported material in what left of a product, by basis and policy, exact micro-units."""
-    left, share = facts.exported.get(product, 0), _share(facts, material)
+def properly_used(facts: Facts, product: str, material: str) -> dict[str, Fraction]:
+    """Imported material in what left of a product by export line, by basis and policy, exact micro-units."""
+    imported = imported_left(facts, product, material)
+    norm = norm_used(facts, product, material)
     output, used = facts.usage.output.get(product, 0), facts.usage.base_ledger.get((product, material))
     if facts.book.allocation != "VN_EXPORT_RATIO" or not output or used is None:
-        return norm_used(facts, product, material) * left * share
+        return {line: norm * q for line, q in imported.items()}
+    left = facts.exported[product]
     made = min(left, output)
+    share = _share(facts, material)
     proper = vn_export_ratio(used * output * share, Fraction(made), Fraction(output))
-    return proper + norm_used(facts, product, material) * (left - made) * share
+    return _by_export(facts, product, proper + norm * (left - made) * share)
+
+
+def imported_left(facts: Facts, product: str, material: str) -> dict[str, Fraction]:
+    """What left of a product by export line, times the imported share of a material in it."""
+    general = _share(facts, material)
+    result = {}
+    for line, q in facts.exits_of.get(product, {}).items():
+        known, opened = _sources(facts, material, product, line)
+        share = general
+        if facts.book.allocation == "SPECIFIC" and known:
+            whole = imported = (0, 1)
+            for about, part in known:
+                whole = plus(whole, part)
+                imported = plus(imported, part) if about.origin == Origin.IMPORTED else imported
+            share = Fraction(*imported) / Fraction(*whole) * (1 - opened) + general * opened
+        result[line] = share * q
+    return result
 
 
 def exempt_materials(facts: Facts) -> dict[str, MaterialExemption]:
     """Per imported material: claim, legal exemption and the share of each product in it."""
     pairs = sorted({*facts.usage.base_declared, *facts.usage.base_ledger, *facts.unit_use})
     claimed: dict[str, Fraction] = defaultdict(Fraction)
-    exempt: dict[str, dict[str, Fraction]] = defaultdict(dict)
+    exempt: dict[str, dict[tuple[str, str], Fraction]] = defaultdict(dict)
+    shares: dict[str, tuple[Fraction, Fraction]] = {}
     for product, material in pairs:
         left = facts.exported.get(product, 0)
         if not left or facts.usage.flags.get((product, material)) == "X":
             continue
-        share = _share(facts, material)
-        claimed[material] += _claimed_norm(facts, product, material) * left * share
-        exempt[material][product] = properly_used(facts, product, material)
+        norm, imported = _claimed_norm(facts, product, material), imported_left(facts, product, material)
+        of_it = sum(imported.values(), Fraction(0))
+        claimed[material] += norm * of_it
+        part, whole = shares.get(material, (Fraction(0), Fraction(0)))
+        shares[material] = part + norm * of_it, whole + norm * left
+        exempt[material].update({(product, line): q for line, q
+                                 in properly_used(facts, product, material).items()})
     claims = facts.book.claims or {}  # a material without a claim of its own is claimed by the norm
     result = {}
     for material in sorted({*claimed, *claims}):
         parts = exempt.get(material, {})
+        part, whole = shares.get(material, (Fraction(0), Fraction(0)))
         result[material] = MaterialExemption(
-            material, facts.uoms.get(material, ""), _share(facts, material),
+            material, facts.uoms.get(material, ""), part / whole if whole else _share(facts, material),
             claims[material] if material in claims else nearest(claimed[material]),
             nearest(sum(parts.values(), Fraction(0))), parts)
     return {m: x for m, x in result.items() if x.claimed_micro or x.exempt_micro}
@@ -128,11 +160,10 @@ def exemption(facts: Facts) -> list[ExemptionRow]:
     rows: dict[tuple[str, str], ExemptionRow] = {}
     for material, total in exempt_materials(facts).items():
         shares: dict[tuple[str, str], Fraction] = {}
-        for product, quantity in total.by_product.items():
-            for export, part in _by_export(facts, product, quantity).items():
-                for source, share in _by_source(facts, material, product, export, part).items():
-                    before = shares.get((source, export))
-                    shares[source, export] = share if before is None else before + share
+        for (product, export), part in total.parts.items():
+            for source, share in _by_source(facts, material, product, export, part).items():
+                before = shares.get((source, export))
+                shares[source, export] = share if before is None else before + share
         amounts = _reallocated(facts, material, rounded(shares))
         for (line, export), amount in amounts.items():
             if amount:
@@ -166,23 +197,40 @@ def _by_source(facts: Facts, material: str, product: str, export: str, quantity:
     for.
     """
     mixture: dict[str, Ratio] = {}
-    opened = total = (0, 1)
-    left_by = facts.left_by_code.get(export, {})
-    for _, q in left_by.get(product, ()):
-        opened = plus(opened, q)
-    for about, q in left_by.get(material, ()) if material != product else ():
+    total = (0, 1)
+    sources, opened = _sources(facts, material, product, export)
+    for about, q in sources:
         if about.origin == Origin.IMPORTED:
-            name = about.name if about.kind == "line" else OPENING
+            name = source_line(facts, about)
             mixture[name] = plus(mixture.get(name, (0, 1)), q)
             total = plus(total, q)
     if not total[0]:
         return {OPENING: quantity}
-    left = facts.ever_left.get((export, product), 0)
-    known = quantity * (1 - Fraction(*opened) / left) if left and opened[0] else quantity
+    known = quantity * (1 - opened) if opened else quantity
     (of, by), (n, d) = known.as_integer_ratio(), total
     parts = {line: Fraction(of * x * d, by * y * n) for line, (x, y) in mixture.items()}
     parts[OPENING] = parts.get(OPENING, Fraction(0)) + quantity - known
     return parts
+
+
+def source_line(facts: Facts, source: Source) -> str:
+    """The line of import or transfer from another contract that a source came in on, else `opening`."""
+    known = source.kind in ("line", "transferred") and source.name in facts.lines
+    return source.name if known else OPENING
+
+
+def _sources(facts: Facts, material: str, product: str, export: str
+             ) -> tuple[list[tuple[Source, Ratio]], Fraction]:
+    """The material of an export line by where it came from, and the share of its products that were in stock
+    when the book was opened.
+    """
+    of_line = facts.left_by_code.get(export, {})
+    opened = (0, 1)
+    for _, q in of_line.get(product, ()):
+        opened = plus(opened, q)
+    left = facts.ever_left.get((export, product), 0)
+    known = of_line.get(material, []) if material != product else []
+    return known, Fraction(*opened) / left if left and opened[0] else Fraction(0)
 
 
 def _reallocated(
@@ -215,26 +263,36 @@ def withdrawals_of(facts: Facts, material: str, by_export: dict[str, int], polic
 
 def _other_withdrawals(facts: Facts, material: str) -> list[Withdrawal]:
     """What went elsewhere than into exports uses receipts up as well: the material itself re-exported, sold,
-    destroyed or repurposed, and products of it sold inland, destroyed or repurposed.
+    destroyed, repurposed or handed on to another contract, and products of it.
     """
-    result = []
-    base = {product for product, needed in (*facts.usage.base_declared, *facts.usage.base_ledger)
-            if needed == material}
+    used: dict[str, Fraction] = defaultdict(Fraction)
     for event in facts.of_kinds(*_ELSEWHERE):
-        if event.occurred.start_ms < facts.book.period.start_ms:
-            continue
-        used = Fraction(0)
         for leg in event.legs:
-            lot = facts.lots.get(leg.unit)
-            if lot is None or leg.balance in (Balance.SCRAP, Balance.WIP):
-                continue
-            if lot.code == material:
-                used += leg.quantity_micro if lot.origin == Origin.IMPORTED else 0
-            elif lot.code in base:
-                used += norm_used(facts, lot.code, material) * leg.quantity_micro * _share(facts, material)
-        if used:
-            result.append(Withdrawal(f"other:{event.id}", event.occurred.end_ms, nearest(used), export=False))
-    return result
+            used[event.id] += _holds(facts, leg.unit, leg.balance, material) * leg.quantity_micro
+    for event, leg in _transferred(facts, inward=False):
+        used[event.id] += _holds(facts, leg.unit, leg.balance, material) * leg.quantity_micro
+    return [Withdrawal(f"other:{name}", event.occurred.end_ms, nearest(q), export=False)
+            for name, q in used.items()
+            if q and (event := facts.by_id[name]).occurred.start_ms >= facts.book.period.start_ms]
+
+
+def _transferred(facts: Facts, *, inward: bool) -> list[tuple[Event, Leg]]:
+    """Lots handed over between contracts, into the book or out of it."""
+    return [(event, leg) for event in facts.of_kinds(Kind.TRANSFER) for leg in event.legs
+            if leg.thing == Thing.LOT and (leg.role == LineRole.OUTPUT) == inward]
+
+
+def _holds(facts: Facts, name: str, balance: Balance, material: str) -> Fraction:
+    """Imported material in one unit of a lot."""
+    lot = facts.lots.get(name)
+    if lot is None or balance in (Balance.SCRAP, Balance.WIP):
+        return Fraction(0)
+    if lot.code == material:
+        return Fraction(lot.origin == Origin.IMPORTED)
+    use = facts.usage
+    if (lot.code, material) in use.base_declared or (lot.code, material) in use.base_ledger:
+        return norm_used(facts, lot.code, material) * _share(facts, material)
+    return Fraction(0)
 
 
 def receipts_of(facts: Facts, material: str) -> list[Receipt]:
@@ -246,6 +304,11 @@ def receipts_of(facts: Facts, material: str) -> list[Receipt]:
     for event in facts.receipts.get(material, ()):
         if event.occurred.start_ms >= facts.book.period.start_ms:
             quantity[event.line] += sum(leg.quantity_micro for leg in event.legs if leg.code == material)
+    for event, leg in _transferred(facts, inward=True):
+        lot = facts.lots.get(leg.unit)
+        if lot and lot.code == material and lot.origin == Origin.IMPORTED \
+                and event.occurred.start_ms >= facts.book.period.start_ms:
+            quantity[event.line if event.line in facts.lines else OPENING] += leg.quantity_micro
     receipts = []
     for name, q in quantity.items():
         line = facts.lines.get(name)
@@ -264,7 +327,7 @@ def _left_ms(facts: Facts, export: str) -> int:
 
 def _value(facts: Facts, row: ExemptionRow) -> None:
     line = facts.lines.get(row.import_line)
-    if line is None or line.purpose != LineRole.RECEIVE or line.value is None or not line.quantity_micro:
+    if line is None or line.purpose not in _CAME_IN or line.value is None or not line.quantity_micro:
         return
     row.currency, row.duty_rate = named(facts.book, line.currency), line.duty_rate
     if line.duty_rate is not None:

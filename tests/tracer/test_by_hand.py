@@ -1,0 +1,207 @@
+"""Small books in files whose exemption was worked out with a pencil: what a user gets, not what a function returns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tracer.book import BookData
+from tracer.check import check
+from tracer.files import read_book
+from tracer.settlement import Settlement, settle
+from tracer.yields import BASES
+
+DECLARED = ("declaration,line,direction,regime,registered_at,cleared_at,exit_confirmed_at,code,quantity,uom,value,currency,"
+            "duty_rate\n")
+MOVED = "id,at,kind,op,side,role,code,lot,quantity,uom,declaration,line,product,partner\n"
+NORMS = "product,material,norm,product_uom,material_uom,flag,valid_from,valid_to,loss_rate\n"
+
+
+def book(folder: Path, declarations: str, norms: str, movements: str, rates: str = "", **keys: str) -> BookData:
+    """A book of 2026 from rows of its tables."""
+    folder.mkdir()
+    settings = {"enterprise": "e", "regime": "SXXK", **keys}
+    (folder / "book.toml").write_text("".join(f'{k} = "{v}"\n' for k, v in settings.items())
+                                      + '[period]\nfrom = "2026-01-01"\nto = "2026-12-31"\n')
+    for name, heading, rows in (("declarations", DECLARED, declarations), ("norms", NORMS, norms),
+                                ("movements", MOVED, movements), ("rates", "currency,rate\n", rates)):
+        if rows:
+            (folder / f"{name}.csv").write_text(heading + dedent(rows).strip() + "\n")
+    read = read_book(folder)
+    assert read.faults.found == []
+    return read.book
+
+
+def freed(settled: Settlement) -> dict[tuple[str, str], str]:
+    """Quantity and duty by material and import line."""
+    assert settled.missing == []
+    return {(r["material"], r["import_line"]): f"{r['quantity']} {r['duty_freed']}"
+            for r in settled.to_json()["exemption"]}
+
+
+# -- imported and domestic lots apart --------------------------------------------------------------------------------
+
+
+def apart(folder: Path, exported: str, sold: str, policy: str) -> BookData:
+    """1,000 kg imported make 500 P, 1,000 kg bought inland make another 500; one lot is exported, the other sold."""
+    return book(folder, """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,1000,KGM,1000000,VND,10
+        E1,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,500,C62,9000000,VND,
+        A1,1,import,A42,2026-07-01,2026-07-01,,P,500,C62,9000000,VND,10
+        """, "P,M,2,C62,KGM,,,,", f"""
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,MI,1000,KGM,I1,1,,
+        2,2026-01-06,RECEIVE_DOMESTIC,,,,M,MD,1000,KGM,,,,
+        3,2026-02-01,ISSUE_PROD,,,,M,MI,1000,KGM,,,P,
+        4,2026-02-01,ISSUE_PROD,,,,M,MD,1000,KGM,,,P,
+        5,2026-02-02,TRANSFORM,r1,in,,M,MI,1000,KGM,,,,
+        6,2026-02-02,TRANSFORM,r1,out,product,P,PI,500,C62,,,,
+        7,2026-02-02,TRANSFORM,r2,in,,M,MD,1000,KGM,,,,
+        8,2026-02-02,TRANSFORM,r2,out,product,P,PD,500,C62,,,,
+        9,2026-06-02,EXPORT_LOAD,,,,P,{exported},500,C62,E1,1,,
+        10,2026-07-02,SELL_INLAND,,,,P,{sold},500,C62,A1,1,,
+        """, allocation=policy)
+
+
+@pytest.mark.parametrize(("exported", "sold", "policy", "expected", "share"), [
+    ("PI", "PD", "SPECIFIC", {("M", "I1/1"): "1000 100000"}, "1"),
+    ("PD", "PI", "SPECIFIC", {}, None),
+    ("PI", "PD", "AVERAGE", {("M", "I1/1"): "500 50000"}, "0.5"),
+    ("PD", "PI", "VN_EXPORT_RATIO", {("M", "I1/1"): "500 50000"}, "0.5"),
+])
+def test_sources__kept_apart__imported_material_is_exempt_where_it_really_left(
+        tmp_path: Path, exported: str, sold: str, policy: str, expected: dict[tuple[str, str], str], share: str | None
+) -> None:
+    settled = settle(apart(tmp_path / "b", exported, sold, policy))
+    assert freed(settled) == expected
+    assert [m["imported_share"] for m in settled.to_json()["materials"]] == ([share] if share else [])
+
+
+def test_claim__for_goods_made_of_domestic_lots__is_beyond_what_was_used(tmp_path: Path) -> None:
+    told = apart(tmp_path / "b", "PD", "PI", "SPECIFIC")
+    claimed = replace(told, claims={"M": 500_000_000})
+    (found,) = [f for f in check(claimed) if f.rule == "N6"]
+    assert (found.expected, found.observed, found.difference) == ("0", "500", "500")
+
+
+# -- transfers between contracts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("policy", "expected"), [
+    ("SPECIFIC", {("M", "I2/1"): "100 150", ("M", "I3/1"): "50 40"}),
+    ("FIFO", {("M", "I2/1"): "100 150", ("M", "I3/1"): "50 40"}),
+    ("LIFO", {("M", "I2/1"): "100 150", ("M", "I1/1"): "50 50"}),
+    ("LOW_TO_HIGH", {("M", "I1/1"): "100 100", ("M", "I2/1"): "50 75"}),
+])
+def test_transfer_out__uses_receipts_up__what_it_took_frees_no_duty(
+        tmp_path: Path, policy: str, expected: dict[tuple[str, str], str]) -> None:
+    """Of 100 @ 1.00, 100 @ 1.50 and 100 @ 0.80 a hundred goes to another contract before 150 are exported."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+        I2,1,import,E31,2026-02-05,2026-02-05,,M,100,KGM,1500,USD,10
+        I3,1,import,E31,2026-03-05,2026-03-05,,M,100,KGM,800,USD,10
+        T1,1,export,E54,2026-03-19,2026-03-19,,M,100,KGM,1000,USD,
+        E1,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,150,C62,9000,USD,
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,L1,100,KGM,I1,1,,
+        2,2026-02-06,RECEIVE_FACTORY,,,,M,L2,100,KGM,I2,1,,
+        3,2026-03-06,RECEIVE_FACTORY,,,,M,L3,100,KGM,I3,1,,
+        4,2026-03-20,TRANSFER,t1,out,,M,L1,100,KGM,T1,1,,other
+        5,2026-04-01,ISSUE_PROD,,,,M,L2,100,KGM,,,P,
+        6,2026-04-01,ISSUE_PROD,,,,M,L3,50,KGM,,,P,
+        7,2026-04-02,TRANSFORM,r1,in,,M,L2,100,KGM,,,,
+        8,2026-04-02,TRANSFORM,r1,in,,M,L3,50,KGM,,,,
+        9,2026-04-02,TRANSFORM,r1,out,product,P,P1,150,C62,,,,
+        10,2026-06-02,EXPORT_LOAD,,,,P,P1,150,C62,E1,1,,
+        """, allocation=policy)
+    assert freed(settle(told)) == expected
+
+
+@pytest.mark.parametrize("policy", ["SPECIFIC", "FIFO"])
+def test_transfer_in__on_a_line_of_its_own__is_exempt_on_that_line(tmp_path: Path, policy: str) -> None:
+    told = book(tmp_path / "b", """
+        T1,1,import,E23,2026-01-05,2026-01-05,,M,200,KGM,2000,USD,10
+        E1,1,export,E52,2026-06-01,2026-06-01,2026-06-03,P,150,C62,9000,USD,
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,TRANSFER,t,in,,M,L1,200,KGM,T1,1,,other
+        2,2026-04-01,ISSUE_PROD,,,,M,L1,150,KGM,,,P,
+        3,2026-04-02,TRANSFORM,r1,in,,M,L1,150,KGM,,,,
+        4,2026-04-02,TRANSFORM,r1,out,product,P,P1,150,C62,,,,
+        5,2026-06-02,EXPORT_LOAD,,,,P,P1,150,C62,E1,1,,
+        """, allocation=policy, regime="GC")
+    assert freed(settle(told)) == {("M", "T1/1"): "150 150"}
+
+
+# -- yield bases -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_rework__under_every_basis__material_is_counted_once(tmp_path: Path, basis: str) -> None:
+    """Of 1,000 bodies 80 are taken apart and made again before they go into 1,000 products, two kilograms each."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,3000,KGM,3000000,VND,10
+        E1,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,1000,C62,9000000,VND,
+        """, "P,S,1,C62,C62,,,,\nS,M,2,C62,KGM,,,,\nS,S,0.074,C62,C62,SPTN,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,MA,3000,KGM,I1,1,,
+        2,2026-02-01,ISSUE_PROD,,,,M,MA,2000,KGM,,,P,
+        3,2026-02-02,TRANSFORM,r1,in,,M,MA,2000,KGM,,,,
+        4,2026-02-02,TRANSFORM,r1,out,semi,S,S1,920,C62,,,,
+        5,2026-02-02,TRANSFORM,r1,out,semi,S,SR,80,C62,,,,
+        6,2026-02-03,ISSUE_PROD,,,,S,SR,80,C62,,,S,
+        7,2026-02-03,TRANSFORM,r2,in,,S,SR,80,C62,,,,
+        8,2026-02-03,TRANSFORM,r2,out,semi,S,S2,80,C62,,,,
+        9,2026-02-04,ISSUE_PROD,,,,S,S1,920,C62,,,P,
+        10,2026-02-04,ISSUE_PROD,,,,S,S2,80,C62,,,P,
+        11,2026-02-05,TRANSFORM,r3,in,,S,S1,920,C62,,,,
+        12,2026-02-05,TRANSFORM,r3,in,,S,S2,80,C62,,,,
+        13,2026-02-05,TRANSFORM,r3,out,product,P,P1,1000,C62,,,,
+        14,2026-06-02,EXPORT_LOAD,,,,P,P1,1000,C62,E1,1,,
+        """, yield_basis=basis)
+    assert freed(settle(told)) == {("M", "I1/1"): "2000 200000"}
+
+
+def test_china__loss_rate_changes_in_the_year__each_run_by_its_own_and_nothing_is_found(tmp_path: Path) -> None:
+    """0.9 net with 10 % loss is 1.0, with 25 % loss 1.2: 500 of each take 500 and 600."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,1100,KGM,1100000,VND,10
+        E1,1,export,E62,2026-10-01,2026-10-01,2026-10-03,P,1000,C62,9000000,VND,
+        """, "P,M,0.9,C62,KGM,,2026-01-01,2026-06-30,0.1\nP,M,0.9,C62,KGM,,2026-07-01,,0.25", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,MA,1100,KGM,I1,1,,
+        2,2026-02-01,ISSUE_PROD,,,,M,MA,500,KGM,,,P,
+        3,2026-02-02,TRANSFORM,r1,in,,M,MA,500,KGM,,,,
+        4,2026-02-02,TRANSFORM,r1,out,product,P,P1,500,C62,,,,
+        5,2026-08-01,ISSUE_PROD,,,,M,MA,600,KGM,,,P,
+        6,2026-08-02,TRANSFORM,r2,in,,M,MA,600,KGM,,,,
+        7,2026-08-02,TRANSFORM,r2,out,product,P,P2,500,C62,,,,
+        8,2026-10-02,EXPORT_LOAD,,,,P,P1,500,C62,E1,1,,
+        9,2026-10-02,EXPORT_LOAD,,,,P,P2,500,C62,E1,1,,
+        """, yield_basis="CN_NET_LOSS")
+    assert freed(settle(told)) == {("M", "I1/1"): "1100 110000"}
+    assert check(told) == []
+
+
+def joint(folder: Path, rates: str) -> Settlement:
+    """1,000 kg make X 600 kg worth 3,000 USD and Y 400 kg worth 25,000,000 VND."""
+    return settle(book(folder, """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,1000,KGM,1000,USD,10
+        E1,1,export,E62,2026-10-01,2026-10-01,2026-10-03,X,600,KGM,3000,USD,
+        E1,2,export,E62,2026-10-01,2026-10-01,2026-10-03,Y,400,KGM,25000000,VND,
+        """, "X,M,1,KGM,KGM,,,,\nY,M,1,KGM,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,MA,1000,KGM,I1,1,,
+        2,2026-02-01,ISSUE_PROD,,,,M,MA,1000,KGM,,,X,
+        3,2026-02-02,TRANSFORM,r1,in,,M,MA,1000,KGM,,,,
+        4,2026-02-02,TRANSFORM,r1,out,product,X,X1,600,KGM,,,,
+        5,2026-02-02,TRANSFORM,r1,out,co-product,Y,Y1,400,KGM,,,,
+        6,2026-10-02,EXPORT_LOAD,,,,X,X1,600,KGM,E1,1,,
+        7,2026-10-02,EXPORT_LOAD,,,,Y,Y1,400,KGM,E1,2,,
+        """, rates, yield_basis="US_RELATIVE_VALUE"))
+
+
+def test_relative_value__in_two_currencies__is_compared_in_one_or_not_at_all(tmp_path: Path) -> None:
+    (row,) = joint(tmp_path / "a", "USD,25000").to_json()["exemption"]
+    assert row["export_lines"] == [{"line": "E1/1", "quantity": "750"}, {"line": "E1/2", "quantity": "250"}]
+    without = joint(tmp_path / "b", "")
+    assert without.exemption == []
+    assert "USD" in without.missing[0]
