@@ -569,3 +569,49 @@ def test_read__however_many_import_lines__their_currency_is_looked_for_once(tmp_
     book = read_book(tmp_path / "book").book
     assert sum(line.value is not None for line in book.lines) > 1
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("table", ["opening", "previous"])
+@pytest.mark.parametrize(("day", "told"), [
+    ("2025-12-31", None), ("2026-01-01", None), ("2026-01-01T08:00", None), ("2026-01-02", "fault"), ("2026-07-01", "fault"),
+    ("2026-12-31", "fault"), ("2025-12-30", "note"), ("2024-12-31", "note")])
+def test_stock_of_the_beginning__dated_on_another_day__is_named_where_it_is_of_no_use(
+        tmp_path: Path, table: str, day: str, told: str | None) -> None:
+    was = {"opening": "2026-01-01", "previous": "2025-12-31"}[table]
+    document = said(replaced(folder(tmp_path), f"{table}.csv", f"{was},material,FAB-PES", f"{day},material,FAB-PES"))
+    faults, notes = document["faults"], document["notes"]
+    assert isinstance(faults, list) and isinstance(notes, list)
+    assert [(f["file"], f["row"], f["column"]) for f in faults] == ([(f"{table}.csv", 2, "at")] if told == "fault" else [])
+    assert [(n["file"], n["column"]) for n in notes] == ([(f"{table}.csv", "at")] if told == "note" else [])
+    if told == "fault":
+        assert day in faults[0]["message"] and "2026-01-01" in faults[0]["message"] and faults[0]["remedy"]
+        assert "FAB-PES" in document["incomplete"]  # type: ignore[operator]
+    else:
+        assert document["findings"] == []
+
+
+def test_opening__as_a_movement_in_the_middle_of_the_period__is_named_too(tmp_path: Path) -> None:
+    path = added(folder(tmp_path), "movements", id="O-9", at="2026-05-05", kind="OPENING", role="material", code="FAB-PES",
+                 quantity="40", uom="MTR")
+    assert [(f["file"], f["column"]) for f in said(path)["faults"]] == [("movements.csv", "at")]  # type: ignore[attr-defined]
+
+
+def test_previous__that_is_this_period_s_closing__is_none_at_all(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    file = path / "previous.csv"
+    file.write_text(file.read_text("utf-8").replace("2025-12-31", "2026-12-31"), encoding="utf-8")
+    document = said(path)
+    assert len(document["faults"]) == 3 and not [f for f in document["findings"] if f["rule"] == "B3"]  # type: ignore[arg-type,attr-defined]
+    assert ["closing stock of the period before (previous.csv)"] in [f["missing"] for f in document["not_evaluable"]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("day", "with_previous", "told"), [
+    ("2025-12-31", True, True), ("2025-12-31", False, False), ("2025-06-30", False, True), ("2026-06-30", True, False)])
+def test_counts__of_before_the_period__are_pointed_out_unless_they_are_its_eve(
+        tmp_path: Path, day: str, with_previous: bool, told: bool) -> None:
+    path = added(folder(tmp_path), "counts", at=day, stock="material", code="LIN-PES", quantity="0", uom="MTR", place="factory")
+    if not with_previous:
+        (path / "previous.csv").unlink()
+    document = said(path)
+    assert [n["file"] for n in document["notes"]] == (["counts.csv"] if told else [])  # type: ignore[attr-defined]
+    assert document["faults"] == []

@@ -65,7 +65,7 @@ def _join(book: BookData, path: Path) -> Joined:
     for name in (SETTINGS, EVENTS):
         if folder.has(name):
             folder.faults.note(name, 0, "", "is for a book of files and was not read.")
-    reference = Reference(folder, book.enterprise)
+    reference = Reference(folder, book.enterprise, book.period)
     reference.units.update({line.code: line.uom for line in book.lines if line.uom})
     reference.units.update(uom_of(book))
     reference.read_beside()

@@ -65,8 +65,10 @@ Each table is `NAME.csv`, `NAME.xlsx` (the sheet of that name, else the first) o
 - **A malformed row** is left out and told with file, row (as a spreadsheet numbers them), column and
   remedy; the rest is evaluated. `incomplete` names the codes of such rows: findings about them may be due
   to that. `notes` point out what costs nothing: counts and movements dated after the day up to which the
-  book is judged, codes that look alike (FAB-1 and fab-1, other dashes, letters of another script), what
-  was ignored.
+  book is judged, counts of before the period, codes that look alike (FAB-1 and fab-1, other dashes,
+  letters of another script), what was ignored.
+- **Opening stock** is dated on the first day of the period or the last of the one before, as `previous`
+  is: the same stock. A row of a later day is left out as malformed.
 - **Unusable** (exit code 2): no `book.toml` or no movements, a file that is not text or not a workbook, a
   required column missing or a column twice.
 

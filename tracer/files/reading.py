@@ -14,6 +14,7 @@ from tracer.currency import OWN, common
 from tracer.files import tables as t
 from tracer.files.alike import alike
 from tracer.files.beside import read_tables
+from tracer.files.dated import OPENING
 from tracer.files.epcis import Signed
 from tracer.files.faults import Faults
 from tracer.files.folder import EVENTS, Folder, readable
@@ -22,7 +23,7 @@ from tracer.files.movements import CUSTOMS, Movements
 from tracer.files.records import Reference, Stock
 from tracer.files.settings import FILE, read_settings
 from tracer.files.usual import Lots
-from tracer.moment import Span, iso_day
+from tracer.moment import DAY_MS, Span, iso_day
 from tracer.replay import Replay
 from tracer.usage import MADE
 
@@ -71,7 +72,7 @@ def _read(path: Path) -> BookFolder:
     settings = read_settings(path, folder.faults)
     folder.read.append(FILE)
     folder.offset = settings.offset
-    reference = Reference(folder, settings.enterprise)
+    reference = Reference(folder, settings.enterprise, settings.period)
     reference.read()
     lots = Lots(settings.enterprise)
     reference.lot_codes = lots.codes
@@ -118,7 +119,11 @@ def _assembled(
     opening = [
         (s.row.file, s.row.number, _named(s, movements.lots), s.row.text("origin")) for s in reference.opening
     ]
-    opening += [(row.file, row.number, count, origin) for row, count, origin in movements.opening]
+    opening += [
+        (row.file, row.number, count, origin)
+        for row, count, origin in movements.opening
+        if reference.beginning.takes(OPENING, (row.file, row.number), count.code, count.at)
+    ]
     made = {
         leg.code for e in movements.events if e.kind == Kind.TRANSFORM for leg in e.legs if leg.role in MADE
     } | {norm.product for norm in reference.norms}
@@ -171,6 +176,20 @@ def _point_out(settings: BookData, reference: Reference, movements: Movements, f
             f"{number} counts are dated after {until}, up to which the book is judged, and do not count.",
             "Date a count of the closing stock on the last day of the period.",
         )
+    eve = settings.period.start_ms - DAY_MS if reference.previous is None else settings.period.start_ms
+    before = Counter(s.row.file for s in reference.counts if s.record.at.end_ms < eve)
+    for file, number in sorted(before.items()):
+        folder.faults.note(
+            file,
+            0,
+            "at",
+            f"{number} counts are dated before the period, which begins on {reference.beginning.day}, and do "
+            "not count.",
+            "What the period before closed with belongs in previous, what this one began with in opening.",
+        )
+    begun = min((event.occurred.start_ms for event in movements.events), default=settings.period.start_ms)
+    if begun >= settings.period.start_ms:  # else the book may well begin earlier than the period
+        reference.beginning.tell_early(OPENING, ((s.row.file, s.record.at) for s in reference.opening))
     if later := sum(event.occurred.start_ms > settings.as_of_ms for event in movements.events):
         folder.faults.note(
             EVENTS if folder.has(EVENTS) else folder.read[-1],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -20,6 +20,7 @@ from tracer.book import (
     Substitute,
 )
 from tracer.files import tables as t
+from tracer.files.dated import CLOSING, OPENING, Beginning
 from tracer.files.folder import Folder, Row
 from tracer.labels import label
 from tracer.moment import Span
@@ -50,6 +51,7 @@ class Reference:
 
     folder: Folder
     enterprise: str
+    period: Span
     codes: dict[str, str] = field(default_factory=dict)
     descriptions: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class Reference:
         for row in folder.rows(t.DECLARATIONS) or ():
             self._line(row)
         self.norms = _versions([self._norm(r) for r in folder.rows(t.NORMS) or ()])
-        self.opening = list(self._stocks(folder.rows(t.OPENING) or ()))
+        self.opening = self._of_the_beginning(OPENING, self._stocks(folder.rows(t.OPENING) or ()))
         self.counts = list(self._stocks(folder.rows(t.COUNTS) or ()))
         self._stated()
 
@@ -128,8 +130,25 @@ class Reference:
 
     def _stated(self) -> None:
         previous = self.folder.rows(t.PREVIOUS)
-        self.previous = None if previous is None else tuple(s.record for s in self._stocks(previous))
+        if previous is not None:
+            self._closed_before(list(self._stocks(previous)))
         self._claims(self.folder.rows(t.CLAIMS))
+
+    def _closed_before(self, stocks: Sequence[Stock]) -> None:
+        """Closing stock of the period before. Rows of which none can be that state none."""
+        kept = self._of_the_beginning(CLOSING, stocks)
+        self.previous = None if stocks and not kept else tuple(s.record for s in kept)
+        early = ((s.row.file, s.record.at) for s in kept)
+        self.beginning.tell_early(CLOSING, early)
+
+    def _of_the_beginning(self, what: str, stocks: Iterable[Stock]) -> list[Stock]:
+        takes = self.beginning.takes
+        return [s for s in stocks if takes(what, (s.row.file, s.row.number), s.record.code, s.record.at)]
+
+    @property
+    def beginning(self) -> Beginning:
+        """Of the period."""
+        return Beginning(self.period, self.folder.offset, self.folder.faults)
 
     def code(self, internal: str) -> str:
         """The declared code of an internal one."""

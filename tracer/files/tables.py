@@ -97,7 +97,7 @@ OPENING = Table(
     "opening",
     "Stock at the beginning of the period.",
     (
-        *_stock("first day of the period"),
+        *_stock("first day of the period, or the last day of the one before"),
         Column(
             "origin",
             "choice",
@@ -119,7 +119,7 @@ COUNTS = Table(
 PREVIOUS = Table(
     "previous",
     "Last period's closing stock, as it was reported.",
-    _stock("last day of that period"),
+    _stock("last day of that period, or the first of this one"),
     ("B3",),
     "Opening stock cannot be compared with last period's closing.",
 )
