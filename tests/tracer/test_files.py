@@ -615,3 +615,21 @@ def test_counts__of_before_the_period__are_pointed_out_unless_they_are_its_eve(
     document = said(path)
     assert [n["file"] for n in document["notes"]] == (["counts.csv"] if told else [])  # type: ignore[attr-defined]
     assert document["faults"] == []
+
+
+@pytest.mark.parametrize(("latitude", "longitude", "columns"), [
+    ("20.85", "106.68", []), ("-90", "180", []), ("", "", []), ("90.01", "106.68", ["latitude"]), ("106.68", "20.85", ["latitude"]),
+    ("-91", "-180.5", ["latitude", "longitude"]), ("20.85", "", ["longitude"]), ("", "106.68", ["latitude"])])
+def test_coordinates__that_are_no_place_on_earth__are_named_and_the_row_counts_without(
+        tmp_path: Path, latitude: str, longitude: str, columns: list[str]) -> None:
+    path = folder(tmp_path)
+    table, readings = path / "places.csv", path / "seal_readings.csv"
+    table.write_text(f"place,kind,latitude,longitude\nfactory,factory,{latitude},{longitude}\n", encoding="utf-8")
+    readings.write_text(f"seal,at,status,latitude,longitude\nE-1,2026-02-01,closed,{latitude},{longitude}\n", encoding="utf-8")
+    read = read_book(path)
+    assert [(f.file, f.row, f.column) for f in read.faults.found] == [
+        (file, 2, column) for file in ("places.csv", "seal_readings.csv") for column in columns]
+    (place,), (reading,) = read.book.places or (), read.book.beside.seal_readings or ()
+    for one in (place, reading):
+        assert [one.latitude is None, one.longitude is None] == [bool(columns) or not latitude] * 2
+    assert {f["rule"] for f in document_of(read)["findings"]} == set()

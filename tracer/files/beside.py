@@ -119,7 +119,7 @@ def read_tables(reference: Reference) -> b.Beside:
         devices=read.of(t.DEVICES, b.Device),
         manifest=read.of(t.MANIFEST, b.Manifested),
         seal_ranges=read.of(t.SEAL_RANGES, b.SealRange, read.seal_range),
-        seal_readings=read.of(t.SEAL_READINGS, b.SealReading),
+        seal_readings=read.of(t.SEAL_READINGS, b.SealReading, read.seal_reading),
         densities=read.of(t.DENSITIES, b.Density, read.density),
         reliefs=read.of(t.RELIEFS, b.Relief, read.relief),
         serials=read.of(t.SERIALS, b.Serial, read.serial),
@@ -185,6 +185,10 @@ class _Tables:
                                "Write both with the same letters and as many digits: VN000001, VN009999.")
         if first[1] > last[1]:
             return self._fault(row, "last", "lies before the first.", "Swap them.")
+        return True
+
+    def seal_reading(self, row: Row, values: dict[str, Any]) -> bool:
+        values["latitude"], values["longitude"] = self._reference.position(row)
         return True
 
     def density(self, row: Row, _: dict[str, Any]) -> bool:

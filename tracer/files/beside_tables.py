@@ -128,8 +128,8 @@ SEAL_READINGS = Table(
         Column(
             "status", "choice", "what it says", choices=("", "closed", "opened", "tampered", "battery")),
         Column("place", "name", "where, if at a place of this book"),
-        Column("latitude", "decimal", "in degrees, north above zero"),
-        Column("longitude", "decimal", "in degrees, east above zero"),
+        Column("latitude", "decimal", "in degrees, north above zero: -90 to 90"),
+        Column("longitude", "decimal", "in degrees, east above zero: -180 to 180"),
     ),
     ("S5",),
     "Electronic seals cannot be judged, unless events carry their reports.",

@@ -25,10 +25,12 @@ from tracer.files.folder import Folder, Row
 from tracer.labels import label
 from tracer.moment import Span
 from tracer.norms import Factors
-from tracer.quantity import nearest
+from tracer.quantity import nearest, ratio_text
 
 _TRANSFERS = {"E23": LineRole.TRANSFER_IN, "E54": LineRole.TRANSFER_OUT}
 """Regimes of transfers between contracts; they are plain import or export unless a TRANSFER cites them."""
+_DEGREES = {"latitude": 90, "longitude": 180}
+"""How far coordinates go, to either side."""
 
 
 @dataclass(slots=True)
@@ -290,8 +292,7 @@ class Reference:
                     r.text("custodian"),
                     r.get("valid_from"),
                     r.get("valid_to"),
-                    r.get("latitude"),
-                    r.get("longitude"),
+                    *self.position(r),
                 )
                 for r in rows
             )
@@ -333,6 +334,24 @@ class Reference:
                 for r in rows
                 if self._positive(r, "norm")
             )
+
+    def position(self, row: Row) -> tuple[Fraction | None, Fraction | None]:
+        """Latitude and longitude of a row; neither, and told, where they are no place or one is missing.
+
+        The rest of the row counts: a place that was notified is no less so for its coordinates.
+        """
+        found = row.get("latitude"), row.get("longitude")
+        swapped = "Are latitude and longitude swapped? "
+        wrong = [(name, f"{ratio_text(value)} is beyond {most} degrees", swapped)
+                 for (name, most), value in zip(_DEGREES.items(), found, strict=True)
+                 if value is not None and abs(value) > most]
+        wrong += [(name, "is empty, and the other coordinate is not", "") for name, value in
+                  zip(_DEGREES, found, strict=True) if value is None and any(x is not None for x in found)]
+        for name, what, ask in wrong:
+            self.folder.faults.add(
+                row.file, row.number, name, f"{what}; the row counts without its position.",
+                f"{ask}Write degrees, latitude up to 90 and longitude up to 180, or leave both empty.")
+        return (None, None) if wrong else found
 
     def _positive(self, row: Row, column: str) -> bool:
         if row[column] > 0:
