@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -127,16 +127,16 @@ class Directory:
         Raises:
             InputError: malformed.
         """
-        try:
-            directory = cls()
-            for p in value["participants"]:
-                directory.add(ParticipantEntry(**{**p, "roles": _flags(Role, p["roles"])}))
-            for f in value["facilities"]:
-                directory.add(FacilityEntry(**f))
-            for b in value["books"]:
-                directory.add(BookEntry(**{**b, "options": _flags(BookOption, b["options"])}))
-        except (KeyError, TypeError, ValueError) as fault:
-            raise InputError(f"the directory is malformed: {fault}.") from fault
+        if not isinstance(value, dict):
+            raise _malformed(f"it is {_kind_of(value)} and not an object")
+        directory = cls()
+        for kind, entry in _ENTRIES.items():
+            rows = value.get(kind)
+            if not isinstance(rows, list):
+                what = f"{kind} is {_kind_of(rows)} and not a list" if kind in value else f"it has no {kind}"
+                raise _malformed(what)
+            for number, row in enumerate(rows, 1):
+                directory.add(entry(**_fields(entry, row, f"entry {number} of {kind}")))
         return directory
 
     @classmethod
@@ -149,9 +149,13 @@ class Directory:
         if not path.exists():
             return cls()
         try:
-            return cls.from_json(json.loads(path.read_text("utf-8")))
-        except json.JSONDecodeError as fault:
-            raise InputError(f"{path} is not JSON: {fault}.") from fault
+            value = json.loads(path.read_text("utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as fault:
+            raise InputError(f"{path} is not JSON: {fault}.", remedy=_REMEDY) from fault
+        try:
+            return cls.from_json(value)
+        except InputError as fault:
+            raise InputError(f"{path}: {fault.message}", remedy=fault.remedy) from fault
 
     def save(self, path: Path) -> None:
         """Write the file so that a crash leaves either the old or the new one."""
@@ -175,9 +179,53 @@ def _add(entries: list[Entry], entry: Entry) -> None:
     entries.append(entry)
 
 
-def _flags(enum: Any, names: Iterable[str]) -> Any:
+_ENTRIES: dict[str, Any] = {"participants": ParticipantEntry, "facilities": FacilityEntry, "books": BookEntry}
+_REMEDY = (
+    'A directory is {"participants": [...], "facilities": [...], "books": [...]}; beside the events of a '
+    "book folder it may be left out."
+)
+_NUMBERS, _TRUTHS = ("number", "hold_bit"), ("supervised",)
+_FLAGS: dict[str, Any] = {"roles": Role, "options": BookOption}
+
+
+def _malformed(what: str) -> InputError:
+    return InputError(f"this is no directory of names: {what}.", remedy=_REMEDY)
+
+
+def _kind_of(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _fields(entry: Any, row: object, place: str) -> dict[str, Any]:
+    """The fields of an entry, each of its kind."""
+    if not isinstance(row, dict):
+        raise _malformed(f"{place} is {_kind_of(row)} and not an object")
+    known = {f.name: f.default is MISSING for f in fields(entry)}
+    if unknown := sorted(row.keys() - known.keys()):
+        raise _malformed(f"{place} has {', '.join(unknown)[:200]}, which no entry has")
+    if missing := [name for name, needed in known.items() if needed and name not in row]:
+        raise _malformed(f"{place} has no {', '.join(missing)}")
+    return {name: _value(name, value, f"{name} of {place}") for name, value in row.items()}
+
+
+def _value(name: str, value: object, place: str) -> Any:
+    if name in _FLAGS:
+        if not isinstance(value, list) or not all(isinstance(x, str) for x in value):
+            raise _malformed(f"{place} is not a list of names")
+        return _flags(_FLAGS[name], value, place)
+    kind, words = (int, "a whole number") if name in _NUMBERS else \
+        (bool, "true or false") if name in _TRUTHS else (str, "a text")
+    if type(value) is not kind:
+        raise _malformed(f"{place} is {_kind_of(value)} and not {words}")
+    return value
+
+
+def _flags(enum: Any, names: Iterable[str], place: str) -> Any:
     value = enum(0)
     for name in names:
+        if name not in enum.__members__:
+            raise _malformed(f"{place} names {name[:60]!r}, which is none of {', '.join(enum.__members__)}")
         value |= enum[name]
     return value
 
