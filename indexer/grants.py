@@ -1,10 +1,10 @@
 """Grants: who may read a payload that was not sealed to them when posted, and which content keys we got so.
 
-A grant counts if a signer of its grantor signed it for this ledger,
-for those of its payloads that the grantor itself
-could read when giving it. What does not hold now is looked at again in the next run (its signer,
-                                                                                      or the payload that
-it is about, may not be indexed yet); the outcome does not depend on the order in which grants came.
+A grant counts if a signer of its grantor signed it for this ledger, for those of its payloads that the
+grantor itself could read when giving it. What does not hold now is looked at again in the next run (its
+signer, or the payload that it is about, may not be indexed yet), and so is a grant whose content is recorded
+once more, as when it is signed again after its deadline. The outcome does not depend on the order in which
+grants and events came.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from indexer.models import Event, Grant, PayloadReader, Signer
 from indexer.payloads import Lens
@@ -23,6 +23,8 @@ from ledger.errors import TrustError
 from ledger.keys.grants import Grant as SignedGrant
 from ledger.keys.grants import verify_grant
 
+_PART = 400  # commitments in one statement
+
 
 class GrantBook:
     """The grants of one network: verified ones with their readers, and the content keys that they give us."""
@@ -30,7 +32,9 @@ class GrantBook:
     def __init__(self, chain_id: int, ledgers: Sequence[bytes]) -> None:
         self._chain_id = chain_id
         self._ledgers = tuple(ledgers)
-        self._done: set[bytes] = set()                 # every payload of the grant has its reader row
+        self._done: set[bytes] = set()                 # every event of the grant's payloads has its reader row
+        self._done_for: dict[str, set[bytes]] = {}     # commitment -> done grants about it
+        self._looked_to = 0                            # seq up to which events were looked at for such
         self._keys: dict[bytes, dict[bytes, None]] = {}  # commitment -> content keys, in the order they came
         self._opened: set[tuple[bytes, bytes]] = set()   # (grant id, our public key) already opened
 
@@ -44,6 +48,7 @@ class GrantBook:
         Returns:
             Commitments for which there is a content key that was not there before.
         """
+        self._recorded_again(rows)
         waiting = [(grant.grant_id, grant) for grant in grants]
         waiting = [(name, grant) for name, grant in waiting if name not in self._done]
         fresh: set[bytes] = set()
@@ -58,6 +63,15 @@ class GrantBook:
                 if name not in self._done and self._holds(rows, grant) and self._readers(rows, name, grant):
                     changed = True
         return fresh
+
+    def _recorded_again(self, rows: Rows) -> None:
+        """Look again at grants that were done, where an event since commits to the same content."""
+        events = table_of(Event)
+        if self._done_for:
+            for commitment in rows.connection.execute(
+                    select(events.c.commitment).where(events.c.seq > self._looked_to)).scalars():
+                self._done -= self._done_for.pop(commitment, set())
+        self._looked_to = int(rows.connection.execute(select(func.max(events.c.seq))).scalar() or 0)
 
     def _holds(self, rows: Rows, grant: SignedGrant) -> bool:
         def participant_of(address: bytes) -> int | None:
@@ -112,10 +126,21 @@ class GrantBook:
                 rows.put(PayloadReader, {"event_id": event.event_id, "participant": grant.grantee,
                                          "grant_id": grant_id, "until_s": grant.until_s})
                 new = True
-        if {event.commitment for event in readable} == set(commitments):
+        if {event.commitment for event in readable} == set(commitments) \
+                and len(readable) == self._count(rows, commitments):
             self._done.add(name)
+            for commitment in commitments:
+                self._done_for.setdefault(commitment, set()).add(name)
         rows.flush()
         return new
+
+    @staticmethod
+    def _count(rows: Rows, commitments: Sequence[str]) -> int:
+        """How many events commit to one of these."""
+        events = table_of(Event)
+        return sum(int(rows.connection.execute(select(func.count()).select_from(events).where(
+            events.c.commitment.in_(commitments[start:start + _PART]))).scalar() or 0)
+            for start in range(0, len(commitments), _PART))
 
     @staticmethod
     def _readable(rows: Rows, commitments: Sequence[str], grant: SignedGrant) -> list[Any]:
@@ -124,12 +149,12 @@ class GrantBook:
         """
         events, readers = table_of(Event), table_of(PayloadReader)
         found: list[Any] = []
-        for start in range(0, len(commitments), 400):
+        for start in range(0, len(commitments), _PART):
             found += rows.connection.execute(
                 select(events.c.event_id, events.c.commitment, events.c.block_number, events.c.seq)
                 .join(readers, and_(
                     readers.c.event_id == events.c.event_id, readers.c.participant == grant.grantor,
                     or_(readers.c.until_s.is_(None), readers.c.until_s >= grant.issued_at_s)))
-                .where(events.c.commitment.in_(commitments[start:start + 400])).distinct()
+                .where(events.c.commitment.in_(commitments[start:start + _PART])).distinct()
                 .order_by(events.c.seq))
         return sorted(found, key=lambda row: int(row.seq))

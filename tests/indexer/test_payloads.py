@@ -578,6 +578,27 @@ def test_grant__opens_a_payload_for_the_grantees_index(story: Story) -> None:
     assert dump(engine) == dump(indexed(story, keys=(3,)))
 
 
+def test_grant__its_content_is_recorded_once_more__holds_for_that_too() -> None:
+    """Signed again after its deadline: another event, the same content, and the grant was given in between."""
+    story = Story()
+    story.register()
+    document = story.document(2, Kind.ARRIVE, "arrive", epcList=[BOX], bizLocation={"id": "urn:place:quay"}, **{"cl:consignment": "BL-1"})
+    late = story.signed(2, document)
+    story.add(2, late, Outcome.DEADLINE_PASSED, epcis_id=document["eventID"])
+    story.payloads.given.append(grant(story, 2, 3, [late.commitment]))
+    engine, chain = open_engine("sqlite://"), story.chain()
+    indexer = make_indexer(story, chain, engine)
+    indexer.run_once()
+    story.payloads.hidden.add(late.commitment)  # the store has it again later: first there is nothing that it could hold for
+    story.add(2, replace(late, nonce=999), Outcome.RECORDED)
+    chain.headers, chain.blocks = story.chain().headers, story.chain().blocks
+    indexer.run_once()
+    story.payloads.hidden.clear()
+    indexer.run_once()
+    assert all(reads(engine, entry, 3) for entry in story.entries if entry.event is not None)
+    assert dump(engine) == dump(indexed(story))
+
+
 def test_grant__ended__no_longer_may_read(story: Story) -> None:
     hold = entry_of(story, Kind.HOLD)
     story.payloads.given.append(grant(story, 2, 4, [commitment_of(hold)], until_s=START_S + 10_000))
