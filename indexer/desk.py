@@ -43,6 +43,7 @@ from indexer.payloads import (
 )
 from indexer.store import Key, Row, Rows, table_of
 from ledger.events.ids import UnitType
+from ledger.events.rules import EVENT_ID_BYTES_MAX
 from ledger.events.strict_json import parse_json
 from ledger.keys.sealing import Opened, SealedPayload
 
@@ -367,10 +368,13 @@ def _columns(examined: Examined) -> Row:
     """
     opened = examined.opened if examined.proven else None
     event = opened.event if opened is not None else {}
+    named = _text_or_none(event.get("eventID"))
+    if named is not None and len(named.encode()) > EVENT_ID_BYTES_MAX:
+        named = None  # it is no eventID by the profile, and no database could look it up
     return {
         "status": examined.status, "fault": examined.fault, "missing": examined.missing,
         "document": document_of(opened) if opened is not None else None,
-        "epcis_event_id": _text_or_none(event.get("eventID")), "epcis_type": _text_or_none(event.get("type")),
+        "epcis_event_id": named, "epcis_type": _text_or_none(event.get("type")),
         "is_correction": "errorDeclaration" in event}
 
 

@@ -26,6 +26,10 @@ QUANTITY_LISTS = ("quantityList", "childQuantityList", "inputQuantityList", "out
 EPC_LISTS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 QUANTITY_MAX = Decimal(10) ** 18
 """Beyond this no quantity of goods is meant."""
+EVENT_ID_BYTES_MAX = 1_000
+"""Longest eventID, in UTF-8: it is looked up, and what a database's index takes is bounded (PostgreSQL: 2,704
+bytes). A URI of GS1 with a SHA-256 in it has 100.
+"""
 
 # Characters that make two different events hash alike (standards section 5.5), and all whitespace.
 _GAP = re.compile(r"[={}\s\x00-\x1f\x7f-\x9f]")
@@ -49,6 +53,7 @@ def check(event: dict[str, Any], *, strict: bool = False) -> list[Fault]:
         hash_gaps,
         quantities,
         error_declaration,
+        event_ids,
     ):
         faults += rule(event)
     for pointed_out in (declared_prefixes, sensors, orphan_error_declaration):
@@ -206,6 +211,18 @@ def error_declaration(event: dict[str, Any]) -> Iterator[Fault]:
             "an event that did not occur has no corrective events.",
             "Leave correctiveEventIDs out, or give incorrect_data as the reason.",
         )
+
+
+def event_ids(event: dict[str, Any]) -> Iterator[Fault]:
+    """What names an event is not longer than it can be looked up by."""
+    for key in ("eventID", "cl:reference", "cl:normEvent"):
+        said = event.get(key)
+        if isinstance(said, str) and len(said.encode("utf-8", "surrogatepass")) > EVENT_ID_BYTES_MAX:
+            yield Fault(
+                "/" + key,
+                f"{key} has {len(said)} characters; an eventID has at most {EVENT_ID_BYTES_MAX} bytes.",
+                "Use a shorter URI, such as urn:uuid: with a UUID.",
+            )
 
 
 def orphan_error_declaration(event: dict[str, Any]) -> Iterator[Fault]:

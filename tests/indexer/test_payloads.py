@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from indexer.digest import digest
 from indexer.queries import may_read
 from ledger.events.model import CustodyEvent
 from ledger.keys.sealing import open_sealed, seal, with_reader
+from ledger.proofs.commitment import commit
 from ledger.vocabulary import Kind, Outcome
 from tests.indexer.helpers import dump, fetch, indexed, make_indexer, statuses
 from tests.indexer.story import (
@@ -576,6 +578,24 @@ def test_grant__opens_a_payload_for_the_grantees_index(story: Story) -> None:
     assert fault_of(engine, arrive)[0] == "open"
     assert reads(engine, arrive, 3)
     assert dump(engine) == dump(indexed(story, keys=(3,)))
+
+
+def test_payload__event_id_longer_than_a_database_can_look_up__evidence_and_the_index_goes_on() -> None:
+    """Whoever holds a key signs what he likes: PostgreSQL takes no 2,705 bytes into an index, and would stop here for ever."""
+    story = Story()
+    story.register()
+    document = story.document(2, Kind.ARRIVE, "arrive", epcList=[BOX], bizLocation={"id": "urn:place:quay"}, **{"cl:consignment": "BL-1"})
+    event = story.signed(2, document)
+    noise = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(200))  # nothing that could be packed smaller
+    longer, secret = {**document, "eventID": "https://carrier.example/" + noise}, b"\7" * 32
+    commitment = commit(longer, secret, submitter="carrier").root
+    story.payloads.kept[commitment] = seal(
+        longer, secret=secret, submitter="carrier", commitment=commitment, readers={1: reading_key(1).public})
+    story.add(2, replace(event, commitment=commitment), Outcome.RECORDED)
+    story.post(1, story.document(1, Kind.HOLD, "hold", epcList=[BOX], **{"cl:consignment": "BL-1"}), Outcome.RECORDED)
+    engine = indexed(story)
+    assert statuses(engine) == {"1 ARRIVE": "mismatch NOT_READABLE", "2 HOLD": "open"}
+    assert fetch(engine, "SELECT document FROM payload ORDER BY recorded_at_s")[0][0].count(noise) == 1
 
 
 def test_grant__its_content_is_recorded_once_more__holds_for_that_too() -> None:
