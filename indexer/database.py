@@ -23,7 +23,7 @@ from sqlalchemy.pool import StaticPool
 from indexer.faults import IndexAwayError, IndexBusyError
 from indexer.migrations import VERSION
 from indexer.postgresql import is_away, is_moved, open_server
-from ledger.errors import InputError, InvariantError
+from ledger.errors import CargoLedgerError, InputError, InvariantError
 
 MIGRATION_WAIT_S = 30.0
 VERSION_TABLE = "index_version"
@@ -115,20 +115,24 @@ def database_faults() -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as fault:
-        if is_moved(fault):
-            raise IndexBusyError("another process wrote the index meanwhile.") from fault
-        if is_away(fault):
-            raise IndexAwayError(f"the index's database server does not answer: {fault.orig}.") from fault
-        if isinstance(fault, OperationalError) and (
-                "locked" in str(fault.orig) or "busy" in str(fault.orig)):
-            raise IndexBusyError("the index's database is held by another process.") from fault
-        raise InvariantError(
-            f"the index's database failed: {fault.orig}.",
-            remedy="Check disk and permissions; the index can be rebuilt from the chain.") from fault
     except SQLAlchemyError as fault:
-        raise InvariantError(f"the index's database failed: {fault}.",
-                             remedy="The index can be rebuilt from the chain.") from fault
+        raise fault_of(fault) from fault
+
+
+def fault_of(fault: SQLAlchemyError) -> CargoLedgerError:
+    """What an error of the database is to us."""
+    if not isinstance(fault, DBAPIError):
+        return InvariantError(f"the index's database failed: {fault}.",
+                              remedy="The index can be rebuilt from the chain.")
+    if is_moved(fault):
+        return IndexBusyError("another process wrote the index meanwhile.")
+    if is_away(fault):
+        return IndexAwayError(f"the index's database server does not answer: {fault.orig}.")
+    if isinstance(fault, OperationalError) and ("locked" in str(fault.orig) or "busy" in str(fault.orig)):
+        return IndexBusyError("the index's database is held by another process.")
+    return InvariantError(
+        f"the index's database failed: {fault.orig}.",
+        remedy="Check disk and permissions; the index can be rebuilt from the chain.")
 
 
 def migrate(target: Engine | str | URL | Path) -> None:

@@ -32,7 +32,7 @@ class GrantBook:
     def __init__(self, chain_id: int, ledgers: Sequence[bytes]) -> None:
         self._chain_id = chain_id
         self._ledgers = tuple(ledgers)
-        self._done: set[bytes] = set()                 # every event of the grant's payloads has its reader row
+        self._done: set[bytes] = set()                 # every event of its payloads has its reader row
         self._done_for: dict[str, set[bytes]] = {}     # commitment -> done grants about it
         self._looked_to = 0                            # seq up to which events were looked at for such
         self._keys: dict[bytes, dict[bytes, None]] = {}  # commitment -> content keys, in the order they came

@@ -25,7 +25,7 @@ from indexer.models import (
     PayloadReader,
     UnitName,
 )
-from indexer.queries import Page, UnitFound, find_event, find_units
+from indexer.queries import Page, UnitFound, find_event, find_units, with_state
 from ledger.errors import ConflictError, InputError, NotFoundError
 from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind, Role
@@ -36,6 +36,8 @@ REFUSED_FROM = 100
 
 _FOUND_MAX = 50
 _IN_MAX = 500
+_NO_TEXT = re.compile("[\\x00\\ud800-\\udfff]")
+"""What no database takes as text; a terminal or an address may hand it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def event_for(session: Session, key: str, reader: Reader) -> Event:
     Raises:
         NotFoundError: there is none, or the reader may not read it: both look the same.
     """
-    _check_length(key)
+    _check_text(key)
     unknown = NotFoundError(f"no event {key!r} is known here.")
     try:
         event = find_event(session, key, own=reader.participant, readable=readable(reader))
@@ -141,13 +143,10 @@ def events_about(session: Session, unit: str, reader: Reader, limit: int) -> tup
 
 def units_for(session: Session, text: str, reader: Reader) -> list[UnitFound]:
     """Units that a person may mean, those the reader may see: the exact ones, else those that begin so."""
-    _check_length(text)
+    _check_text(text)
     if not text.strip():
         return []
-    exact = find_units(session, text)
-    found = exact or _beginning(session, text.strip())
-    visible = visible_units(session, (hit.unit for hit in found), reader)
-    return [hit for hit in found if hit.unit in visible]
+    return _found(session, text, reader) or _beginning(session, text.strip(), reader)
 
 
 def unit_for(session: Session, text: str, reader: Reader) -> UnitFound:
@@ -157,10 +156,8 @@ def unit_for(session: Session, text: str, reader: Reader) -> UnitFound:
         NotFoundError: nothing of that name, or nothing the reader may see.
         ConflictError: several; the message lists them.
     """
-    _check_length(text)
-    found = find_units(session, text)
-    visible = visible_units(session, (hit.unit for hit in found), reader)
-    found = [hit for hit in found if hit.unit in visible]
+    _check_text(text)
+    found = _found(session, text, reader)
     if not found:
         raise NotFoundError(
             f"no unit {text!r} is known here.",
@@ -173,6 +170,27 @@ def unit_for(session: Session, text: str, reader: Reader) -> UnitFound:
     raise ConflictError(
         f"{text!r} may be any of {len(found)} units: {listed}.", remedy="Name one of them in full."
     )
+
+
+def _found(session: Session, text: str, reader: Reader) -> list[UnitFound]:
+    """What a text names among what the reader may see: others' units of that name neither push out its own
+    nor show by their absence that they are there.
+    """
+    found = find_units(session, text, _visible(reader))
+    visible = visible_units(session, (hit.unit for hit in found), reader)
+    return [hit for hit in found if hit.unit in visible]
+
+
+def _visible(reader: Reader) -> ColumnElement[bool] | None:
+    """Condition on UnitName: the reader may see the unit; None where it sees all. The rule is that of
+    `visible_units`.
+    """
+    if reader.everything:
+        return None
+    naming = select(EventLine.unit).join(Event, col(Event.event_id) == col(EventLine.event_id)).where(
+        col(EventLine.unit) == col(UnitName.unit), _entitling(reader))
+    drawing = select(Event.event_id).where(col(Event.reference) == col(UnitName.unit), _entitling(reader))
+    return or_(naming.exists(), drawing.exists())
 
 
 def visible_units(session: Session, units: Iterable[str], reader: Reader) -> set[str]:
@@ -215,7 +233,7 @@ def materials_of(session: Session, units: Iterable[str]) -> dict[str, Material]:
     return found
 
 
-def _beginning(session: Session, text: str) -> list[UnitFound]:
+def _beginning(session: Session, text: str, reader: Reader) -> list[UnitFound]:
     escaped = re.sub(r"([\\%_])", r"\\\1", text.lower()) + "%"
     scope, slash, number = escaped.rpartition("/")
     match: list[ColumnElement[bool]] = [
@@ -229,22 +247,22 @@ def _beginning(session: Session, text: str) -> list[UnitFound]:
                 func.lower(UnitName.number).like(number, escape="\\"),
             )
         )
+    visible = _visible(reader)
     query = (
         select(UnitName)
-        .where(or_(*match))
-        .order_by(col(UnitName.scope), col(UnitName.number))
+        .where(or_(*match), *(() if visible is None else (visible,)))
+        .order_by(col(UnitName.scope), col(UnitName.number), col(UnitName.unit))
         .limit(_FOUND_MAX)
     )
-    found: list[UnitFound] = []
-    for name in session.exec(query):
-        found += find_units(session, name.unit)
-    return found
+    return with_state(session, session.exec(query).all())
 
 
 def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (ids[i : i + _IN_MAX] for i in range(0, len(ids), _IN_MAX))
 
 
-def _check_length(text: str) -> None:
+def _check_text(text: str) -> None:
     if len(text) > TEXT_CHARACTERS_MAX:
         raise InputError(f"a name or id has at most {TEXT_CHARACTERS_MAX} characters.")
+    if _NO_TEXT.search(text):
+        raise InputError("a name or id holds no U+0000 and no half of a surrogate pair.")

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, false, func, or_
 from sqlmodel import Session, col, select
 
+from indexer.columns import U64_MAX
 from indexer.models import (
     OPEN,
     Block,
@@ -32,6 +33,7 @@ from ledger.vocabulary import Kind, Outcome, UnitStatus
 
 _ID = re.compile(r"0x[0-9a-f]{6,64}")
 _FOUND_MAX = 50  # more hits than people read; they narrow the question instead
+_LOOKED_AT_MAX = 2_000  # a box is on some hundred consignments in its life; of these the open one is meant
 _IN_MAX = 500
 
 
@@ -81,12 +83,16 @@ def position(session: Session) -> Position | None:
     return Position(row[0].block_number, row[0].block_hash, row[1].timestamp) if row else None
 
 
-def find_units(session: Session, text: str) -> list[UnitFound]:
+def find_units(
+    session: Session, text: str, visible: ColumnElement[bool] | None = None,
+) -> list[UnitFound]:
     """Units that a person may mean: open ones first, then in order of scope and number.
 
     Args:
         text: a container, package, lot or line number; `scope/number`; an EPCIS identifier; a unit id or the
             beginning of one (0x and at least six digits).
+        visible: condition on UnitName, where not everything is to be found by its name; what has no name is
+            the caller's to judge.
     """
     text = text.strip()
     if _ID.fullmatch(text.lower()):
@@ -102,10 +108,12 @@ def find_units(session: Session, text: str) -> list[UnitFound]:
     if named is not None:
         same = (col(UnitName.type) == str(named.type)) & (col(UnitName.number) == named.number)
         conditions = [same if named.scope is None else same & (col(UnitName.scope) == named.scope)]
-    statement = select(UnitName).where(or_(*conditions)).order_by(
-        col(UnitName.scope), col(UnitName.number), col(UnitName.unit)).limit(_FOUND_MAX)
-    found = _with_state(session, session.exec(statement).all())
-    return sorted(found, key=lambda hit: (hit.open is not True, hit.scope, hit.number, hit.unit))
+    allowed = () if visible is None else (visible,)
+    # the names first, then which of them are open: a question about the past puts each state together
+    statement = select(UnitName).where(or_(*conditions), *allowed).order_by(
+        col(UnitName.scope), col(UnitName.number), col(UnitName.unit)).limit(_LOOKED_AT_MAX)
+    found = with_state(session, session.exec(statement).all())
+    return sorted(found, key=lambda hit: (hit.open is not True, hit.scope, hit.number, hit.unit))[:_FOUND_MAX]
 
 
 def resolve_unit(session: Session, text: str) -> UnitFound:
@@ -204,9 +212,9 @@ def events(
     if refused is not None:
         conditions.append(col(Event.outcome) >= 100 if refused else col(Event.outcome) < 100)
     if from_ms is not None:
-        conditions.append(col(Event.occurred_at_ms) >= from_ms)
+        conditions.append(col(Event.occurred_at_ms) >= min(max(0, from_ms), U64_MAX))
     if to_ms is not None:
-        conditions.append(col(Event.occurred_at_ms) <= to_ms)
+        conditions.append(col(Event.occurred_at_ms) <= min(to_ms, U64_MAX) if to_ms >= 0 else false())
     return _page(session, conditions, after, limit)
 
 
@@ -304,19 +312,28 @@ def _by_id(session: Session, prefix: str) -> list[UnitFound]:
                                 .limit(_FOUND_MAX)))
     names = names_of(session, ids)
     blank = [UnitName(unit=unit, type="", scope="", number="") for unit in sorted(ids) if unit not in names]
-    return _with_state(session, [*names.values(), *blank])
+    return with_state(session, [*names.values(), *blank])
 
 
-def _with_state(session: Session, names: Sequence[UnitName]) -> list[UnitFound]:
+def with_state(session: Session, names: Sequence[UnitName]) -> list[UnitFound]:
+    """What names stand for, with whether it is open, in their order."""
+    units: dict[str, tuple[str, str]] = {}
+    lines: dict[str, str] = {}
+    for start in range(0, len(names), _IN_MAX):
+        part = [name.unit for name in names[start:start + _IN_MAX]]
+        units.update((unit, (status, thing)) for unit, status, thing in session.exec(
+            select(Unit.unit, Unit.status, Unit.thing).where(col(Unit.unit).in_(part))))
+        lines.update(session.exec(
+            select(LineState.line, LineState.status).where(col(LineState.line).in_(part))).all())
     found = []
     for name in names:
-        unit, line = session.get(Unit, name.unit), session.get(LineState, name.unit)
+        status, thing = units.get(name.unit, (None, ""))
         is_open: bool | None = None
-        if unit is not None:
-            is_open = unit.status != UnitStatus.CLOSED.name
-        elif line is not None:
-            is_open = line.status != "CANCELLED"
-        kind = name.type or (str(UnitType.LINE) if line is not None else unit.thing.lower() if unit else "")
+        if status is not None:
+            is_open = status != UnitStatus.CLOSED.name
+        elif name.unit in lines:
+            is_open = lines[name.unit] != "CANCELLED"
+        kind = name.type or (str(UnitType.LINE) if name.unit in lines else thing.lower())
         found.append(UnitFound(name.unit, kind, name.scope, name.number, is_open))
     return found
 

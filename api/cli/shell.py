@@ -186,6 +186,10 @@ def run(app: typer.Typer, arguments: list[str]) -> None:
                               remedy="Look whether it is there, and whether you may read it or write to it.")
         fail(unusable, as_json)
     except Exception as fault:
+        if type(fault).__module__.startswith("sqlalchemy."):  # not imported where no index was asked
+            from indexer.database import fault_of
+
+            fail(fault_of(fault), as_json)  # type: ignore[arg-type]
         message = getattr(fault, "format_message", None)
         if message is None:
             raise

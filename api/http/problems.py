@@ -15,11 +15,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.jsonio import dumps
 from api.logs import said_of
+from indexer.database import fault_of
+from indexer.faults import IndexAwayError
 from ledger.errors import (
     AuthenticationError,
     CannotVerifyError,
@@ -150,6 +153,15 @@ def install(app: FastAPI) -> None:
             log.error("a request failed", extra={
                 "method": request.method, "route": _route(request), **said_of(fault)})
         return _respond(request, problem_of(fault))
+
+    @app.exception_handler(SQLAlchemyError)
+    async def of_the_index(request: Request, fault: SQLAlchemyError) -> Response:
+        ours = fault_of(fault)
+        log.error("a request failed", extra={
+            "method": request.method, "route": _route(request), **said_of(ours)})
+        if isinstance(ours, IndexAwayError):  # where it is, and as whom it is asked, is nobody's business
+            ours = IndexAwayError("the server of the index's database does not answer.")
+        return _respond(request, problem_of(ours))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, fault: RequestValidationError) -> Response:

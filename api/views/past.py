@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
@@ -17,6 +17,8 @@ from tracer.moment import LAST_MS
 
 if TYPE_CHECKING:
     from api.home import Home
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +99,4 @@ def milliseconds(text: str, name: str) -> int:
         raise InputError(f"{text!r} is not a time.", remedy=remedy, pointer=f"/{name}") from fault
     if moment.tzinfo is None:
         raise InputError(f"{text!r} has no time zone.", remedy=remedy, pointer=f"/{name}")
-    return int(moment.timestamp() * 1000)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)  # a float is a millisecond off at times

@@ -8,9 +8,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -303,3 +305,12 @@ def test_output__reader_of_the_pipe_gone__quiet(folder: Path) -> None:
     script = f"{sys.executable} -m api.cli.main show {world.BOX} --json --home {folder} | head -c 10"
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("{") and "Traceback" not in done.stderr
+
+
+def test_index__cannot_be_read__said_with_code_and_remedy_and_no_traceback(told: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(told, tmp_path / "home"))
+    with closing(sqlite3.connect(folder / "index.sqlite")) as raw, raw:
+        raw.execute("DROP TABLE unit_name")
+    code, out, err = command("show", world.BOX, home=folder)
+    assert (code, out) == (3, "") and "[CL-INVARIANT-001]" in err and "what to do: " in err and "Traceback" not in err
+    assert as_json("show", world.BOX, home=folder, code=3)["error"]["code"] == "CL-INVARIANT-001"

@@ -246,6 +246,9 @@ FILTERS = [
     ("book=rival-book", {"RECEIVE_DOMESTIC"}),
     ("LT_eventTime=2026-03-02T07:05:00%2B07:00&refused=false&kind=ARRIVE", {"ARRIVE"}),
     ("GE_eventTime=2026-03-02T08:20:00%2B07:00", {"TRANSFORM"}),
+    ("GE_eventTime=1969-12-31T23:59:59Z&book=rival-book", {"RECEIVE_DOMESTIC"}),
+    ("LT_eventTime=0001-01-01T00:00:00%2B14:00", set()),
+    ("GE_eventTime=9999-12-31T23:59:59-14:00", set()),
 ]
 
 
@@ -263,7 +266,8 @@ BAD_QUERIES = [
     ("/books/garment-book/settlement", "from"), ("/books/garment-book/settlement?from=2026&to=2027", "two days"),
     ("/books/garment-book/settlement?from=2026-12-31&to=2026-01-01", ""),
     ("/lots/garment/COT-1/trace?direction=up", "direction"), ("/healthz?x=1", "'x' is unknown"),
-    ("/units/" + "a" * 301, ""),
+    ("/units/" + "a" * 301, ""), ("/units/%00", "U+0000"), ("/events/a%00b", "U+0000"), ("/events?unit=%00", "U+0000"),
+    ("/lots/%00/trace", "U+0000"),
 ]
 
 

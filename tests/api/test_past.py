@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 from test_cli import as_json, command
 
 from api.home import Home
+from api.views.past import milliseconds
 
 Headers = Callable[[str], dict[str, str]]
 LATE = {"cl:reason": "picked earlier than anybody knew"}
@@ -151,3 +153,14 @@ def test_settle__of_a_block_that_is_not_there_or_before_the_period__said(folder:
     assert "'invoice' is no paper" in fault["message"] and "settlement" in fault["remedy"]
     fault = as_json("settle", "garment-book", *DAYS, "--pdf", "/nowhere/x.pdf", home=folder, code=2)["error"]
     assert "cannot be written" in fault["message"]
+
+
+@pytest.mark.parametrize("year", [1970, 2004, 2026, 2038, 2100])
+def test_time__of_any_millisecond__is_that_millisecond(year: int) -> None:
+    """By way of a float every fifth time of 2004 and 2038 was a millisecond early, and as of it an event was not there yet."""
+    first = datetime(year, 1, 19, 3, 14, tzinfo=UTC)
+    for n in range(0, 100_000, 37):
+        at = first + timedelta(milliseconds=n)
+        days = (at.date() - datetime(1970, 1, 1, tzinfo=UTC).date()).days
+        whole = ((days * 24 + at.hour) * 60 + at.minute) * 60_000 + at.second * 1000 + at.microsecond // 1000
+        assert milliseconds(at.isoformat(), "as_of") == whole

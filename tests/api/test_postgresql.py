@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from api.home import Home
 from api.http.app import create_app
 from indexer.export import export
-from tests.postgres import fresh_database
+from tests.postgres import Server, fresh_database
 
 PAGES = ["/", "/view/find?q=garment", "/view/find?q=COT", "/view/find?q=nothing", f"/view/unit/{world.BOX}",
          "/view/unit/garment/SHIRT-1", "/view/unit/garment/COT-1", "/view/book/garment-book", "/view/unit/nothing"]
@@ -51,3 +51,26 @@ def test_pages_and_answers__index_on_postgresql__as_on_sqlite(told: Path, tmp_pa
                 home.engine.dispose()
     assert answers["postgresql"] == answers["sqlite"]
     assert sum(text.startswith("200") for text in answers["sqlite"].values()) > 20
+
+
+@pytest.mark.deep
+def test_server__of_the_database_is_away__told_so_and_answered_again_when_it_is_back(told: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(told, tmp_path / "home"))
+    server = Server()
+    try:
+        server.start()
+        place = {"CARGOLEDGER_INDEX_URL": server.url(server.fresh())}
+        with Home.open(folder, seed=world.SEED, clock=world.Clock(world.START_S + 86_400), environment=place) as home:
+            home.indexer.run_once()
+            with TestClient(create_app(home), base_url="http://ledger.test", raise_server_exceptions=False) as client:
+                headers = {"Authorization": f"Bearer {world.token(home, 'customs')}"}
+                server.stop()
+                for path in ("/events", f"/units/{world.BOX}", f"/units/{world.BOX}?known_at=9", "/changes"):
+                    answer = client.get(path, headers=headers)
+                    assert (answer.status_code, answer.json()["code"]) == (503, "CL-UNAVAILABLE-041"), path
+                    assert answer.headers["Retry-After"] and str(server.folder) not in answer.text
+                server.start()
+                assert client.get("/events", headers=headers).status_code == 200
+            home.engine.dispose()
+    finally:
+        server.remove()

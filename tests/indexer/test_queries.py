@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from indexer import lookups
 from indexer.feed import FeedLostError, changes_after, trim
 from indexer.lookups import HOLDER, Reader
+from indexer.models import UnitName
 from indexer.queries import (
     answers_to,
     corrections_of,
@@ -94,6 +96,57 @@ def test_unit__same_box_open_twice__lists_both() -> None:
     second_journey(story, UnitStatus.SUPERVISED)
     with Session(indexed(story)) as session, pytest.raises(ConflictError, match="BL-1/CSQU3054383, BL-2/CSQU3054383"):
         resolve_unit(session, "CSQU3054383")
+
+
+def many_journeys(story: Story, count: int, *, poster: int, first: int = 0) -> None:
+    """The same box again and again, each time closed, on consignments that come before the story's in order."""
+    for n in range(first, first + count):
+        name = f"A-{n:04d}"
+        story.post(poster, story.document(poster, Kind.ARRIVE, f"again-{n}", epcList=[BOX], bizLocation={"id": "urn:place:quay"}, **{
+            "cl:consignment": name}), Outcome.RECORDED,
+            unit_changed(box_unit(name), unit_word(Thing.CONTAINER, UnitStatus.CLOSED, custodian=poster)))
+
+
+def test_unit__box_on_its_sixtieth_journey__the_open_one() -> None:
+    """A box sails for fifteen years; more journeys than a person would read of must not hide the one that it is on."""
+    story = full_story()
+    many_journeys(story, 60, poster=2)
+    with Session(indexed(story, [20])) as session:
+        assert resolve_unit(session, "CSQU3054383").unit == BOX_ID
+        found = find_units(session, BOX)
+        assert (len(found), found[0].unit, [hit.open for hit in found[:2]]) == (50, BOX_ID, [True, False])
+        assert lookups.unit_for(session, BOX, Reader(3, everything=False)).unit == BOX_ID
+
+
+def test_units__of_others_under_the_same_name__push_out_nothing_and_show_nothing() -> None:
+    """The mill finds its own by name and by how names begin, however many others have of the same, and learns of none."""
+    story = full_story()
+    many_journeys(story, 60, poster=2)
+    mine = Reader(3, everything=False)
+    with Session(indexed(story, [20])) as session:
+        alone = full_story()
+        with Session(indexed(alone, [20])) as without:
+            for text in ("CSQU3054383", "CSQU", "A-", "A-0001/CSQU3054383", "BL-1/CSQ"):
+                found = lookups.units_for(session, text, mine)
+                assert found == lookups.units_for(without, text, mine), text
+        assert [hit.unit for hit in lookups.units_for(session, "CSQU", mine)] == [BOX_ID]
+        # what is there under exactly this name, but another's, does not hide what of the mill's begins so
+        session.add(UnitName(unit="0x" + "ab" * 32, type="cargo", scope="Z", number="CSQU"))
+        session.flush()
+        assert [hit.unit for hit in lookups.units_for(session, "CSQU", mine)] == [BOX_ID]
+
+
+@pytest.mark.parametrize("text", ["\0", "CSQU\0", "\udcff"])
+def test_unit__text_that_no_database_takes__refused(session: Session, text: str) -> None:
+    for ask in (lookups.units_for, lookups.unit_for, lookups.event_for):
+        with pytest.raises(InputError, match="U\\+0000"):
+            ask(session, text, HOLDER)
+
+
+@pytest.mark.parametrize(("bounds", "count"), [
+    ({"from_ms": -1}, True), ({"to_ms": -1}, False), ({"from_ms": -(10**20), "to_ms": 10**20}, True), ({"from_ms": 2**64}, True)])
+def test_events__times_beyond_what_can_be_kept__answered(session: Session, bounds: dict[str, int], count: bool) -> None:
+    assert bool(events(session, **bounds).events) is count  # type: ignore[arg-type]
 
 
 def test_unit__named_but_never_made__found_without_state(session: Session) -> None:
