@@ -62,6 +62,8 @@ def asked(session: Session) -> dict[str, Any]:
         "about": lambda: session.exec(select(Event.event_id).where(lookups.about(L1))).all(),
         "events_about": lambda: lookups.events_about(session, BOX_ID, reader, 50),
         "units_for": lambda: lookups.units_for(session, "L1", reader), "unit_for": lambda: lookups.unit_for(session, BOX, reader),
+        "with_state": lambda: queries.with_state(session, list(queries.names_of(session, units).values())),
+        "units_for, by how a name begins": lambda: lookups.units_for(session, "csq", reader),
         "visible_units": lambda: lookups.visible_units(session, units, reader),
         "materials_of": lambda: lookups.materials_of(session, units),
         "standing_of": lambda: [standing_of(session, unit) for unit in session.exec(select(Unit).order_by(Unit.unit))],  # type: ignore[arg-type]
