@@ -208,6 +208,49 @@ def book_add(
     emit(document, as_json, lambda: f"{entry.name} is book {entry.number} ({entry.id}).")
 
 
+@book_app.command("list")
+def book_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the books of the ledger: whose, under which regime, how many lots, and what was last recorded.
+
+    Books in files are listed by nobody: `cargoledger check FOLDER...` takes several.
+
+    Example: cargoledger book list
+    """
+    from api.cli.render import table
+    from api.views.books import books_view
+    from api.words import kind_words
+
+    with opened(home) as opened_home, opened_home.session() as session:
+        view = books_view(opened_home, session)
+
+    def last(act: dict[str, Any] | None) -> str:
+        if act is None:
+            return "nothing yet"
+        return f"{act['occurredAt'][:16].replace('T', ' ')} {kind_words(act['kind'])}"
+
+    emit(
+        view,
+        as_json,
+        lambda: table(
+            "Books",
+            ("no.", "id", "name", "owner", "regime", "lots", "last act"),
+            [
+                (
+                    str(r["number"]),
+                    r["id"] or "(not in the directory)",
+                    r["name"],
+                    r["owner"],
+                    r["regime"],
+                    str(r["lots"]),
+                    last(r["lastAct"]),
+                )
+                for r in view["books"]
+            ],
+            right=(0, 5),
+        ),
+    )
+
+
 def _participants(home: Home, only: set[str] | None) -> list[dict[str, Any]]:
     return [
         {

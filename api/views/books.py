@@ -16,12 +16,12 @@ from api.views.past import PRESENT, When
 from api.views.tables import FOLDER, joined, said_of
 from api.views.ways import note_look_at_book
 from indexer.lookups import HOLDER, Reader
-from indexer.models import Event, Grant
+from indexer.models import Book, Event, EventLine, Grant, Lot
 from indexer.queries import position
 from ledger.directory import BookEntry
 from ledger.errors import InputError, NotFoundError
 from ledger.events.strict_json import parse_json
-from ledger.vocabulary import Role
+from ledger.vocabulary import Regime, Role
 from tracer.allocation import POLICIES
 from tracer.check import examine
 from tracer.facts import Facts
@@ -134,6 +134,49 @@ def books_for(home: Home, reader: Reader, session: Session | None = None) -> lis
         if reader.everything or owner.number == reader.participant or entry.number in granted:
             found.append(_book(home, entry))
     return found
+
+
+def books_view(home: Home, session: Session, reader: Reader = HOLDER) -> dict[str, Any]:
+    """Books that a reader may settle, with how many lots each has and what was last recorded of it.
+
+    A book that the ledger knows and the directory does not name is told to who sees everything: it can be
+    settled only once it has a name.
+    """
+    chain = {row.number: row for row in session.exec(select(Book))}
+    named = books_for(home, reader, session)
+    if reader.everything:
+        numbers = {entry["number"] for entry in named}
+        named += [_nameless(home, row) for number, row in chain.items() if number not in numbers]
+    lots = dict(session.exec(select(Lot.book, func.count()).group_by(col(Lot.book))).all())
+    rows = []
+    for entry in sorted(named, key=lambda b: b["number"]):
+        row = chain.get(entry["number"])
+        rows.append({
+            **entry, "openingOpen": None if row is None else row.opening_open,
+            "lots": lots.get(entry["number"], 0), "lastAct": _last_act(home, session, entry["number"])})
+    return {"books": rows}
+
+
+def _nameless(home: Home, row: Book) -> dict[str, Any]:
+    owner = next((p for p in home.directory.participants if p.number == row.owner), None)
+    regime = next((r.name for r in Regime if r == row.regime), str(row.regime))
+    return {"number": row.number, "id": "", "name": "", "regime": regime,
+            "owner": owner.id if owner else "", "ownerName": owner.name if owner else ""}
+
+
+def _last_act(home: Home, session: Session, book: int) -> dict[str, Any] | None:
+    """What was last recorded of a book: an act that names it, or one of its lots."""
+    of_lots = select(func.max(Event.seq)).join(
+        EventLine, col(EventLine.event_id) == col(Event.event_id)).join(
+        Lot, col(Lot.unit) == col(EventLine.unit)).where(col(Lot.book) == book, col(Event.outcome) < 100)
+    of_book = select(func.max(Event.seq)).where(col(Event.book) == book, col(Event.outcome) < 100)
+    last = max((seq for seq in (session.exec(of_book).one(), session.exec(of_lots).one()) if seq), default=0)
+    event = session.exec(select(Event).where(col(Event.seq) == last)).first()
+    if event is None:
+        return None
+    by = next((p.id for p in home.directory.participants if p.number == event.participant), "")
+    return {"event": event.event_id, "kind": event.kind, "by": by,
+            "occurredAt": iso(event.occurred_at_ms, OFFSET), "recordedAt": iso_s(event.recorded_at_s)}
 
 
 def book_for(home: Home, session: Session, reader: Reader, book_id: str) -> BookEntry:

@@ -314,3 +314,38 @@ def test_index__cannot_be_read__said_with_code_and_remedy_and_no_traceback(told:
     code, out, err = command("show", world.BOX, home=folder)
     assert (code, out) == (3, "") and "[CL-INVARIANT-001]" in err and "what to do: " in err and "Traceback" not in err
     assert as_json("show", world.BOX, home=folder, code=3)["error"]["code"] == "CL-INVARIANT-001"
+
+
+def test_book_list__every_book__with_its_owner_lots_and_last_act(folder: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(folder, tmp_path / "home"))
+    as_json("book", "add", "quiet", "--name", "Nothing yet", "--owner", "garment", "--regime", "GC", home=home)
+    books = {b["id"]: b for b in as_json("book", "list", home=home)["books"]}
+    assert [b["number"] for b in books.values()] == sorted(b["number"] for b in books.values())
+    own = books["garment-book"]
+    assert (own["owner"], own["regime"], own["lots"] > 0, own["openingOpen"]) == ("garment", "SXXK", True, True)
+    assert own["lastAct"]["kind"] and own["lastAct"]["by"] and own["lastAct"]["event"].startswith("0x")
+    assert (books["quiet"]["lots"], books["quiet"]["lastAct"]) == (0, None)
+    code, out, _ = command("book", "list", home=home)
+    assert code == 0 and all(name in out for name in books) and "nothing yet" in out
+
+
+def test_book_list__an_act_that_names_a_lot_and_no_book__is_the_last_of_its_book(folder: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(folder, tmp_path / "home"))
+    own = next(b for b in as_json("book", "list", home=home)["books"] if b["id"] == "garment-book")
+    offer = world.event("garment", "offer-lot", "OFFER", minute=500, **world.handover("garment", "carrier"),
+                        quantityList=[{"epcClass": world.lot("garment", "COT-1")}])
+    as_json("post", write(tmp_path / "offer.json", offer), "--as", "garment", home=home)
+    after = next(b for b in as_json("book", "list", home=home)["books"] if b["id"] == "garment-book")
+    assert after["lastAct"] != own["lastAct"] and after["lastAct"]["kind"] == "OFFER" and after["lots"] == own["lots"]
+
+
+def test_book_list__a_book_that_the_directory_does_not_name__is_not_kept_back(folder: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(folder, tmp_path / "home"))
+    names = next(home.rglob("*irectory*.json"))
+    directory = json.loads(names.read_text("utf-8"))
+    number = next(b["number"] for b in directory["books"] if b["id"] == "garment-book")
+    directory["books"] = [b for b in directory["books"] if b["id"] != "garment-book"]
+    names.write_text(json.dumps(directory), encoding="utf-8")
+    book = next(b for b in as_json("book", "list", home=home)["books"] if b["number"] == number)
+    assert (book["id"], book["owner"], book["regime"], book["lots"] > 0) == ("", "garment", "SXXK", True)
+    assert "(not in the directory)" in command("book", "list", home=home)[1]
