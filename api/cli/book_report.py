@@ -51,7 +51,7 @@ def _faults(view: dict[str, Any]) -> Iterable[RenderableType]:
             for f in view["faults"][:_SHOWN_MAX]
         ]
         yield table(
-            "Rows that could not be read and were left out",
+            "Rows and tables that could not be read and were left out",
             ("file", "row", "column", "what is wrong", "what to do"),
             rows,
             right=(1,),

@@ -269,6 +269,8 @@ def book_view(ask: Ask) -> dict[str, Any]:
         "bases": BASES,
         "knownAt": ask.known_at(),
         "query": ask.during(first, last).query(),
+        "beside": None,
+        **ask.told,
     }
 
 

@@ -18,20 +18,21 @@ FOLDER = "beside"
 """Folder of a home in which each book may have a folder of its own."""
 
 
-def joined(book: BookData, home: Path, folder: Path | None) -> Joined | None:
+def joined(book: BookData, home: Path, folder: Path | None, *, whole: bool = False) -> Joined | None:
     """A book of the ledger with the tables beside it; None where there are none.
 
     Args:
         home: the home's folder. folder: named with the question, instead of the home's own.
+        whole: a table that cannot be used at all is an error, and not only told.
 
     Raises:
         NotFoundError: the folder that was named is not there.
-        InputError: a file that cannot be used at all.
+        InputError: the folder may not be read; with `whole` a table that cannot be used.
     """
     own = home / FOLDER / book.id
     if folder is None and not own.is_dir():
         return None
-    return join(book, folder or own)
+    return join(book, folder or own, whole=whole)
 
 
 class HomeTables:
@@ -51,8 +52,12 @@ class HomeTables:
         return digest.hexdigest()
 
     def joined(self, book: BookData) -> tuple[BookData, dict[str, Any]]:
-        """A book with its tables, and what an answer says of them; errors as `joined`."""
-        tables = joined(book, self._home, None)
+        """A book with its tables, and what an answer says of them; errors as `joined`.
+
+        A settlement that is kept is not made again without a table that it had: a file that is being saved
+        would re-open it. It says that it cannot be answered, and why.
+        """
+        tables = joined(book, self._home, None, whole=True)
         if tables is None:
             return book, {}
         return tables.book, {"beside": said_of(tables, self._home / FOLDER / book.id)}

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+import world
 from starlette.testclient import TestClient
 from test_cli import as_json, command
 
 from api.home import Home
+from api.http.gate import COOKIE
 from ledger.directory import Directory
 from tracer.load import load_book, period_of
 
@@ -73,6 +76,40 @@ def test_home_s_own_folder__answers_over_http_too(client: TestClient, headers: H
             assert "O6" not in unknown(said.get("report", said))
         other = client.get("/books/rival-book/check?from=2026-01-01&to=2026-12-31", headers=headers("rival")).json()
         assert "beside" not in other
+    finally:
+        shutil.rmtree(home.path / "beside")
+
+
+BROKEN = {"no column": b"origin,market\nCN,US\n", "empty": b"\n", "no text": b"origin,market,hs\nCN,\xff\xfe,9403\n", "twice": b"hs,hs,origin,market\n",
+          "a workbook": b"PK\x03\x04 and so on", "breaks off": b'origin,market,hs\nCN,US,9403\n"CN,US,94'}
+
+
+@pytest.mark.parametrize("what", [*BROKEN, "book.xlsx"])
+def test_check__with_a_table_that_cannot_be_used__is_told_of_it_and_judges_the_rest(folder: Path, tmp_path: Path, what: str) -> None:
+    given = Path(tables(tmp_path / "given", reliefs="claim,kind,declaration,line\n"))
+    file = "book.xlsx" if what == "book.xlsx" else "remedies.csv"
+    (given / file).write_bytes(BROKEN.get(what, b"no workbook"))
+    plain = as_json("check", "garment-book", *YEAR, home=folder)
+    document = as_json("check", "garment-book", *YEAR, "--beside", str(given), home=folder)
+    (fault,) = document["beside"]["faults"]
+    assert (fault["file"], fault["row"]) == (file, 0) and fault["message"] and fault["remedy"]
+    assert document["findings"] == plain["findings"] and "O6" in unknown(document)
+    assert document["beside"]["files"] == ["reliefs.csv"] and "L4" not in unknown(document)
+    _, out, _ = command("check", "garment-book", *YEAR, "--beside", str(given), home=folder)
+    assert file in out and "Rows and tables that could not be read" in out
+
+
+def test_home_s_own_folder__with_a_table_that_cannot_be_used__answers_and_the_page_says_so(
+        client: TestClient, headers: Headers, home: Home) -> None:
+    own = home.path / "beside" / "garment-book"
+    tables(own, remedies="origin,market\nCN,US\n", reliefs="claim,kind,declaration,line\n")
+    try:
+        for route in ("check", "settlement", "explanations"):
+            answer = client.get(f"/books/garment-book/{route}?from=2026-01-01&to=2026-12-31", headers=headers("garment"))
+            assert answer.status_code == 200
+            assert [f["file"] for f in answer.json()["beside"]["faults"]] == ["remedies.csv"]
+        page = client.get("/view/book/garment-book", headers={"Cookie": f"{COOKIE}={world.token(home, 'garment')}"})
+        assert page.status_code == 200 and "remedies.csv" in page.text and "has no column hs" in page.text
     finally:
         shutil.rmtree(home.path / "beside")
 

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from api.home import Home
 from api.http.app import create_app
+from api.web.templates import _environment
 from tracer.quantity import grouped
 
 PAGES = ["/", "/view/find?q=garment", f"/view/unit/{world.BOX}", "/view/unit/garment/SHIRT-1", "/view/book/garment-book",
@@ -164,3 +165,12 @@ def test_explanation__from_the_finding_on_the_books_page__the_figure_the_event_a
     assert browser.get("/view/book/garment-book/explanation?about=NOPE").status_code == 404
     assert sign_in("terminal").get(link).status_code == 404
     assert sign_in("rival").get(paper).status_code == 404
+
+
+@pytest.mark.parametrize(("currency", "words"), [({"currency": "USD"}, "1,200 USD"), ({}, "1,200 (currency not stated)")])
+def test_findings__of_a_kept_answer__name_the_currency_or_that_none_was_kept(currency: dict[str, str], words: str) -> None:
+    """Answers that were kept before findings had a currency are still shown."""
+    finding = {"rule": "B2", "title": "", "subject": {"id": "FAB"}, "severity": "high", "explanation": "", "expected": None, "observed": None,
+               "difference": None, "uom": "", "duty_at_risk": "1200", "evidence": [], **currency}
+    page = _environment.from_string('{% import "parts.html" as parts %}{{ parts.findings(items, "") }}').render(items=[finding])
+    assert f"<span>duty at risk</span> {words}" in page

@@ -43,20 +43,25 @@ class Joined:
     files: tuple[str, ...]
 
 
-def join(book: BookData, path: Path) -> Joined:
+def join(book: BookData, path: Path, *, whole: bool = False) -> Joined:
     """A book of the ledger with the tables of a folder beside it.
+
+    A malformed row, and a table that cannot be used at all, are left out and named in `faults`: what the
+    ledger says of the book needs none of them, and a rule that does says what is missing.
+
+    Args:
+        whole: a table that cannot be used at all is an error instead.
 
     Raises:
         NotFoundError: no such folder.
-        InputError: a file that cannot be used at all, or may not be read. A malformed row is left out and
-            named in `faults`.
+        InputError: a folder that may not be read; with `whole` a table that cannot be used.
     """
     with readable(path):
-        return _join(book, path)
+        return _join(book, path, whole=whole)
 
 
-def _join(book: BookData, path: Path) -> Joined:
-    folder = Folder(path, offset=book.offset)
+def _join(book: BookData, path: Path, *, whole: bool) -> Joined:
+    folder = Folder(path, offset=book.offset, spares=not whole)
     for table in _LEDGERS:
         for name in (f"{table.name}.csv", f"{table.name}.xlsx"):
             if folder.has(name):

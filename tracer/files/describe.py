@@ -167,7 +167,9 @@ What is no fact of the ledger stands beside it in the same tables: all but movem
 norms, which the ledger answers for. Without `--beside` the folder `beside/BOOK` of the home is taken where
 there is one; server and pages take that. Of declarations only what the ledger's lines do not say is read:
 destination, contract, channel, way of transport, certificate, partner, tariff code, origin. The answer names
-the files with a digest of them and every row that could not be used (`beside`).
+the files with a digest of them, and every row and table that could not be used (`beside`): without it the
+book is judged all the same, and a rule that needs it says what is missing. Settlements that are kept are not
+made again until the table can be read.
 
 From the ledger itself come places (coordinates where a place's URI is a `geo:` one), registered keys and
 devices, papers of events with their hashes, manifests (OBSERVE, step MANIFEST), channels, reports of seals

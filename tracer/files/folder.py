@@ -33,10 +33,14 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        raise InputError(
-            f"{fault.filename or path} cannot be read: {fault.strerror or fault}.",
-            remedy="Give whoever checks the book the right to read the folder and its files.",
-        ) from fault
+        raise _unreadable(fault, path) from fault
+
+
+def _unreadable(fault: OSError, path: Path) -> InputError:
+    return InputError(
+        f"{fault.filename or path} cannot be read: {fault.strerror or fault}.",
+        remedy="Give whoever checks the book the right to read the folder and its files.",
+    )
 
 
 @quick
@@ -67,12 +71,15 @@ class Folder:
     Attributes:
         read: names of the files that were read.
         faults: what was wrong so far.
+        spares: a table that cannot be used at all is told as a fault and taken for one that is not there: a
+            book of the ledger can do without any of them.
     """
 
     path: Path
     faults: Faults = field(default_factory=Faults)
     read: list[str] = field(default_factory=list)
     offset: str = "+07:00"
+    spares: bool = False
 
     def __post_init__(self) -> None:
         if not self.path.is_dir():
@@ -99,6 +106,25 @@ class Folder:
         Raises:
             InputError: the file cannot be used at all: unreadable, no heading, a column missing or twice.
         """
+        if not self.spares:
+            return self._rows(table)
+        before = len(self.read)
+        try:
+            rows = self._rows(table)
+            return None if rows is None else iter(list(rows))  # a file may break off in the middle
+        except (InputError, OSError) as fault:
+            del self.read[before:]
+            names = (f"{table.name}.csv", f"{table.name}.xlsx", WORKBOOK)
+            self._spared(next((name for name in names if self.has(name)), names[0]), fault)
+            return None
+
+    def _spared(self, file: str, fault: InputError | OSError) -> None:
+        told = fault if isinstance(fault, InputError) else _unreadable(fault, self.path / file)
+        known = {(f.file, f.message) for f in self.faults.found if not f.row}
+        if (file, told.message) not in known:  # a workbook that is none would be told for each of its sheets
+            self.faults.add(file, 0, "", told.message, told.remedy)
+
+    def _rows(self, table: Table) -> Iterator[Row] | None:
         sheet = self._sheet(table)
         if sheet is None:
             return None
@@ -119,7 +145,7 @@ class Folder:
         sheet = None
         percents = {column.name for column in table.columns if column.form == "percent"}
         if self.has(WORKBOOK):
-            sheet = xlsx_sheet(self.path / WORKBOOK, table.name, percents)
+            sheet = self._of_workbook(table.name, percents)
         if sheet is not None and found:
             raise InputError(
                 f"there are {found[0]} and a sheet {table.name} in {WORKBOOK}.",
@@ -129,6 +155,15 @@ class Folder:
             return sheet
         path = self.path / found[0]
         return csv_sheet(path) if path.suffix == ".csv" else xlsx_sheet(path, table.name, percents)
+
+    def _of_workbook(self, name: str, percents: set[str]) -> Sheet | None:
+        try:
+            return xlsx_sheet(self.path / WORKBOOK, name, percents)
+        except InputError as fault:
+            if not self.spares:
+                raise
+            self._spared(WORKBOOK, fault)
+            return None
 
     def _places(self, table: Table, file: str, number: int, heading: list[str]) -> dict[str, int]:
         names = [cell.strip().lower() for cell in heading]
