@@ -205,3 +205,62 @@ def test_relative_value__in_two_currencies__is_compared_in_one_or_not_at_all(tmp
     without = joint(tmp_path / "b", "")
     assert without.exemption == []
     assert "USD" in without.missing[0]
+
+
+# -- duty on what is unexplained -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("policy", "of_it"), [("SPECIFIC", "500"), ("FIFO", "0"), ("LIFO", "1000"), ("LOW_TO_HIGH", "0")])
+def test_unexplained__of_lines_with_and_without_duty__nought_per_cent_is_a_rate(
+        tmp_path: Path, policy: str, of_it: str) -> None:
+    """100 kg came at 0 % and 100 kg at 10 % of 100 VND a kilogram: on 100 kg lost there are 0 to 1,000 VND."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,10000,VND,0
+        I2,1,import,E31,2026-02-05,2026-02-05,,M,100,KGM,10000,VND,10
+        E1,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,100,C62,9000000,VND,
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,L1,100,KGM,I1,1,,
+        2,2026-02-06,RECEIVE_FACTORY,,,,M,L2,100,KGM,I2,1,,
+        3,2026-04-01,ISSUE_PROD,,,,M,L1,100,KGM,,,P,
+        4,2026-04-01,ISSUE_PROD,,,,M,L2,100,KGM,,,P,
+        5,2026-04-02,TRANSFORM,r1,in,,M,L1,100,KGM,,,,
+        6,2026-04-02,TRANSFORM,r1,in,,M,L2,100,KGM,,,,
+        7,2026-04-02,TRANSFORM,r1,out,product,P,P1,100,C62,,,,
+        8,2026-06-02,EXPORT_LOAD,,,,P,P1,100,C62,E1,1,,
+        """, allocation=policy)
+    (found,) = [f for f in check(told) if f.rule == "B6"]
+    assert (found.difference, found.duty_at_risk) == ("-100", of_it)
+    assert "between 0 VND and 1,000 VND" in found.explanation
+
+
+# -- tanks -----------------------------------------------------------------------------------------------------------
+
+
+def test_tank__of_imported_and_domestic__each_draw_is_exempt_for_its_imported_part(tmp_path: Path) -> None:
+    """60 imported and 40 domestic, 50 drawn: 30 of it imported. 50 imported added, 25 drawn: 20 (7.5 of the first line)."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,60,LTR,600,USD,10
+        I2,1,import,E31,2026-02-05,2026-02-05,,M,50,LTR,500,USD,10
+        E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,50,LTR,9000,USD,
+        E2,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,25,LTR,9000,USD,
+        """, "P,M,1,LTR,LTR,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,A,60,LTR,I1,1,,
+        2,2026-01-06,RECEIVE_DOMESTIC,,,,M,B,40,LTR,,,,
+        3,2026-01-07,MERGE,m1,in,,M,A,60,LTR,,,,
+        4,2026-01-07,MERGE,m1,in,,M,B,40,LTR,,,,
+        5,2026-01-07,MERGE,m1,out,,M,TANK-1,100,LTR,,,,
+        6,2026-01-08,ISSUE_PROD,,,,M,TANK-1,50,LTR,,,P,
+        7,2026-01-09,TRANSFORM,r1,in,,M,TANK-1,50,LTR,,,,
+        8,2026-01-09,TRANSFORM,r1,out,product,P,P1,50,LTR,,,,
+        9,2026-02-06,RECEIVE_FACTORY,,,,M,C,50,LTR,I2,1,,
+        10,2026-02-07,MERGE,m2,in,,M,TANK-1,50,LTR,,,,
+        11,2026-02-07,MERGE,m2,in,,M,C,50,LTR,,,,
+        12,2026-02-07,MERGE,m2,out,,M,TANK-2,100,LTR,,,,
+        13,2026-02-08,ISSUE_PROD,,,,M,TANK-2,25,LTR,,,P,
+        14,2026-02-09,TRANSFORM,r2,in,,M,TANK-2,25,LTR,,,,
+        15,2026-02-09,TRANSFORM,r2,out,product,P,P2,25,LTR,,,,
+        16,2026-04-02,EXPORT_LOAD,,,,P,P1,50,LTR,E1,1,,
+        17,2026-06-02,EXPORT_LOAD,,,,P,P2,25,LTR,E2,1,,
+        """)
+    assert {(r["import_line"], e["line"]): e["quantity"] for r in settle(told).to_json()["exemption"]
+            for e in r["export_lines"]} == {("I1/1", "E1/1"): "30", ("I1/1", "E2/1"): "7.5", ("I2/1", "E2/1"): "12.5"}

@@ -121,6 +121,31 @@ def test_fault__unknown_name__names_the_known_ones() -> None:
         fault("no-such")
 
 
+def _in_kilometres(files: Files) -> None:
+    for table in ("movements", "counts", "opening", "previous"):
+        for row in files[table]:
+            if row.get("uom") == "MTR" and row["quantity"]:
+                row["uom"], row["quantity"] = "KMT", str(Decimal(row["quantity"]) / 1000)
+
+
+@pytest.mark.parametrize("name", ["", *(f.name for f in FAULTS)])
+def test_book__stock_and_movements_in_kilometres__same_findings_and_forms(name: str, tmp_path: Path) -> None:
+    def laid(in_km: bool) -> Callable[[Files], None]:
+        def change(files: Files) -> None:
+            if name:
+                fault(name).change(files)
+            if in_km:
+                _in_kilometres(files)
+            files["conversions"].append({**dict.fromkeys(files["conversions"][0], ""), "from_uom": "KMT", "to_uom": "MTR",
+                                         "factor": "1000"})
+        return change
+
+    write_example(tmp_path / "m", laid(in_km=False))
+    write_example(tmp_path / "km", laid(in_km=True))
+    assert ",KMT," in (tmp_path / "km" / "movements.csv").read_text("utf-8")
+    assert said(tmp_path / "km") == said(tmp_path / "m")
+
+
 def test_book__rows_in_any_order__same_findings_and_forms(tmp_path: Path) -> None:
     path = folder(tmp_path, fault("phantom-export").change)
     before = said(path)
