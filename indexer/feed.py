@@ -45,6 +45,7 @@ PAGE_MAX = DEFAULT_LIMITS.page_rows_max
 """Positions looked at for one page."""
 
 _SLACK = 100
+_START = "start"
 _CURSOR = re.compile(r"([0-9a-f]{16})\.(\d{1,18})")
 _OF_EVENTS = frozenset(table_of(m).name for m in (
     Event, Payload, DeclarationLine, Norm, CountEntry, Reading))
@@ -103,7 +104,9 @@ def changes_after(session: Session, reader: Reader, cursor: str | None, *, limit
 
     Args:
         reader: sees changes of events that it may read, of units that it may see, its rights to read, blocks.
-        cursor: of an earlier page; None for the oldest change that is kept, `now` for what comes next.
+        cursor: of an earlier page; None for the oldest change that is kept, `now` for what comes next,
+            `start` for the first change of all. That is the cursor of an index without any block yet: what
+            was asked before anything was there misses nothing of what came since.
         limit: positions looked at.
 
     Raises:
@@ -114,7 +117,8 @@ def changes_after(session: Session, reader: Reader, cursor: str | None, *, limit
         raise InputError(f"a page has 1 to {PAGE_MAX} changes.", pointer="/limit")
     feed = session.exec(select(HistoryStart.feed)).first()
     if feed is None:
-        return FeedPage([], cursor or "", more=False)
+        _position(cursor, "", 1, 0)
+        return FeedPage([], _START if cursor is None or cursor == "now" else cursor, more=False)
     head = int(session.exec(select(func.max(RowChange.last))).one() or 0)
     after = _position(cursor, feed, _first(session.connection()), head)
     found: list[Change] = []
@@ -188,17 +192,21 @@ def _first(connection: Connection) -> int:
 
 
 def _position(cursor: str | None, feed: str, first: int, head: int) -> int:
-    """The position that a cursor names."""
+    """The position that a cursor names. Without a feed yet nothing is lost: it may only not be there yet."""
     if cursor is None:
         return first - 1
     if cursor == "now":
         return head
+    if cursor == _START:
+        if first > 1:
+            raise _lost()
+        return 0
     match = _CURSOR.fullmatch(cursor)
     if match is None:
         raise InputError("this is no cursor of the feed.",
                          remedy="Give one that an answer had, or none to begin.", pointer="/after")
     position = int(match[2])
-    if match[1] != feed or not first - 1 <= position <= head:
+    if feed and (match[1] != feed or not first - 1 <= position <= head):
         raise _lost()
     return position
 

@@ -61,7 +61,7 @@ def changes(
                 lines = [dumps(page.to_json())] if as_json else [*map(_line, page.changes)]
                 sys.stdout.write("\n".join(lines) + "\n")
                 sys.stdout.flush()
-            cursor = page.cursor or cursor
+            cursor = page.cursor
             if not page.more:
                 time.sleep(_POLL_S)
 

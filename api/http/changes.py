@@ -45,5 +45,5 @@ async def get_changes(
     while not found.changes and time.monotonic() < give_up:
         if not found.more:
             await anyio.sleep(_POLL_S)
-        found = await run_in_threadpool(page, found.cursor or after)
+        found = await run_in_threadpool(page, found.cursor)
     return ExactJSON(found.to_json())

@@ -163,6 +163,26 @@ def test_feed__now__nothing_until_something_changes() -> None:
     assert page(engine, start.cursor).changes[0].block_number == 21
 
 
+@pytest.mark.parametrize("first", [None, "start", "now"])
+def test_feed__asked_before_there_is_a_block__its_cursor_misses_nothing(first: str | None) -> None:
+    """Whoever begins with `now` on an index that is empty keeps that cursor, reads the tables, and asks on after it."""
+    engine = empty_index()
+    start = page(engine, first)
+    assert (start.changes, start.cursor, start.more) == ([], "start", False)
+    with pytest.raises(InputError):
+        page(engine, "nonsense")
+    story = full_story()
+    make_indexer(story, story.chain(), engine).run_once()
+    assert page(engine, start.cursor).changes[0].position == 1
+    old = "0123456789abcdef.3"  # of an index that is no more: said once there is another
+    assert page(empty_index(), old).cursor == old
+    with pytest.raises(FeedLostError):
+        page(engine, old)
+    trim(engine, 10)
+    with pytest.raises(FeedLostError):
+        page(engine, start.cursor)
+
+
 def test_feed__of_a_participant__only_what_it_may_read() -> None:
     engine = indexed(full_story())
     reader = Reader(3, everything=False, now_s=START_S)
@@ -246,4 +266,4 @@ def test_feed__no_cursor_of_ours__refused(cursor: str) -> None:
 
 
 def test_feed__nothing_indexed_yet__empty() -> None:
-    assert page(empty_index()) == FeedPage([], "", more=False)
+    assert page(empty_index()) == FeedPage([], "start", more=False)
