@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Dialect, Numeric
+from sqlalchemy.sql.operators import OperatorType, is_comparison
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from ledger.errors import InvariantError
@@ -62,6 +63,26 @@ class U64(TypeDecorator[Any]):
                              dialect: Dialect) -> Any:  # noqa: ARG002 - signature of SQLAlchemy
         """SQL to Python."""
         return None if value is None else int(value)
+
+    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> TypeEngine[Any]:
+        """The type of what a column is compared with: any whole number, whoever asks."""
+        compared = op is not None and is_comparison(op) and isinstance(value, int)
+        return _Bound() if compared else self
+
+
+class _Bound(U64):
+    """A whole number that a column of 64 unsigned bits is compared with. What lies beyond them is taken for
+    the next number outside: nothing kept is less than -1 or more than 2**64.
+    """
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Python to SQL."""
+        number = max(-1, min(int(value), U64_MAX + 1))
+        if dialect.name != "sqlite":
+            return Decimal(number)
+        return number if number <= _SQLITE_INTEGER_MAX else f"{number:020d}"
 
 
 class Micro(U64):

@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, false, func, or_
+from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
-from indexer.columns import U64_MAX
 from indexer.models import (
     OPEN,
     Block,
@@ -212,9 +211,9 @@ def events(
     if refused is not None:
         conditions.append(col(Event.outcome) >= 100 if refused else col(Event.outcome) < 100)
     if from_ms is not None:
-        conditions.append(col(Event.occurred_at_ms) >= min(max(0, from_ms), U64_MAX))
+        conditions.append(col(Event.occurred_at_ms) >= from_ms)
     if to_ms is not None:
-        conditions.append(col(Event.occurred_at_ms) <= min(to_ms, U64_MAX) if to_ms >= 0 else false())
+        conditions.append(col(Event.occurred_at_ms) <= to_ms)
     return _page(session, conditions, after, limit)
 
 

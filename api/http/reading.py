@@ -72,10 +72,10 @@ def get_events(
         conditions.append(about(unit_for(question.session, unit, reader).unit))
     if book is not None:
         conditions.append(col(Event.book) == home.directory.book(book).number)
-    if from_ is not None:  # nothing on the ledger occurred before 1970, whatever is asked
-        conditions.append(col(Event.occurred_at_ms) >= max(0, milliseconds(from_, "GE_eventTime")))
+    if from_ is not None:
+        conditions.append(col(Event.occurred_at_ms) >= milliseconds(from_, "GE_eventTime"))
     if before is not None:
-        conditions.append(col(Event.occurred_at_ms) < max(0, milliseconds(before, "LT_eventTime")))
+        conditions.append(col(Event.occurred_at_ms) < milliseconds(before, "LT_eventTime"))
     page = events_page(question.session, reader, conditions, after=_place(next_page), limit=per_page)
     rows = event_rows(question.session, home.directory, reader, page.events, with_epcis=True)
     note_looks(home, reader, rows, request.url.path)

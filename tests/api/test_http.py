@@ -276,6 +276,11 @@ def test_parameters__unknown_or_wrong__400_naming_them(client: TestClient, heade
     assert says in problem(client.get(address, headers=headers("garment")), 400)["detail"]
 
 
+def test_release_study__of_years_before_1970__answered(client: TestClient, headers: Headers) -> None:
+    period = {"from": "1960-01-01", "to": "2026-12-31", "against_from": "1950-01-01", "against_to": "1959-12-31"}
+    assert client.get("/release-study", params=period, headers=headers("customs")).status_code == 200
+
+
 def test_method__not_taken_here__405_in_the_one_shape(client: TestClient, headers: Headers) -> None:
     problem(client.delete("/events", headers=headers("garment")), 405)
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from indexer import lookups
 from indexer.feed import FeedLostError, changes_after, trim
 from indexer.lookups import HOLDER, Reader
-from indexer.models import UnitName
+from indexer.models import Event, UnitName
 from indexer.queries import (
     answers_to,
     corrections_of,
@@ -144,7 +144,7 @@ def test_unit__text_that_no_database_takes__refused(session: Session, text: str)
 
 
 @pytest.mark.parametrize(("bounds", "count"), [
-    ({"from_ms": -1}, True), ({"to_ms": -1}, False), ({"from_ms": -(10**20), "to_ms": 10**20}, True), ({"from_ms": 2**64}, True)])
+    ({"from_ms": -1}, True), ({"to_ms": -1}, False), ({"from_ms": -(10**20), "to_ms": 10**20}, True), ({"from_ms": 2**64}, False)])
 def test_events__times_beyond_what_can_be_kept__answered(session: Session, bounds: dict[str, int], count: bool) -> None:
     assert bool(events(session, **bounds).events) is count  # type: ignore[arg-type]
 
@@ -279,3 +279,13 @@ def test_feed__pages_and_a_trim__the_same_on_every_engine() -> None:
     assert trim(engine, 50) > 0
     with Session(engine) as session, pytest.raises(FeedLostError):
         changes_after(session, HOLDER, cursor.partition(".")[0] + ".1")
+
+
+@pytest.mark.parametrize("value", [-(2**80), -1, 0, 1, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**80])
+def test_column_of_64_bits__compared_with_any_whole_number__as_the_numbers_are(session: Session, value: int) -> None:
+    kept = {int(event.occurred_at_ms) for event in session.exec(select(Event))}
+    assert max(kept) == 2**64 - 1  # of the event that says the most that can be said
+    column = col(Event.occurred_at_ms)
+    for condition, holds in ((column < value, value.__gt__), (column <= value, value.__ge__), (column > value, value.__lt__),
+                             (column >= value, value.__le__), (column == value, value.__eq__), (column != value, value.__ne__)):
+        assert {int(event.occurred_at_ms) for event in session.exec(select(Event).where(condition))} == set(filter(holds, kept))
