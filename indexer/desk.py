@@ -9,7 +9,7 @@ was read by their help, also by way of another; no payload vouches for itself by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, insert, select
 
@@ -221,19 +221,20 @@ class Desk:
         self._rows.flush()
         if known - self._rows.named_by(seq):
             self._stale(seq)  # others may have been read by what it names no longer
-        event_id, wanted = signed.event["event_id"], [f"container:{number}" for number in sorted(containers)]
+        event_id, wanted = signed.event["event_id"], list[str]()
         if before["status"] != OPEN:
             self._asked_by_reference(event_id)
             meaning = examined.meaning
             if meaning is not None and meaning.epcis_event_id is not None and not meaning.is_correction:
                 wanted.append(f"event:{meaning.epcis_event_id}")
         self._asked(wanted)
+        self._asked_for_containers(containers)
 
-    def _new_containers(self, examined: Examined) -> set[str]:
-        """Numbers of the containers that a payload names and nobody named before."""
+    def _new_containers(self, examined: Examined) -> dict[str, str]:
+        """The containers that a payload names and nobody named before: number by id."""
         units = examined.meaning.units if examined.meaning else ()
-        return {unit.number for unit in units if unit.type is UnitType.CONTAINER
-                and self._rows.get(UnitName, "0x" + unit.unit.hex()) is None}
+        named = {"0x" + unit.unit.hex(): unit.number for unit in units if unit.type is UnitType.CONTAINER}
+        return {unit: number for unit, number in named.items() if self._rows.get(UnitName, unit) is None}
 
     def _name_again(self, stale_from: int) -> None:
         """Names from the open payloads from a place on, in the ledger's order, as a rebuild would find them.
@@ -258,8 +259,9 @@ class Desk:
             self._recall(listed)
             for signed in signed_rows(self._rows, listed):
                 self._read_on(signed)
-        self._asked(sorted({f"container:{row['number']}" for name, row in gone
-                            if name == table_of(UnitName).name and row["type"] == str(UnitType.CONTAINER)}))
+        self._asked_for_containers({
+            row["unit"]: row["number"] for name, row in gone
+            if name == table_of(UnitName).name and row["type"] == str(UnitType.CONTAINER)})
 
     def _read_on(self, signed: Signed) -> None:
         """An open payload once more, with the names that are there by now."""
@@ -275,7 +277,7 @@ class Desk:
             containers = self._new_containers(examined)
             project_content(self._rows, signed, examined, self._lens)
             self._rows.flush()
-            self._asked([f"container:{number}" for number in sorted(containers)])
+            self._asked_for_containers(containers)
             return
         # it may be read by what comes after it: then it is examined again
         self._take_rows(payload)
@@ -329,6 +331,16 @@ class Desk:
         for start in range(0, len(wanted), _WINDOW):
             self.again.update(self._rows.connection.execute(select(needs.c.event_id).where(
                 needs.c.asked.in_(wanted[start:start + _WINDOW]))).scalars())
+
+    def _asked_for_containers(self, containers: Mapping[str, str]) -> None:
+        """Examine again whoever asked for the consignment of one of these (number by id) and was signed for
+        it: the same box on other consignments is another unit, and it sails for fifteen years.
+        """
+        needs, lines = table_of(PayloadNeed), table_of(EventLine)
+        for unit, number in sorted(containers.items()):
+            self.again.update(self._rows.connection.execute(
+                select(needs.c.event_id).join(lines, lines.c.event_id == needs.c.event_id).where(
+                    lines.c.unit == unit, needs.c.asked == f"container:{number}")).scalars())
 
     def _asked_by_reference(self, event_id: str) -> None:
         """Examine again whoever refers to an event, by whatever eventID: whether it is read decides too."""

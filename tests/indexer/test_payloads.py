@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+import indexer.desk as desk_module
 import indexer.opening as opening_module
 from indexer.database import open_engine
 from indexer.digest import digest
@@ -578,6 +579,33 @@ def test_grant__opens_a_payload_for_the_grantees_index(story: Story) -> None:
     assert fault_of(engine, arrive)[0] == "open"
     assert reads(engine, arrive, 3)
     assert dump(engine) == dump(indexed(story, keys=(3,)))
+
+
+def test_payload__box_on_a_further_consignment__only_what_was_signed_for_that_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that never states the consignment: each new journey of a box must not have all old ones read again."""
+    read: list[int] = []
+    for name, place in (("examine", 1), ("read_again", 1)):
+        plain = getattr(desk_module, name)
+        monkeypatch.setattr(desk_module, name, lambda *args, plain=plain, place=place: (
+            read.append(args[place].event["seq"]), plain(*args))[1])
+    story, journeys = Story(), 6
+    story.register()
+    for n in range(journeys):
+        # weighed before anybody has said under which consignment it came: read once the ARRIVE has
+        for look in range(2):
+            story.post(3, story.document(3, Kind.OBSERVE, f"weigh-{n}-{look}", epcList=[BOX], **{"cl:step": "WEIGH"}),
+                       Outcome.RECORDED, consignment=f"BL-{n}")
+        story.post(2, story.document(2, Kind.ARRIVE, f"arrive-{n}", epcList=[BOX], bizLocation={"id": "urn:place:quay"}, **{
+            "cl:consignment": f"BL-{n}"}), Outcome.RECORDED)
+    chain, engine = story.chain(), open_engine("sqlite://")
+    indexer = make_indexer(story, chain, engine)
+    for n in range(journeys):
+        read.clear()
+        chain.head = len(chain.headers) - 1 - 3 * (journeys - 1 - n)
+        indexer.run_once()
+        assert min(read) > 3 * n, n
+    assert set(statuses(engine).values()) == {"open"}
+    assert dump(engine) == dump(indexed(story))
 
 
 def test_payload__event_id_longer_than_a_database_can_look_up__evidence_and_the_index_goes_on() -> None:
