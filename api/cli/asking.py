@@ -81,6 +81,9 @@ def trace(
     *,
     backward: Annotated[bool, typer.Option("--backward", help="Only where it came from.")] = False,
     forward: Annotated[bool, typer.Option("--forward", help="Only where it went.")] = False,
+    origin: Annotated[str, typer.Option(
+        "--from", metavar="ID", show_default=False,
+        help="Only the ways that lead to it from this lot, line, container or cargo.")] = "",
     as_of: AsOfOption = None,
     known_at: KnownAtOption = None,
     home: HomeOption = None,
@@ -89,6 +92,8 @@ def trace(
     """Trace a lot or a declaration line through processing, with quantities.
 
     Example: cargoledger trace FG-2026-001 --backward
+
+    Example: cargoledger trace 305000000001/1 --from CSQU3054383
     """
     from api.cli.render import lineage_tree
     from api.views.lineage import Direction, lineage_view
@@ -101,7 +106,7 @@ def trace(
     when = When.parse(as_of, known_at)
     with opened(home) as opened_home, asked(opened_home, when, traced=True) as question:
         view = lineage_view(
-            question.session, opened_home, HOLDER, key, direction, as_of_ms=when.as_of_ms)
+            question.session, opened_home, HOLDER, key, direction, as_of_ms=when.as_of_ms, origin=origin)
     view |= when.said()
     emit(view, as_json, lambda: lineage_tree(view))
 

@@ -168,12 +168,16 @@ def lineage_tree(view: dict[str, Any]) -> RenderableType:
     for direction, title in (("backward", "made from"), ("forward", "went to")):
         for answer in view.get(direction, ()):
             subject = answer["subject"]
+            if "from" in view and not answer["graph"]["nodes"]:
+                parts.append(Text(f"No way leads from {view['from']['label']} to {subject['id']}."))
+                continue
             root = Tree(
                 f"[bold]{escape(subject['id'])}[/bold] {title}  [dim]book {escape(answer['book'])}[/dim]"
             )
             _grow(root, answer["graph"], f"{subject['type']}:{subject['id']}", direction, set())
             parts.append(root)
-            parts.append(_rows(answer, direction))
+            if answer["rows"] or "from" not in view:
+                parts.append(_rows(answer, direction))
     return Group(*parts)
 
 

@@ -142,10 +142,14 @@ def get_trace(
     direction: Annotated[
         Direction, Query(description="towards its sources, towards its exits, or both")
     ] = "both",
+    *,
+    origin: Annotated[str, Query(
+        alias="from", max_length=300,
+        description="only the ways that lead to it from this lot, line, container or cargo")] = "",
 ) -> Response:
     """Where what is in a lot came from, and where it went, with quantities."""
     view = lineage_view(
-        question.session, home, reader, lot_id, direction, as_of_ms=question.when.as_of_ms)
+        question.session, home, reader, lot_id, direction, as_of_ms=question.when.as_of_ms, origin=origin)
     return ExactJSON({**view, **question.when.said()})
 
 

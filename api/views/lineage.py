@@ -18,8 +18,9 @@ from api.words import kind_words
 from indexer.lookups import Reader, readable, unit_for, visible_units
 from indexer.models import Event
 from indexer.queries import position
-from ledger.errors import NotFoundError
+from ledger.errors import InputError, NotFoundError
 from ledger.vocabulary import Kind
+from tracer.paths import between
 from tracer.quantity import grouped
 from tracer.trace import ask
 
@@ -35,17 +36,23 @@ _SEALED = {"type": "sealed", "label": "sealed", "code": "", "uom": ""}
 
 def lineage_view(
     session: Session, home: Home, reader: Reader, key: str, direction: Direction = "both",
-    *, as_of_ms: int | None = None,
+    *, as_of_ms: int | None = None, origin: str = "",
 ) -> dict[str, Any]:
     """Where what is in a unit (or left on a line) came from, and where it went.
 
     Args:
         as_of_ms: nothing that occurred later counts; the last block's time if None.
+        origin: only the ways from this lot, line, container or cargo, backward.
 
     Raises:
         NotFoundError: unknown, not for this reader, or nothing that could be traced.
+        InputError: an origin, and not backward alone.
     """
     found = unit_for(session, key, reader)
+    start = unit_for(session, origin, reader) if origin else None
+    if start is not None and direction == "forward":
+        raise InputError("ways from another thing are asked for backward.", remedy="Leave out the direction.")
+    direction = "backward" if start is not None else direction
     here = position(session)
     if as_of_ms is None:
         as_of_ms = (here.timestamp if here else 0) * 1000 + 999
@@ -53,10 +60,14 @@ def lineage_view(
         "subject": {"unit": found.unit, "type": found.type, "label": found.label},
         "direction": direction,
     }
+    if start is not None:
+        view["from"] = {"unit": start.unit, "type": start.type, "label": start.label}
     ids: dict[str, str] = {}
     for one in WAYS:
         if direction in (one, "both"):
             answers = ask(session, home.directory, found.unit, one, as_of_ms=as_of_ms)
+            if start is not None:
+                answers = [between(answer, start.unit) for answer in answers]
             view[one] = [answer.to_json() for answer in answers]
             for answer in answers:
                 ids.update(answer.ids)

@@ -120,6 +120,17 @@ def test_trace__both_ways_and_one__tree_and_numbers(folder: Path) -> None:
     assert as_json("trace", "SHIRT-1", "--backward", "--forward", home=folder, code=2)["error"]["code"] == "CL-INPUT-001"
 
 
+def test_trace__from_one_thing__only_the_ways_between(folder: Path) -> None:
+    answer = as_json("trace", "SHIRT-1", "--from", "COT-1", home=folder)
+    assert answer["from"]["label"] == "garment/COT-1"
+    nodes = [node["label"] for node in answer["backward"][0]["graph"]["nodes"]]
+    assert sorted(nodes) == ["TRANSFORM", "garment/COT-1", "garment/SHIRT-1"]
+    code, out, _ = command("trace", "COT-1", "--from", "SHIRT-1", home=folder)
+    assert code == 0 and "No way leads from garment/SHIRT-1 to garment/COT-1." in out
+    assert as_json("trace", "SHIRT-1", "--from", "NO-SUCH", home=folder, code=2)["error"]["code"] == "CL-INPUT-002"
+    assert as_json("trace", "SHIRT-1", "--from", "COT-1", "--forward", home=folder, code=2)["error"]["code"] == "CL-INPUT-001"
+
+
 def test_settle__book__forms_as_tables(folder: Path) -> None:
     days = ("--from", "2026-01-01", "--to", "2026-12-31")
     value = as_json("settle", "garment-book", *days, home=folder)

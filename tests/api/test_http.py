@@ -221,6 +221,16 @@ def test_trace__lot_made_from_another__quantities_both_ways(client: TestClient, 
     assert places["in_store"] == str(Decimal(world.EXACT) - 60) and places["in_production"] == "10"
 
 
+def test_trace__from_a_lot__its_part_and_what_lies_between(client: TestClient, headers: Headers) -> None:
+    answer = client.get("/lots/garment/SHIRT-1/trace?from=COT-1", headers=headers("garment")).json()
+    assert answer["direction"] == "backward" and answer["from"]["label"] == "garment/COT-1"
+    (one,) = answer["backward"]
+    assert [(row["id"], row["quantity"]) for row in one["rows"]] == [("garment/COT-1", "50")]
+    assert {node["label"] for node in one["graph"]["nodes"]} == {"garment/COT-1", "TRANSFORM", "garment/SHIRT-1"}
+    problem(client.get("/lots/garment/SHIRT-1/trace?from=nothing", headers=headers("garment")), 404)
+    problem(client.get("/lots/garment/SHIRT-1/trace?direction=forward&from=COT-1", headers=headers("garment")), 400)
+
+
 def test_settlement__book_of_the_story__identity_holds(client: TestClient, headers: Headers) -> None:
     answer = client.get("/books/garment-book/settlement?from=2026-01-01&to=2026-12-31", headers=headers("garment")).json()
     row = answer["form15"][0]

@@ -16,6 +16,7 @@ from ledger.errors import NotFoundError
 from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.book import BookData, Loss
 from tracer.graph import Basis, Lineage, lineage
+from tracer.paths import between
 from tracer.replay import replay
 from tracer.trace import backward, forward
 
@@ -252,3 +253,21 @@ def test_replay__closing_balances__equal_the_ledgers(plan: Plan) -> None:
         for balance, amount in held.items():
             assert amount == sum(d.change for d in effects.deltas if (d.lot, d.balance) == (lot, balance))
             assert amount >= 0
+
+
+def test_between__any_two_things__what_lies_on_a_walk_and_nothing_else() -> None:
+    book = clean_book()
+    named = [(x.id, f"lot:{x.id}") for x in book.lots] + [(x.key, f"line:{x.key}") for x in book.lines] + [("BL/M0", "unit:BL/M0")]
+    book = replace(book, unit_ids={name: f"0x{i}" for i, (name, _) in enumerate(named)})
+    whole = nx.DiGraph(lineage(book).graph)
+    for subject in ("EX/1", "P-0", "S-M0-0"):
+        trace = backward(book, subject)
+        end = f"{trace.subject_type}:{subject}"
+        for name, node in named:
+            found = between(trace, book.unit_ids[name])
+            walks = {n for n in whole if node in whole and nx.has_path(whole, node, n) and nx.has_path(whole, n, end)}
+            assert {n["id"] for n in found.nodes} == walks
+            assert {(e["from"], e["to"]) for e in found.edges} == set(whole.subgraph(walks).edges)
+            assert [r for r in trace.rows if name == r.name or name in r.units] == found.rows or not walks
+    (row, *others) = between(backward(book, "EX/1"), book.unit_ids["BL/M0"]).rows
+    assert others == [] and (row.name, row.code) == ("IM-M0/1", "M0")

@@ -120,7 +120,7 @@ def test_b6__unexplained__has_duty_by_least_most_and_policy() -> None:
         for c in book.counts))
     finding, = found(short, "B6")
     assert finding.difference == "-50"
-    assert "between 18 and 18, by FIFO" in finding.explanation  # 50 kg at 3 a kilogram and 12 %
+    assert "between 18 VND and 18 VND, by FIFO" in finding.explanation  # 50 kg at 3 a kilogram and 12 %
     assert finding.duty_at_risk == "18"  # stock whose duty nobody knows is left out
     assert missing(replace(book, norms=()), "B6") == {"norm of P in force when it was made"}
 
