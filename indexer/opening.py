@@ -34,6 +34,7 @@ from indexer.payloads import (
     Lens,
 )
 from indexer.store import Rows, table_of
+from ledger.errors import InputError
 from ledger.keys.grants import Grant
 from ledger.keys.sealing import SealedPayload
 
@@ -50,6 +51,7 @@ class PayloadSource(Protocol):
 
         Raises:
             UnavailableError: the store does not answer.
+            InputError, ValueError: what it has is no payload.
         """
         ...
 
@@ -176,6 +178,15 @@ class Opener:
                 again = (again - set(part)) | desk.again
         return opened
 
+    def _ask(self, commitment: bytes) -> SealedPayload | None:
+        """What a store gives; None where it has nothing, or nothing that is a payload at all: that is no
+        evidence of anybody's, and one spoilt entry must not keep the others from being read.
+        """
+        try:
+            return self._source.get(commitment)
+        except (InputError, ValueError, TypeError, KeyError):
+            return None
+
     @staticmethod
     def _in_order(engine: Engine, query: Select[Any], wanted: set[str]) -> list[str]:
         """Ids of events in the ledger's order; those that are gone left out."""
@@ -202,7 +213,7 @@ class Opener:
         given: dict[str, SealedPayload | None] = {}
         for event_id, row in here.items():
             asked = from_store or row.status != OPEN
-            sealed = self._source.get(bytes.fromhex(row.commitment[2:])) if asked else None
+            sealed = self._ask(bytes.fromhex(row.commitment[2:])) if asked else None
             if sealed is not None or row.read:
                 given[event_id] = sealed
         return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ import indexer.opening as opening_module
 from indexer.database import open_engine
 from indexer.digest import digest
 from indexer.queries import may_read
+from ledger.errors import InputError, TooLargeError
 from ledger.events.model import CustodyEvent
 from ledger.keys.sealing import open_sealed, seal, with_reader
 from ledger.proofs.commitment import commit
@@ -77,6 +79,27 @@ def test_payload__no_store_has_it__withheld_and_nothing_else_waits(story: Story)
     assert fault_of(engine, lost) == ("withheld", None, 0)
     assert fetch(engine, "SELECT count(*) FROM count_entry") == [(0,)]
     assert list(statuses(engine).values()).count("withheld") == 2
+
+
+@pytest.mark.parametrize("fault", [InputError("no payload"), TooLargeError("too long"), json.JSONDecodeError("", "{", 1), KeyError("sealed")])
+def test_payload__store_gives_what_is_none__withheld_and_the_others_read(story: Story, fault: Exception) -> None:
+    """A row of the store that was half written, or that somebody wrote over."""
+    spoilt, plain = commitment_of(entry_of(story, Kind.COUNT)), story.payloads.get
+
+    def get(commitment: bytes) -> Any:
+        if commitment == spoilt:
+            raise fault
+        return plain(commitment)
+
+    story.payloads.get = get  # type: ignore[method-assign]
+    engine = open_engine("sqlite://")
+    indexer = make_indexer(story, story.chain(), engine)
+    indexer.run_once()
+    assert fault_of(engine, entry_of(story, Kind.COUNT)) == ("withheld", None, 0)
+    assert list(statuses(engine).values()).count("withheld") == 2
+    story.payloads.get = plain  # type: ignore[method-assign]
+    indexer.run_once()
+    assert dump(engine) == dump(indexed(story))
 
 
 def test_payload__given_later__read_then_and_equal_to_a_rebuild(story: Story) -> None:
