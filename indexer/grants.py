@@ -3,8 +3,9 @@
 A grant counts if a signer of its grantor signed it for this ledger, for those of its payloads that the
 grantor itself could read when giving it. What does not hold now is looked at again in the next run (its
 signer, or the payload that it is about, may not be indexed yet), and so is a grant whose content is recorded
-once more, as when it is signed again after its deadline. The outcome does not depend on the order in which
-grants and events came.
+once more, as when it is signed again after its deadline. What held and holds no longer, because its signer
+was revoked before the time that the grant states of itself, is taken back with all that came of it. The
+outcome does not depend on the order in which grants, events and revocations came.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 
-from indexer.models import Event, Grant, PayloadReader, Signer
+from indexer.models import Cursor, Event, Grant, PayloadReader, Signer
 from indexer.payloads import Lens
 from indexer.store import Rows, table_of
 from ledger.errors import TrustError
@@ -27,7 +28,11 @@ _PART = 400  # commitments in one statement
 
 
 class GrantBook:
-    """The grants of one network: verified ones with their readers, and the content keys that they give us."""
+    """The grants of one network: verified ones with their readers, and the content keys that they give us.
+
+    Attributes:
+        took_back: what grants gave was forgotten by the last `take`, so that all is to be read again.
+    """
 
     def __init__(self, chain_id: int, ledgers: Sequence[bytes]) -> None:
         self._chain_id = chain_id
@@ -35,6 +40,8 @@ class GrantBook:
         self._done: set[bytes] = set()                 # every event of its payloads has its reader row
         self._done_for: dict[str, set[bytes]] = {}     # commitment -> done grants about it
         self._looked_to = 0                            # seq up to which events were looked at for such
+        self.took_back = False
+        self._revoked = 0                              # signers that were revoked when it was looked last
         self._keys: dict[bytes, dict[bytes, None]] = {}  # commitment -> content keys, in the order they came
         self._opened: set[tuple[bytes, bytes]] = set()   # (grant id, our public key) already opened
 
@@ -48,19 +55,26 @@ class GrantBook:
         Returns:
             Commitments for which there is a content key that was not there before.
         """
+        self.took_back = False
         self._recorded_again(rows)
-        waiting = [(grant.grant_id, grant) for grant in grants]
-        waiting = [(name, grant) for name, grant in waiting if name not in self._done]
+        self._revoked_since(rows)
+        everyone = [(grant.grant_id, grant) for grant in grants]
+        waiting = [(name, grant) for name, grant in everyone if name not in self._done]
+        holding = [(name, grant) for name, grant in waiting if self._holds(rows, grant)]
+        ended = {name for name, _ in waiting} - {name for name, _ in holding}
+        rows.prefetch(Grant, ["0x" + name.hex() for name, _ in waiting])
+        if any(rows.get(Grant, "0x" + name.hex()) is not None for name in ended):
+            self._take_all_back(rows)
+            holding = [(name, grant) for name, grant in everyone if self._holds(rows, grant)]
         fresh: set[bytes] = set()
-        for name, grant in waiting:
-            if self._holds(rows, grant):
-                fresh |= self._collect(name, grant, lens)
+        for name, grant in holding:
+            fresh |= self._collect(name, grant, lens)
         # who was granted may grant on, and grants may come in any order: until nothing changes
         changed = True
         while changed:
             changed = False
-            for name, grant in waiting:
-                if name not in self._done and self._holds(rows, grant) and self._readers(rows, name, grant):
+            for name, grant in holding:
+                if name not in self._done and self._readers(rows, name, grant):
                     changed = True
         return fresh
 
@@ -72,6 +86,30 @@ class GrantBook:
                     select(events.c.commitment).where(events.c.seq > self._looked_to)).scalars():
                 self._done -= self._done_for.pop(commitment, set())
         self._looked_to = int(rows.connection.execute(select(func.max(events.c.seq))).scalar() or 0)
+
+    def _revoked_since(self, rows: Rows) -> None:
+        """Look again at every grant where a signer was revoked."""
+        signers = table_of(Signer)
+        revoked = int(rows.connection.execute(select(func.count()).select_from(signers).where(
+            signers.c.revoked_at_s.is_not(None))).scalar() or 0)
+        if revoked != self._revoked:
+            self._done.clear()
+            self._done_for.clear()
+        self._revoked = revoked
+
+    def _take_all_back(self, rows: Rows) -> None:
+        """Forget what grants gave, to be worked out again: who was granted may have granted on. Whatever was
+        opened is opened again, as with other keys (`Cursor.context`).
+        """
+        cursor = rows.get(Cursor, 1)
+        rows.at(int(cursor["block_number"]) if cursor else 0, 0)
+        for row in rows.matching(Grant):
+            rows.remove(PayloadReader, grant_id=row["grant_id"])
+        rows.remove(Grant)
+        rows.change(Cursor, 1, context="")
+        for held in (self._done, self._done_for, self._keys, self._opened):
+            held.clear()
+        self.took_back = True
 
     def _holds(self, rows: Rows, grant: SignedGrant) -> bool:
         def participant_of(address: bytes) -> int | None:

@@ -92,6 +92,8 @@ class Opener:
             if cursor is None:
                 return 0, 0
             fresh = self._grants.take(rows, grants, self._lens)
+            if self._grants.took_back:
+                cursor, self._read_to = rows.get(Cursor, 1) or cursor, 0
             rows.finish()
             changed = cursor["context"] != context
             chosen = self._choose(connection, fresh, everything=changed and self._read_to == 0)

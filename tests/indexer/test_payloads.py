@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from eth_hash.auto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
@@ -725,6 +726,30 @@ def test_readers__one_added_by_the_store__is_shown_nothing(story: Story) -> None
     story.payloads.kept[commitment] = with_reader(story.payloads.kept[commitment], 4, reading_key(4).public, bytes(32))
     engine = indexed(story)
     assert reads(engine, hold, 2) and not reads(engine, hold, 4)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["same process", "started again"])
+@pytest.mark.parametrize("keys", [(1, 2, 3, 4), (4,)])
+def test_grant__signer_is_revoked_before_it_was_issued_by_its_own_word__taken_back(
+        story: Story, keys: tuple[int, ...], again: bool) -> None:
+    """A clock that is ahead, or a date of next year: whoever reads the chain afresh finds a key revoked by then."""
+    accept, arrive = entry_of(story, Kind.ACCEPT), entry_of(story, Kind.ARRIVE)
+    chain, engine = story.chain(), open_engine("sqlite://")
+    revoked_at = story.entries.index(next(e for e in story.entries if any(
+        topic == keccak(b"SignerRevoked(address,uint32)") for raw in e.logs for topic in raw[1]))) + 1
+    story.payloads.given += [
+        grant(story, 3, 4, [commitment_of(accept)], issued_at_s=START_S + 10**7),
+        grant(story, 2, 4, [commitment_of(arrive)])]
+    indexer = make_indexer(story, chain, engine, keys=keys)
+    chain.head = revoked_at - 1
+    indexer.run_once()
+    assert reads(engine, accept, 4) and fault_of(engine, accept)[0] == "open"
+    chain.head = None
+    indexer = make_indexer(story, chain, engine, keys=keys) if again else indexer
+    indexer.run_once()
+    assert not reads(engine, accept, 4) and reads(engine, arrive, 4)
+    assert fault_of(engine, accept)[0] == ("open" if len(keys) > 1 else "sealed")
+    assert dump(engine) == dump(indexed(story, keys=keys))
 
 
 def test_grant__passed_on__in_any_order(story: Story) -> None:
