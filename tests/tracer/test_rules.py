@@ -320,6 +320,25 @@ def test_citation__depends_on_the_period() -> None:
     assert "169/2026" in b2.legal_ref("2026-07-01")
 
 
+@pytest.mark.parametrize("jurisdiction", ["EU", "UK", "US"])
+def test_citation__of_a_book_of_elsewhere__is_a_principle_and_no_foreign_decree(jurisdiction: str) -> None:
+    book = replace(clean_book(), counts=tuple(replace(c, quantity_micro=c.quantity_micro // 2) for c in clean_book().counts))
+    here, there = check(book), check(replace(book, jurisdiction=jurisdiction))
+    assert {f.rule for f in there} & {"B2"}
+    assert all(f.legal_ref.startswith(("Law", "Decree", "Circular", "Decision")) for f in here)
+    for finding in there:
+        assert finding.legal_ref.startswith(f"Principle: {rule(finding.rule).title} (no law of the {jurisdiction} is cited, after: ")
+        assert finding.legal_ref.endswith(", of Vietnam)") and ";" not in finding.legal_ref
+
+
+def test_time_set_by_law__of_a_book_of_elsewhere__is_not_judged_by_another_country_s() -> None:
+    late = replace(clean_book(), filed=Span(clean_book().period.end_ms + 200 * 86_400_000, clean_book().period.end_ms + 200 * 86_400_000))
+    late = replace(late, as_of_ms=late.period.end_ms + 300 * 86_400_000)
+    assert [f.subject_type for f in check(late, [rule("T1")])] == ["book"]
+    abroad = examine(replace(late, jurisdiction="EU"), [rule("T1")])
+    assert abroad.findings == [] and [f.missing for f in abroad.not_evaluable] == [("times that the law of the EU sets",)]
+
+
 def test_custody_without_a_book__only_custody_rules_run() -> None:
     book = replace(clean_book(), id="", lots=(), lines=(), norms=(), counts=())
     custody = tuple(e for e in book.events if any(x.thing == Thing.CONTAINER for x in e.legs)

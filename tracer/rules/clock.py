@@ -12,7 +12,7 @@ from tracer.book import DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, iso_day, zone_of
-from tracer.rules.core import Law, Rule, Subject, Tally, circular_38
+from tracer.rules.core import HOME, Law, Rule, Subject, Tally, circular_38
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,13 @@ def t1(facts: Facts, tally: Tally) -> None:
     A clock still running at the date of the run is pending, not a finding; those beyond 75 % and 90 % of
     their time are named in the metrics. Beyond the time, but within what an extension could allow, the
     finding is medium: the extension has to be shown. Where the kind of place is not known and goods stayed
-    there longer than the shortest clock, the rule is not evaluable for them.
+    there longer than the shortest clock, the rule is not evaluable for them. These are the times of Vietnam:
+    of a book of elsewhere no time is judged.
     """
+    if facts.book.jurisdiction != HOME:
+        what = f"times that the law of the {facts.book.jurisdiction} sets"
+        tally.missing(Subject("book", facts.book.id), what)
+        return
     run = _Run(facts, tally)
     run.settlement()
     run.storage()
@@ -245,7 +250,7 @@ def _months_on(at_ms: int, months: int, offset: str) -> int:
 
 
 RULES = (
-    Rule("T1", "1", "time", "A time set by law ran out", "custody",
+    Rule("T1", "2", "time", "A time set by law ran out", "custody",
          tuple(dict.fromkeys(law for clock in CLOCKS for law in clock.law)), (), {}, t1,
          ("kinds of places (places)", "date on which the settlement report was filed")),
 )

@@ -26,6 +26,8 @@ PIECE = "C62"
 """Rec 20 code of a piece: unit of measure of a count of faults."""
 
 Scope = Literal["book", "custody"]
+HOME = "VN"
+"""The jurisdiction whose law the rules cite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,17 @@ class Rule:
         """First day on which any of its citations applies (ISO); empty where one is open."""
         return min((law.valid_from for law in self.law), default="")
 
-    def legal_ref(self, day: str) -> str:
-        """Citations that apply on a day."""
-        return "; ".join(law.text for law in self.law if law.covers(day))
+    def legal_ref(self, day: str, jurisdiction: str = HOME) -> str:
+        """Citations that apply on a day.
+
+        All of them are of Vietnam. A book of elsewhere is told what the rule says, as a principle of keeping
+        such books, and what it was taken from: a foreign decree binds nobody there.
+        """
+        cited = [law.text for law in self.law if law.covers(day)]
+        if jurisdiction == HOME:
+            return "; ".join(cited)
+        after = f", after: {', '.join(cited)}, of Vietnam" if cited else ""
+        return f"Principle: {self.title} (no law of the {jurisdiction} is cited{after})"
 
 
 @dataclass(slots=True)
@@ -251,7 +261,7 @@ class Tally:
             tolerance,
             duty_at_risk,
             self._facts.currency if duty_at_risk is not None else "",
-            rule.legal_ref(day),
+            rule.legal_ref(day, book.jurisdiction),
             tuple(Evidence(e.id, e.kind.name, e.outcome.name, e.tx_hash, e.epcis_id) for e in events),
             missing,
             iso(first, book.offset) if first is not None else None,

@@ -18,7 +18,9 @@ impossible; these find what is suspicious, with evidence, and never block. This 
 
 Rule pack `{pack}`. Numbers without a law named are defaults without legal force: parameters, to be
 changed per run; every finding carries the rule's version and a hash of its parameters. A citation applies
-in the period it is valid for, and a finding prints those that apply at the end of its period.
+in the period it is valid for, and a finding prints those that apply at the end of its period. All are of
+Vietnam: a finding of a book of the EU, the UK or the US names the rule as a principle, and the source *after*
+which it was made, and no time set by Vietnamese law (T1) is judged there.
 
 - **found** is a finding; its `difference` is observed less expected, in the unit of measure named.
 - **not evaluable** names what is missing (a norm, a weight, a count). It is never a pass.

@@ -165,7 +165,8 @@ SHEETS: tuple[SheetLayout, ...] = (
         _t("export_line", "Export line", width=22), _n("used", "of which in this export"),
         _n("duty_rate", "Duty rate"), _n("duty_freed", "Duty freed"), _t("currency", "Currency", width=9)),
         _exemption, note="Material of a product by the book's yield basis (VN_NORM: the smaller of declared "
-        "and actual norm), times what left, times the imported share (Decree 134/2016 Art. 10.2.dd, 12.2.d).",
+        "and actual norm), times what left, times the imported share (in Vietnam: Decree 134/2016 Art. "
+        "10.2.dd, 12.2.d).",
         empty="Nothing that left the country holds imported material."),
     SheetLayout("Claim", "Claimed and exempt, by material", (
         _t("material", "Material", width=18), _t("uom", "Unit", width=8),
