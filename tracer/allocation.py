@@ -13,7 +13,9 @@ VN_EXPORT_RATIO Circular 38/2015 Art. 60.2.a; for the three low-to-high methods 
 - LOW_TO_HIGH_BLANKET: the same with a look-back of 180 days.
 
 Where the domain reference is silent: a receipt can be taken from the moment its declaration was accepted;
-opening stock has no date, so the two methods with a look-back never take it.
+opening stock has no date, so the two methods with a look-back never take it. A receipt whose duty is not
+known has no rank among the others: the low-to-high methods take it first, since it frees nothing there, and
+so never free more than by its true rank. A settlement names what was taken in this way.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from ledger.errors import InputError
 from ledger.quick import quick
 from tracer.moment import DAY_MS
 
+RANKED = "LOW_TO_HIGH"
+"""How the names of policies begin that rank receipts by their duty."""
 LOOK_BACK = ("LOW_TO_HIGH_TURNOVER", "LOW_TO_HIGH_BLANKET")
 """Policies that look at export withdrawals alone, and back over a window of days."""
 POLICIES = ("SPECIFIC", "FIFO", "LIFO", "AVERAGE", "LOW_TO_HIGH", *LOOK_BACK, "VN_EXPORT_RATIO")
@@ -46,13 +50,14 @@ class Receipt:
         line: key of the import line, or a name for opening stock.
         accepted_ms: when the declaration was accepted; opening stock comes first with 0.
         quantity_micro: what of it may be taken.
-        duty_per_unit: duty on one unit of measure, for the low-to-high methods.
+        duty_per_unit: duty on one unit of measure, for the low-to-high methods; None where it is not known,
+            which is not the same as free of duty.
     """
 
     line: str
     accepted_ms: int
     quantity_micro: int
-    duty_per_unit: Fraction = Fraction(0)
+    duty_per_unit: Fraction | None = None
 
 
 @quick
@@ -123,8 +128,9 @@ def allocate(policy: str, receipts: Sequence[Receipt], quantity_micro: int) -> d
         ordered = sorted(receipts, key=lambda r: (r.accepted_ms, r.line))
     elif policy == "LIFO":
         ordered = sorted(receipts, key=lambda r: (-r.accepted_ms, r.line))
-    elif policy == "LOW_TO_HIGH" or policy in LOOK_BACK:
-        ordered = sorted(receipts, key=lambda r: (r.duty_per_unit, r.accepted_ms, r.line))
+    elif policy == RANKED or policy in LOOK_BACK:
+        ordered = sorted(receipts, key=lambda r: (
+            r.duty_per_unit is not None, r.duty_per_unit or Fraction(0), r.accepted_ms, r.line))
     else:
         raise InputError(
             f"{policy!r} does not allocate receipts.", remedy=f"Choose one of {', '.join(POLICIES[1:])}."

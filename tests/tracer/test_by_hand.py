@@ -10,7 +10,9 @@ import pytest
 
 from tracer.book import BookData
 from tracer.check import check
+from tracer.facts import Facts
 from tracer.files import read_book
+from tracer.rules.disposition import duty_range
 from tracer.settlement import Settlement, settle
 from tracer.yields import BASES
 
@@ -117,6 +119,96 @@ def test_transfer_out__uses_receipts_up__what_it_took_frees_no_duty(
         10,2026-06-02,EXPORT_LOAD,,,,P,P1,150,C62,E1,1,,
         """, allocation=policy)
     assert freed(settle(told)) == expected
+
+
+@pytest.mark.parametrize(("policy", "value", "rate", "expected", "told"), [
+    ("LOW_TO_HIGH", "1500", "10", {"I1/1": "50 50", "I3/1": "100 80"}, 0),
+    ("LOW_TO_HIGH", "1500", "0", {"I2/1": "100 0", "I3/1": "50 40"}, 0),  # free of duty, and known to be
+    ("LOW_TO_HIGH", "", "10", {"I2/1": "100 None", "I3/1": "50 40"}, 1),
+    ("LOW_TO_HIGH", "1500", "", {"I2/1": "100 None", "I3/1": "50 40"}, 1),
+    ("LOW_TO_HIGH_BLANKET", "", "10", {"I2/1": "100 None", "I3/1": "50 40"}, 1),
+    ("FIFO", "", "10", {"I1/1": "100 100", "I2/1": "50 None"}, 0),  # ranks by date: nothing is missing for that
+])
+def test_low_to_high__line_whose_duty_is_not_known__is_named_and_frees_nothing(
+        tmp_path: Path, policy: str, value: str, rate: str, expected: dict[str, str], told: int) -> None:
+    """Of 100 @ 1.00, 100 of which one does not know, and 100 @ 0.80, 150 are exported."""
+    settled = settle(book(tmp_path / "b", f"""
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+        I2,1,import,E31,2026-02-05,2026-02-05,,M,100,KGM,{value},USD,{rate}
+        I3,1,import,E31,2026-03-05,2026-03-05,,M,100,KGM,800,USD,10
+        E1,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,150,C62,9000,USD,
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,L1,100,KGM,I1,1,,
+        2,2026-02-06,RECEIVE_FACTORY,,,,M,L2,100,KGM,I2,1,,
+        3,2026-03-06,RECEIVE_FACTORY,,,,M,L3,100,KGM,I3,1,,
+        4,2026-04-01,ISSUE_PROD,,,,M,L1,100,KGM,,,P,
+        5,2026-04-01,ISSUE_PROD,,,,M,L2,50,KGM,,,P,
+        6,2026-04-02,TRANSFORM,r1,in,,M,L1,100,KGM,,,,
+        7,2026-04-02,TRANSFORM,r1,in,,M,L2,50,KGM,,,,
+        8,2026-04-02,TRANSFORM,r1,out,product,P,P1,150,C62,,,,
+        9,2026-06-02,EXPORT_LOAD,,,,P,P1,150,C62,E1,1,,
+        """, allocation=policy))
+    rows = settled.to_json()["exemption"]
+    assert {r["import_line"]: f"{r['quantity']} {r['duty_freed']}" for r in rows} == expected
+    said = [f"duty on I2/1 of M (value and rate): {policy} cannot rank it, takes it first and frees nothing for it"]
+    assert settled.missing == (said if told else [])
+
+
+def test_low_to_high__opening_stock__has_no_duty_to_be_ranked_by(tmp_path: Path) -> None:
+    def settled(policy: str) -> Settlement:
+        told = book(tmp_path / policy, """
+            I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+            E1,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,150,C62,9000,USD,
+            """, "P,M,1,C62,KGM,,,,", """
+            1,2026-01-01,OPENING,,,material,M,L0,100,KGM,,,,
+            2,2026-01-06,RECEIVE_FACTORY,,,,M,L1,100,KGM,I1,1,,
+            4,2026-04-01,ISSUE_PROD,,,,M,L0,100,KGM,,,P,
+            5,2026-04-01,ISSUE_PROD,,,,M,L1,50,KGM,,,P,
+            6,2026-04-02,TRANSFORM,r1,in,,M,L0,100,KGM,,,,
+            7,2026-04-02,TRANSFORM,r1,in,,M,L1,50,KGM,,,,
+            8,2026-04-02,TRANSFORM,r1,out,product,P,P1,150,C62,,,,
+            9,2026-06-02,EXPORT_LOAD,,,,P,P1,150,C62,E1,1,,
+            """, allocation=policy)
+        return settle(told)
+
+    ranked = settled("LOW_TO_HIGH")
+    assert {r.import_line: (r.quantity_micro, r.duty_freed) for r in ranked.exemption} == {
+        "opening": (100_000_000, None), "I1/1": (50_000_000, 50)}
+    assert ranked.missing == ["duty on opening stock of M: LOW_TO_HIGH cannot rank it, takes it first and frees nothing for it"]
+    assert settled("FIFO").missing == settled("LOW_TO_HIGH_BLANKET").missing == []
+
+
+def test_least_duty__of_a_line_free_of_duty__is_nothing(tmp_path: Path) -> None:
+    """Of 100 @ 1.00 and 100 free of duty, 30 are missing from the store: at least nothing, at most 30."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+        I2,1,import,E31,2026-02-05,2026-02-05,,M,100,KGM,1000,USD,0
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,L1,100,KGM,I1,1,,
+        2,2026-02-06,RECEIVE_FACTORY,,,,M,L2,100,KGM,I2,1,,
+        """)
+    assert duty_range(Facts(told), "M", 30_000_000) == ("0", "30", "15")
+
+
+@pytest.mark.parametrize(("policy", "told"), [("LOW_TO_HIGH", True), ("FIFO", False)])
+def test_low_to_high__two_currencies_without_a_rate__the_line_that_cannot_be_compared_is_named(
+        tmp_path: Path, policy: str, told: bool) -> None:
+    settled = settle(book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,VND,10
+        I2,1,import,E31,2026-02-05,2026-02-05,,M,100,KGM,1500,USD,10
+        E1,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,150,C62,9000,USD,
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,L1,100,KGM,I1,1,,
+        2,2026-02-06,RECEIVE_FACTORY,,,,M,L2,100,KGM,I2,1,,
+        4,2026-04-01,ISSUE_PROD,,,,M,L1,100,KGM,,,P,
+        5,2026-04-01,ISSUE_PROD,,,,M,L2,50,KGM,,,P,
+        6,2026-04-02,TRANSFORM,r1,in,,M,L1,100,KGM,,,,
+        7,2026-04-02,TRANSFORM,r1,in,,M,L2,50,KGM,,,,
+        8,2026-04-02,TRANSFORM,r1,out,product,P,P1,150,C62,,,,
+        9,2026-06-02,EXPORT_LOAD,,,,P,P1,150,C62,E1,1,,
+        """, allocation=policy))
+    said = "duty on I2/1 of M (exchange rate): LOW_TO_HIGH cannot rank it, takes it first and may free too much by it"
+    assert settled.missing == ([said] if told else [])
 
 
 @pytest.mark.parametrize("policy", ["SPECIFIC", "FIFO"])

@@ -25,7 +25,7 @@ from tracer.papers.evidence import settles
 from tracer.papers.moved import moved_account, stock_account
 from tracer.quantity import grouped, micro, micro_text, nearest, ratio_text
 from tracer.rules import RULES
-from tracer.rules.disposition import base_norms, duty_known, duty_range
+from tracer.rules.disposition import base_norms, duty_range
 from tracer.settlement.exemption import OPENING, receipts_of
 
 _QUANTITIES = re.compile(r"[BDLX]\d+|N1|N6")
@@ -251,9 +251,9 @@ def _import_lines(facts: Facts, code: str) -> list[dict[str, Any]]:
                     "currency": named(facts.book, line.currency) if line and line.value is not None else "",
                     "duty_rate": ratio_text(line.duty_rate) if line and line.duty_rate is not None else None,
                     "duty_per_unit": ratio_text(receipt.duty_per_unit * 1_000_000, 2)
-                    if duty_known(facts, receipt.line)
+                    if receipt.duty_per_unit is not None
                     else None,
-                    "duty_currency": facts.currency if duty_known(facts, receipt.line) else "",
+                    "duty_currency": facts.currency if receipt.duty_per_unit is not None else "",
                     "events": [e.id for e in facts.receipts.get(material, ()) if e.line == receipt.line],
                 }
             )

@@ -119,21 +119,16 @@ def came_in(facts: Facts) -> dict[str, Fraction]:
     return dict(result)
 
 
-def duty_known(facts: Facts, line: str) -> bool:
-    """Whether the duty on a line can be worked out: a rate of 0 % is known."""
-    return line in facts.lines and facts.duty_of(facts.lines[line]) is not None
-
-
 def duty_range(facts: Facts, material: str, quantity: int) -> tuple[str, str, str | None]:
     """Least and most duty that a quantity of a material can carry, and by the policy of the book."""
-    receipts = [r for r in receipts_of(facts, material) if duty_known(facts, r.line)]
+    receipts = [r for r in receipts_of(facts, material) if r.duty_per_unit is not None]
     average = facts.duty_on(material, quantity)
     if not receipts or average is None or quantity <= 0:
         return "0", "0", average
-    rates = [r.duty_per_unit for r in receipts]
+    lines = {r.line: r.duty_per_unit for r in receipts if r.duty_per_unit is not None}
+    rates = list(lines.values())
     policy = average
     if facts.book.allocation != "SPECIFIC":
-        lines = {r.line: r.duty_per_unit for r in receipts}
         parts = allocate(facts.book.allocation, receipts, quantity)
         policy = str(nearest(sum((q * lines[line] for line, q in parts.items()), Fraction(0))))
     return str(nearest(min(rates) * quantity)), str(nearest(max(rates) * quantity)), policy

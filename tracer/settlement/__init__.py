@@ -10,7 +10,7 @@ from tracer.book import BookData
 from tracer.facts import Facts
 from tracer.moment import Span, iso, iso_day
 from tracer.settlement.document import NormRow, Settlement
-from tracer.settlement.exemption import exempt_materials, exemption
+from tracer.settlement.exemption import exempt_materials, exemption, unranked
 
 __all__ = ["NormRow", "Settlement", "settle"]
 
@@ -62,6 +62,7 @@ def settle_facts(facts: Facts) -> Settlement:
         result.form16 = _form16(facts, result.names)
         result.materials = list(exempt_materials(facts).values())
         result.exemption = exemption(facts)
+        result.missing += unranked(facts, result.exemption)
     except InputError as fault:
         result.missing.append(str(fault))
     return result

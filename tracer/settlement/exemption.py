@@ -14,11 +14,12 @@ receipts, in the order of time.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
-from tracer.allocation import Receipt, Withdrawal, attribute, vn_export_ratio
+from tracer.allocation import LOOK_BACK, RANKED, Receipt, Withdrawal, attribute, vn_export_ratio
 from tracer.blend import Ratio, plus
 from tracer.book import Event, Leg
 from tracer.currency import named
@@ -313,10 +314,40 @@ def receipts_of(facts: Facts, material: str) -> list[Receipt]:
     for name, q in quantity.items():
         line = facts.lines.get(name)
         duty = facts.duty_of(line) if line and line.quantity_micro else None
-        duty = duty / line.quantity_micro if line and duty else Fraction(0)
+        duty = duty / line.quantity_micro if line and duty is not None else None
         accepted = line.registered.start_ms if line and line.registered else 0
         receipts.append(Receipt(name, accepted, q, duty))
     return receipts
+
+
+def unranked(facts: Facts, rows: Iterable[ExemptionRow]) -> list[str]:
+    """Of a statement by a low-to-high policy: what was taken although nobody knows its rank (`allocation`).
+
+    Of a material that came in on one line alone there is nothing to rank. What no receipt covered, which the
+    two methods with a look-back put under opening stock, was not ranked either.
+    """
+    policy = facts.book.allocation
+    if not policy.startswith(RANKED):
+        return []
+    known: dict[str, dict[str, Fraction | None]] = {}
+    said = []
+    for row in rows:
+        if row.material not in known:
+            receipts = receipts_of(facts, row.material)
+            known[row.material] = {r.line: r.duty_per_unit for r in receipts if r.quantity_micro}
+        duties, line = known[row.material], row.import_line
+        if len(duties) < 2 or line not in duties or duties[line] is not None:
+            continue
+        if line != OPENING:
+            lacking = "value and rate" if row.duty_freed is None else "exchange rate"
+            effect = "frees nothing for it" if row.duty_freed is None else "may free too much by it"
+            what = f"{line} of {row.material} ({lacking})"
+        elif policy not in LOOK_BACK:
+            what, effect = f"opening stock of {row.material}", "frees nothing for it"
+        else:
+            continue
+        said.append(f"duty on {what}: {policy} cannot rank it, takes it first and {effect}")
+    return said
 
 
 def _left_ms(facts: Facts, export: str) -> int:
