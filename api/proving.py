@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from api.jsonio import dumps
 from indexer.lookups import HOLDER, event_for, unit_for
 from indexer.models import ZERO_ID, Event
 from indexer.queries import events_of_unit, lines_of
-from ledger.errors import NotFoundError, TrustError, UnavailableError
+from ledger.errors import ConflictError, InputError, NotFoundError, TrustError, UnavailableError
 from ledger.events.readings import Reading, readings_of
 from ledger.events.strict_json import parse_json
 from ledger.gateway.handover_grants import collect_keys
@@ -19,7 +20,7 @@ from ledger.proofs.bundle_format import EventBundle, WholeOpening
 from ledger.proofs.verify import TrustRoot, verify_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from api.home import Home
     from ledger.chain.client import ChainClient
@@ -45,6 +46,34 @@ def prove(home: Home, key: str) -> EventBundle:
             unit=bytes.fromhex(unit[2:]) if unit else None,
             first_block=home.deployment.block_number,
         )
+
+
+def prove_finding(home: Home, rows: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Write a finding and a proof of every event of its evidence into a new folder, and check each proof.
+
+    Args:
+        rows: the finding, as the runs in which it stands have it.
+
+    Raises:
+        ConflictError: the folder has something in it. InputError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ConflictError(f"{folder} is not empty.", remedy="Name a new folder.")
+        (folder / "finding.json").write_text(dumps(rows[0], indent=1), encoding="utf-8")
+        events = {e["id"]: e.get("kind", "") for row in rows for e in row["evidence"] if e["type"] == "event"}
+        proofs = []
+        for number, (event, kind) in enumerate(events.items(), 1):
+            file = folder / f"{number:02}-{kind.lower() or 'event'}.json"
+            bundle = prove(home, event)
+            file.write_bytes(bundle.to_bytes())
+            answer = verify(bundle, home.trust_root())
+            proofs.append({"event": event, "kind": kind, "file": file.name, "verified": answer["verified"],
+                           "fault": answer.get("fault")})
+    except OSError as fault:
+        raise InputError(f"{folder} cannot be written: {fault.strerror}.") from fault
+    return proofs
 
 
 def verify_file(data: bytes, trust: TrustRoot) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import HomeOption, JsonOption, emit, opened
+from api.cli.shell import EXIT_BAD_NEWS, HomeOption, JsonOption, emit, opened
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands into the application."""
     app.command("risk")(risk)
     app.add_typer(findings_app, name="findings")
-    for name, command in (("list", list_findings), ("show", show), ("say", say)):
+    for name, command in (("list", list_findings), ("show", show), ("say", say), ("prove", prove)):
         findings_app.command(name)(command)
 
 
@@ -137,6 +137,39 @@ def say(
     with _sight(home) as sight:
         view = keep(sight, finding, status, reason, participant=participant)
     emit(view, as_json, lambda: _history(view))
+
+
+def prove(
+    finding: Annotated[
+        str, typer.Argument(metavar="FINDING", help="Its 12 digits, as `findings list` shows.")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the proofs.")],
+    *,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a finding with a proof of every event of its evidence, each to be checked without this ledger.
+
+    Whoever has the trust root checks them with `verify FILE`. Exit code 1 if one does not hold.
+
+    Example: cargoledger findings prove 0123456789ab evidence
+    """
+    from api.proving import prove_finding
+
+    with _sight(home) as sight:
+        _, rows = sight.one(finding)
+        proofs = prove_finding(sight.home, rows, folder)
+    emit({"finding": finding, "folder": str(folder), "proofs": proofs}, as_json, lambda: _proofs(proofs))
+    if not all(one["verified"] for one in proofs):
+        raise typer.Exit(EXIT_BAD_NEWS)
+
+
+def _proofs(proofs: list[dict[str, Any]]) -> RenderableType:
+    from api.cli.render import table
+
+    return table("finding.json, and proofs", ("file", "kind", "event", "holds"),
+                 [(p["file"], p["kind"], p["event"],
+                   "yes" if p["verified"] else f"no: {p['fault']['message']}") for p in proofs])
 
 
 def _risk(view: dict[str, Any]) -> RenderableType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from test_cli import as_json, command
 
 from api.home import Home
 from api.http.gate import COOKIE
+from api.proving import verify_file
 
 Headers = Callable[[str], dict[str, str]]
 DAYS = ("--from", "2026-01-01", "--to", "2026-12-31")
@@ -31,6 +33,22 @@ def found(folder: Path, home: Home) -> dict[str, Any]:
     for book in ("garment-book", "rival-book"):
         as_json("runs", "keep", book, *DAYS, home=folder)
     return as_json("findings", "list", home=folder)
+
+
+def test_finding__proven__every_event_of_its_evidence_stands_without_the_ledger(
+        folder: Path, home: Home, found: dict[str, Any], tmp_path: Path) -> None:
+    one = next(f for f in found["findings"] if f["rule"] == "B2")
+    made = as_json("findings", "prove", one["id"], str(tmp_path / "evidence"), home=folder)
+    assert [p["event"] for p in made["proofs"]] == [e["id"] for e in one["evidence"]] != []
+    assert json.loads((tmp_path / "evidence" / "finding.json").read_text("utf-8"))["id"] == one["id"]
+    for proof in made["proofs"]:
+        assert proof["verified"] and proof["fault"] is None
+        data = (tmp_path / "evidence" / proof["file"]).read_bytes()
+        checked = verify_file(data, home.trust_root())
+        assert checked["verified"] and checked["eventId"] == proof["event"]
+        assert not verify_file(data.replace(proof["event"][2:12].encode(), b"0123456789"), home.trust_root())["verified"]
+    again = as_json("findings", "prove", one["id"], str(tmp_path / "evidence"), home=folder, code=2)
+    assert "not empty" in again["error"]["message"]
 
 
 def test_findings__explained_by_the_owner_closed_by_customs__and_the_score_follows(
