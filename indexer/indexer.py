@@ -31,6 +31,7 @@ from indexer.indexes import leave_out, make_missing
 from indexer.journal import HistoryStart
 from indexer.models import WITHHELD, Block, Cursor, Event, Evidence, Payload, Succession
 from indexer.opening import Opener, PayloadSource
+from indexer.partitions import tell_planner
 from indexer.payloads import Lens
 from indexer.project import last_seq, prefetch, project_block
 from indexer.reconcile import Case, Link, reconcile
@@ -167,6 +168,8 @@ class Indexer:
                 if not self._indexes_made:
                     make_missing(self.engine)
                     self._indexes_made = True
+            if progress.blocks:
+                tell_planner(self.engine)
             opened, waiting = self._opener.run(self.engine)
             reach = None if self._instant else progress.block_number - ROLL_BACK_BLOCKS_MAX
             trim(self.engine, self._feed_changes_max, from_block=reach)

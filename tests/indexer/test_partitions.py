@@ -16,7 +16,7 @@ from indexer import past
 from indexer.database import migrate, open_engine, writing
 from indexer.digest import digest
 from indexer.models import TABLES, Block, Unit
-from indexer.partitions import PARTITIONED, first_second, make_parts, month_after, month_of
+from indexer.partitions import PARTITIONED, first_second, make_parts, month_after, month_of, tell_planner
 from indexer.store import Rows, table_of
 from tests.indexer.helpers import dump, fetch, indexed, make_indexer
 from tests.indexer.story import full_story
@@ -185,3 +185,30 @@ def known_units(engine: Engine) -> list[list[str]]:
         with past.session(engine, known_at=number) as session:
             found.append(sorted(str(row) for row in session.execute(select(table_of(Unit))).all()))
     return found
+
+
+def test_tell_planner__grown_by_half__server_has_looked_and_not_again_before_as_much_is_new(
+        engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(table: str) -> int:
+        with engine.connect() as connection:
+            return int(connection.execute(text(
+                "SELECT reltuples FROM pg_class WHERE oid = CAST(:t AS regclass)"), {"t": table}).scalar_one())
+
+    make_indexer(STORY, STORY.chain(), engine).run_once()
+    assert seen("event") == -1 and not tell_planner(engine)  # too few to matter
+    monkeypatch.setattr("indexer.partitions.PLANNED_EVENTS_MIN", 10)
+    assert tell_planner(engine)
+    with engine.connect() as connection:
+        events = connection.execute(text("SELECT count(*) FROM event")).scalar_one()
+        lines = connection.execute(text("SELECT count(*) FROM event_line")).scalar_one()
+    assert (seen("event"), seen("event_line")) == (events, lines) and not tell_planner(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE event SET seq = seq + :n"), {"n": 2 * events})
+    assert tell_planner(engine)
+
+
+def test_run__on_a_server__planner_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.partitions.PLANNED_EVENTS_MIN", 10)
+    make_indexer(STORY, STORY.chain(), engine).run_once()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT reltuples FROM pg_class WHERE relname = 'event'")).scalar_one() > 10
