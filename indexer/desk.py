@@ -18,6 +18,7 @@ from indexer.journal import HistoryStart, PayloadNeed, leaned_from
 from indexer.models import (
     MISMATCH,
     OPEN,
+    WITHHELD,
     CountEntry,
     DeclarationLine,
     Event,
@@ -118,6 +119,19 @@ class Desk:
             self.opened += before["status"] != OPEN
             self._project(signed, examined, before)
             self.again.discard(event_id)
+        self._rows.flush()
+
+    def miss(self, signed: Signed) -> None:
+        """Note that no store has a payload that there was reason to ask for and that is not open: whatever
+        was said of it was said with other keys, so it is withheld, and asked for until a store has it again.
+        """
+        payload = self._rows.get(Payload, signed.event["event_id"])
+        if payload is None or payload["document"] is not None or payload["status"] == WITHHELD:
+            return
+        if (payload["fault"] or "").partition(":")[0] in RETRIED:
+            return  # it is asked for again as it is
+        self._rows.at(signed.event["block_number"], signed.event["seq"])
+        self._rows.put(Payload, {**payload, "status": WITHHELD, "fault": None, "missing": None})
         self._rows.flush()
 
     def finish(self) -> None:

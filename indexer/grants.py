@@ -63,7 +63,8 @@ class GrantBook:
         holding = [(name, grant) for name, grant in waiting if self._holds(rows, grant)]
         ended = {name for name, _ in waiting} - {name for name, _ in holding}
         rows.prefetch(Grant, ["0x" + name.hex() for name, _ in waiting])
-        if any(rows.get(Grant, "0x" + name.hex()) is not None for name in ended):
+        if any(rows.get(Grant, "0x" + name.hex()) is not None for name in ended) \
+                or any(name in ended for name, _ in self._opened):
             self._take_all_back(rows)
             holding = [(name, grant) for name, grant in everyone if self._holds(rows, grant)]
         fresh: set[bytes] = set()

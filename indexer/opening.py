@@ -174,6 +174,8 @@ class Opener:
                         event_id = one.event["event_id"]
                         if event_id in with_store:
                             desk.settle(one, with_store[event_id])
+                        else:
+                            desk.miss(one)
                     desk.finish()
                     rows.finish()
                 opened += desk.opened
@@ -202,8 +204,7 @@ class Opener:
     def _given(self, engine: Engine, chosen: Sequence[str], *, from_store: bool,
                ) -> dict[str, SealedPayload | None]:
         """What the stores give for each event, None where the content that is here already is read again.
-        Left out is what no store has: it is withheld as before; and a store that lost what it gave once takes
-        nothing back.
+        Left out is what no store has and what is not here either.
 
         Fetched before the transaction: a slow store must not keep the index locked.
         """

@@ -671,6 +671,26 @@ def test_grant__its_content_is_recorded_once_more__holds_for_that_too() -> None:
     assert dump(engine) == dump(indexed(story))
 
 
+@pytest.mark.parametrize("by", ["key", "grant"])
+def test_sealed__store_is_without_it_when_a_key_comes__read_when_the_store_has_it_again(story: Story, by: str) -> None:
+    """A share that is not mounted, a bucket that is being moved: what it lacks at that moment is asked for until it is there."""
+    arrive, hold = entry_of(story, Kind.ARRIVE), entry_of(story, Kind.HOLD)
+    given = story.payloads.given.pop()
+    chain, engine = story.chain(), open_engine("sqlite://")
+    make_indexer(story, chain, engine, keys=(3,)).run_once()
+    assert fault_of(engine, arrive)[0] == fault_of(engine, hold)[0] == "sealed"
+    story.payloads.hidden = {commitment_of(arrive)}
+    keys = (2, 3) if by == "key" else (3,)
+    story.payloads.given.append(given)
+    indexer = make_indexer(story, chain, engine, keys=keys)
+    indexer.run_once()
+    assert fault_of(engine, arrive)[0] == "withheld"
+    story.payloads.hidden.clear()
+    indexer.run_once()
+    assert fault_of(engine, arrive)[0] == "open"
+    assert dump(engine) == dump(indexed(story, keys=keys))
+
+
 def test_grant__ended__no_longer_may_read(story: Story) -> None:
     hold = entry_of(story, Kind.HOLD)
     story.payloads.given.append(grant(story, 2, 4, [commitment_of(hold)], until_s=START_S + 10_000))
