@@ -127,12 +127,18 @@ def fault_of(fault: SQLAlchemyError) -> CargoLedgerError:
     if is_moved(fault):
         return IndexBusyError("another process wrote the index meanwhile.")
     if is_away(fault):
-        return IndexAwayError(f"the index's database server does not answer: {fault.orig}.")
+        return IndexAwayError(f"the index's database server does not answer: {_said(fault)}.")
     if isinstance(fault, OperationalError) and ("locked" in str(fault.orig) or "busy" in str(fault.orig)):
         return IndexBusyError("the index's database is held by another process.")
     return InvariantError(
-        f"the index's database failed: {fault.orig}.",
+        f"the index's database failed: {_said(fault)}.",
         remedy="Check disk and permissions; the index can be rebuilt from the chain.")
+
+
+def _said(fault: DBAPIError) -> str:
+    """What the database said, without the row that it may show: rows hold what was sealed."""
+    told = getattr(getattr(fault.orig, "diag", None), "message_primary", None)
+    return str(told or fault.orig)
 
 
 def migrate(target: Engine | str | URL | Path) -> None:

@@ -5,9 +5,11 @@ What every store must do is in the other modules, which run on PostgreSQL too (`
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
 import indexer.bulk as bulk
 import indexer.indexer as indexer_module
@@ -22,10 +25,12 @@ import indexer.opening as opening_module
 from indexer.database import database_faults, migrate, open_engine, writer_lock, writing
 from indexer.digest import digest
 from indexer.faults import IndexAwayError, IndexBusyError
+from indexer.feed import FeedLostError, changes_after
 from indexer.journal import RowBefore
+from indexer.lookups import HOLDER
 from indexer.models import TABLES, Cursor, LotLoaded, UnitName, UnitState
 from indexer.store import Rows, table_of
-from ledger.errors import InputError
+from ledger.errors import InputError, InvariantError
 from tests.indexer.helpers import dump, indexed, make_indexer
 from tests.indexer.story import full_story
 from tests.postgres import fresh_database, shared_server
@@ -219,6 +224,37 @@ def test_faults__server_ends_the_connection__away_and_not_broken(url: str, engin
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     with pytest.raises(IndexAwayError), database_faults(), open_engine(url + "/nowhere").connect():
         pass
+
+
+def test_faults__row_that_the_server_shows__not_in_the_message(url: str) -> None:
+    """A server that refuses a row shows it, document and all; messages go to logs, which hold nothing of a payload."""
+    engine = indexed_on(url)
+    with pytest.raises(InvariantError, match="violates not-null") as caught, database_faults(), engine.begin() as connection:
+        connection.execute(text("UPDATE payload SET commitment = NULL WHERE document IS NOT NULL"))
+    assert "Failing row" not in str(caught.value) and "carrier.example" not in str(caught.value)
+    assert "carrier.example" in str(caught.value.__cause__)  # the server did show it
+    engine.dispose()
+
+
+def test_feed__of_an_index_that_was_restored__begun_again_once_it_has_another_name(url: str) -> None:
+    """The statement that docs/postgresql.md gives."""
+    engine = indexed_on(url)
+    with Session(engine) as session:
+        cursor = changes_after(session, HOLDER, "now").cursor
+    page = (Path(__file__).resolve().parents[2] / "docs" / "postgresql.md").read_text("utf-8")
+    with engine.begin() as connection:
+        connection.execute(text(re.findall(r"UPDATE history_start SET [^`]+", page)[0]))
+    with Session(engine) as session:
+        with pytest.raises(FeedLostError):
+            changes_after(session, HOLDER, cursor)
+        assert changes_after(session, HOLDER, changes_after(session, HOLDER, "now").cursor).changes == []
+    engine.dispose()
+
+
+def indexed_on(url: str) -> Engine:
+    engine = open_engine(url)
+    make_indexer(STORY, STORY.chain(), engine).run_once()
+    return engine
 
 
 def test_open__password_in_a_bad_url__not_in_the_message() -> None:
