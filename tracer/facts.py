@@ -303,14 +303,15 @@ class Facts:
     @cached_property
     def currency(self) -> str:
         """In which duty is worked out: that of all import lines, else the book's own."""
-        return named(self.book, common(line for line in self.lines.values()
-                                       if line.purpose == LineRole.RECEIVE and line.cancelled is None))
+        imports = (line for line in self.lines.values()
+                   if line.purpose == LineRole.RECEIVE and line.cancelled is None)
+        return named(self.book, common(self.book, imports))
 
     @cached_property
     def export_currency(self) -> str:
         """In which values of products are compared: that of all export lines, else the book's own."""
-        return common(line for line in self.lines.values()
-                      if line.purpose == LineRole.EXPORT and line.cancelled is None)
+        return common(self.book, (line for line in self.lines.values()
+                                  if line.purpose == LineRole.EXPORT and line.cancelled is None))
 
     def duty_of(self, line: DeclarationLine) -> Fraction | None:
         """Duty on a whole import line in `currency`; None without value or rate of duty, or without a rate of

@@ -182,6 +182,14 @@ def test_values__in_several_currencies__are_added_in_one_or_not_at_all(tmp_path:
     page = explained(facts, examine(facts), "LIN-PES")["explanations"][0]["duty"]
     # 48,000 and 820 euros at 12 %: one currency needs no rate
     assert (page["currency"], page["by_policy"]) == ("EUR", "69")
+    # a book of the EU in dollars and euros is worked out in euros, a dollar at half a euro: the second line is 410
+    replaced(path, "book.toml", 'jurisdiction = "VN"', 'jurisdiction = "EU"')
+    replaced(path, "declarations.csv", "820,EUR", "820,USD")
+    (path / "rates.csv").write_text("currency,rate\nUSD,0.5\n", "utf-8")
+    assert duty(path)[2] == []
+    facts = Facts(read_book(path).book)
+    assert facts.currency == "EUR"
+    assert {facts.duty_of(line) for line in facts.lines.values() if line.currency == "USD"} == {Fraction(410) * 12 / 100}
 
 
 def test_claims__of_one_material_alone__hide_nothing_of_the_others(tmp_path: Path) -> None:

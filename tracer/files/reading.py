@@ -10,7 +10,7 @@ from pathlib import Path
 from ledger.errors import InputError
 from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
 from tracer.book import BookData, Count, DeclarationLine, Event, Leg
-from tracer.currency import OWN, common
+from tracer.currency import common, own_of
 from tracer.files import tables as t
 from tracer.files.alike import alike
 from tracer.files.beside import read_tables
@@ -199,9 +199,10 @@ def _point_out(settings: BookData, reference: Reference, movements: Movements, f
             "That is right for movements of the next period; else correct their dates, or as_of.",
         )
     imports = [line for line in reference.lines.values() if line.purpose == LineRole.RECEIVE]
-    own = common(imports)
+    own = common(settings, imports)
     mixed = {line.currency for line in imports if line.value is not None and line.currency != own}
-    if without := sorted(mixed - {r.currency for r in reference.rates or ()} - {*OWN}):
+    rated = {r.currency for r in reference.rates or ()} | {"", own_of(settings)}
+    if without := sorted(mixed - rated):
         folder.faults.note(
             "rates.csv",
             0,

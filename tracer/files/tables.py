@@ -226,7 +226,7 @@ GROUPS = Table(
 )
 RATES = Table(
     "rates",
-    "An exchange rate into the book's own currency.",
+    "An exchange rate into the book's own currency: VND, in the EU EUR, the UK GBP, the US USD.",
     (
         Column("currency", "currency", "ISO 4217 code", required=True),
         Column("rate", "decimal", "price of one unit of it", required=True),
@@ -350,7 +350,7 @@ MOVEMENTS = Table(
         Column("volume_l", "amount", "volume that was measured, in litres"),
         Column("temperature_c", "decimal", "temperature at that, in degrees Celsius"),
         Column("value", "amount", "price of what was sold, for all of it"),
-        Column("currency", "currency", "its currency; empty: VND"),
+        Column("currency", "currency", "its currency; empty: the book's own (`rates`)"),
         Column("signer", "name", "key or user that entered it"),
         Column("device", "name", "device that measured"),
         Column(
