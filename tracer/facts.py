@@ -170,7 +170,7 @@ class Facts:
     @cached_property
     def norms(self) -> NormTable:
         """Norms in force, in the units of measure of the lots."""
-        return NormTable(self._converted[0])
+        return NormTable(self._converted[0], self.book.groups or ())
 
     @cached_property
     def usage(self) -> Usage:

@@ -17,7 +17,7 @@ import networkx as nx
 
 from ledger.errors import InputError
 from tracer.blend import Ratio, plus
-from tracer.book import BookData, Conversion, Norm
+from tracer.book import BookData, Conversion, Norm, Substitute
 from tracer.moment import Span
 
 Pair = tuple[str, str]
@@ -58,7 +58,12 @@ class _Version:
 class NormTable:
     """Norms of a book by product, in force at a date."""
 
-    def __init__(self, norms: Sequence[Norm]) -> None:
+    def __init__(self, norms: Sequence[Norm], groups: Sequence[Substitute] = ()) -> None:
+        """Norms, and the registered groups in which one material may stand for another."""
+        self._groups: dict[str, list[Substitute]] = defaultdict(list)
+        for row in groups:
+            if row.ratio > 0:
+                self._groups[row.group].append(row)
         versions: dict[str, dict[tuple[int, int, str], list[Norm]]] = defaultdict(lambda: defaultdict(list))
         for norm in norms:
             start = norm.valid_from.start_ms if norm.valid_from else 0
@@ -90,6 +95,14 @@ class NormTable:
                     return version.needs
                 break
         return needs_of(self.effective(product, at))
+
+    def groups(self, at: Span) -> list[dict[str, Fraction]]:
+        """Groups of substitutes registered at a moment: how much of the group's work a unit of each does."""
+        live = ({row.code: row.ratio for row in rows
+                 if not (row.valid_from and at.end_ms < row.valid_from.start_ms)
+                 and not (row.valid_to and at.start_ms > row.valid_to.end_ms)}
+                for _, rows in sorted(self._groups.items()))
+        return [group for group in live if len(group) > 1]
 
     def known(self, product: str) -> bool:
         """Whether any version of a norm for the product exists."""

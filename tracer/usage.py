@@ -10,7 +10,7 @@ outputs have one unit of measure; equal parts among the main products.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
@@ -48,6 +48,8 @@ def shares_of(event: Event, made: Sequence[Leg], codes: Iterable[str], table: No
     result = {}
     for code in codes:
         norms = [need.get(code, (0, 1)) for need in needs]
+        if not any(n for n, _ in norms):
+            norms = _standing_in(code, needs, table.groups(event.occurred))
         whole = lcm(*(d for _, d in norms))
         weights = [n * (whole // d) * leg.quantity_micro for (n, d), leg in zip(norms, made, strict=True)]
         if not any(weights):
@@ -61,6 +63,17 @@ def shares_of(event: Event, made: Sequence[Leg], codes: Iterable[str], table: No
     return result
 
 
+def _standing_in(code: str, needs: Sequence[Mapping[str, Ratio]], groups: list[dict[str, Fraction]]
+                 ) -> list[Ratio]:
+    """What outputs need of the materials that a code may stand for, where none needs the code itself."""
+    for group in groups:
+        found = [sum((Fraction(*need[c]) * ratio for c, ratio in group.items() if c in need), Fraction(0))
+                 for need in needs] if code in group else []
+        if any(found):
+            return [q.as_integer_ratio() for q in found]
+    return [(0, 1)] * len(needs)
+
+
 @dataclass(slots=True)
 class Usage:
     """Consumption of a period, all quantities exact fractions of micro-units.
@@ -70,7 +83,8 @@ class Usage:
         used: consumption of a material attributed to a product, scaled to the material's legal total.
         net: issued - returned - change of WIP, per material: the legal total.
         wip_source: `counted` where a stock-take states the closing WIP of a material, else `ledger`.
-        declared: declared norm of (product, material), weighted by output where versions changed.
+        declared: declared norm of (product, material), weighted by output where versions changed; what it
+            says of a registered group of substitutes, in the mix that production took.
         base_declared, base_ledger: both norms rolled up to base materials (P1).
         without_norm: products made that had no norm in force.
         semi: codes made as semi-finished goods.
@@ -109,6 +123,7 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
     raw: dict[Pair, Ratio] = {}
     by_version: dict[tuple[str, tuple[int, ...]], tuple[list[Norm], int]] = {}
     weighted: dict[Pair, Fraction] = defaultdict(Fraction)
+    shifted: dict[Pair, Fraction] = defaultdict(Fraction)
     output: dict[str, int] = defaultdict(int)
     declared_output: dict[str, int] = defaultdict(int)
     for event in book.events:
@@ -134,6 +149,16 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
             for unit, (n, d) in parted[leg.code].items():
                 pair = made[unit].code, leg.code
                 raw[pair] = plus(raw.get(pair, (0, 1)), lowest(n * leg.quantity_micro, d))
+        groups = table.groups(event.occurred)
+        for product in sorted({leg.code for leg in made.values()}) if groups else ():
+            took: dict[str, Fraction] = defaultdict(Fraction)
+            for leg in inputs:
+                for unit, (n, d) in parted[leg.code].items():
+                    took[leg.code] += Fraction(n * leg.quantity_micro, d) if made[unit].code == product else 0
+            quantity = sum(leg.quantity_micro for leg in made.values() if leg.code == product)
+            rows = table.effective(product, event.occurred)
+            for material, q in _in_the_mix(rows, took, groups).items():
+                shifted[product, material] += q * quantity
     for (product, _), (rows, quantity) in by_version.items():
         for row in rows:
             weighted[product, row.material] += row.norm * quantity
@@ -144,7 +169,12 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
             result.reworked[product] = n // d
             output[product] -= n // d
     result.output = dict(output)
-    result.declared = {(p, m): q / declared_output[p] for (p, m), q in weighted.items() if declared_output[p]}
+    for (product, material), q in shifted.items():
+        weighted[product, material] += q
+        if (product, material) not in result.flags:
+            result.flags[product, material] = ""
+    result.declared = {(p, m): q / declared_output[p] for (p, m), q in weighted.items()
+                       if declared_output[p] and (q or (p, m) not in shifted)}
     _add_idle_norms(book, table, result)
     _net(book, books, result)
     for product, again in result.reworked.items():
@@ -155,6 +185,26 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
     result.used = _scaled({pair: Fraction(n, d) for pair, (n, d) in raw.items()}, result)
     _roll_up(result)
     return result
+
+
+def _in_the_mix(rows: Sequence[Norm], took: Mapping[str, Fraction], groups: Sequence[Mapping[str, Fraction]]
+                ) -> dict[str, Fraction]:
+    """By how much the norms of a product become others when what they say of groups of substitutes is put
+    into the mix that a run took: as much work of each group as before.
+    """
+    norms: dict[str, Fraction] = defaultdict(Fraction)
+    for row in rows:
+        if row.flag != "KXDDM":
+            norms[row.material] += row.norm
+    before = dict(norms)
+    for group in groups:
+        need = sum((norms[code] * ratio for code, ratio in group.items() if code in norms), Fraction(0))
+        whole = sum((took[code] * ratio for code, ratio in group.items() if code in took), Fraction(0))
+        if need and whole:
+            for code in group:
+                norms[code] = need * took.get(code, Fraction(0)) / whole
+    changes = {code: q - before.get(code, Fraction(0)) for code, q in norms.items()}
+    return {code: change for code, change in changes.items() if change}
 
 
 def _inside(book: BookData, event: Event) -> bool:

@@ -22,14 +22,16 @@ MOVED = "id,at,kind,op,side,role,code,lot,quantity,uom,declaration,line,product,
 NORMS = "product,material,norm,product_uom,material_uom,flag,valid_from,valid_to,loss_rate\n"
 
 
-def book(folder: Path, declarations: str, norms: str, movements: str, rates: str = "", **keys: str) -> BookData:
+def book(folder: Path, declarations: str, norms: str, movements: str, rates: str = "", groups: str = "",
+         **keys: str) -> BookData:
     """A book of 2026 from rows of its tables."""
     folder.mkdir()
     settings = {"enterprise": "e", "regime": "SXXK", **keys}
     (folder / "book.toml").write_text("".join(f'{k} = "{v}"\n' for k, v in settings.items())
                                       + '[period]\nfrom = "2026-01-01"\nto = "2026-12-31"\n')
     for name, heading, rows in (("declarations", DECLARED, declarations), ("norms", NORMS, norms),
-                                ("movements", MOVED, movements), ("rates", "currency,rate\n", rates)):
+                                ("movements", MOVED, movements), ("rates", "currency,rate\n", rates),
+                                ("groups", "group,code,ratio,valid_from,valid_to\n", groups)):
         if rows:
             (folder / f"{name}.csv").write_text(heading + dedent(rows).strip() + "\n")
     read = read_book(folder)
@@ -356,3 +358,55 @@ def test_tank__of_imported_and_domestic__each_draw_is_exempt_for_its_imported_pa
         """)
     assert {(r["import_line"], e["line"]): e["quantity"] for r in settle(told).to_json()["exemption"]
             for e in r["export_lines"]} == {("I1/1", "E1/1"): "30", ("I1/1", "E2/1"): "7.5", ("I2/1", "E2/1"): "12.5"}
+
+
+# -- substitutes -----------------------------------------------------------------------------------------------------
+
+
+def replaced(folder: Path, groups: str, *, of_second: str = "80", co_product: bool = False) -> BookData:
+    """100 P need a kilogram of M1 each: 60 kg of M1 are taken, and of M2, half as good, the rest."""
+    more = """
+        7a,2026-01-09,TRANSFORM,r1,out,co-product,C,C1,100,C62,,,,
+        5a,2026-01-09,TRANSFORM,r1,in,,D,D1,100,C62,,,,
+        3a,2026-01-08,ISSUE_PROD,,,,D,D1,100,C62,,,P,
+        2a,2026-01-06,RECEIVE_DOMESTIC,,,,D,D1,100,C62,,,,""" if co_product else ""
+    return book(folder, """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M1,60,KGM,600,USD,10
+        I2,1,import,E31,2026-01-05,2026-01-05,,M2,100,KGM,500,USD,10
+        E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,100,C62,9000,USD,
+        """, "P,M1,1,C62,KGM,,,," + ("\nC,D,1,C62,C62,X,,," if co_product else ""), f"""
+        1,2026-01-06,RECEIVE_FACTORY,,,,M1,A,60,KGM,I1,1,,
+        2,2026-01-06,RECEIVE_FACTORY,,,,M2,B,100,KGM,I2,1,,
+        3,2026-01-08,ISSUE_PROD,,,,M1,A,60,KGM,,,P,
+        4,2026-01-08,ISSUE_PROD,,,,M2,B,{of_second},KGM,,,P,
+        5,2026-01-09,TRANSFORM,r1,in,,M1,A,60,KGM,,,,
+        6,2026-01-09,TRANSFORM,r1,in,,M2,B,{of_second},KGM,,,,
+        7,2026-01-09,TRANSFORM,r1,out,product,P,P1,100,C62,,,,
+        8,2026-04-02,EXPORT_LOAD,,,,P,P1,100,C62,E1,1,,{more}
+        """, groups=groups)
+
+
+GROUP = "G,M1,1,,\nG,M2,0.5,,"
+
+
+@pytest.mark.parametrize("co_product", [False, True])
+def test_substitute__of_a_registered_group__is_exempt_and_nobody_is_accused(tmp_path: Path, co_product: bool) -> None:
+    told = replaced(tmp_path / "b", GROUP, co_product=co_product)
+    assert check(told) == []
+    assert freed(settle(told)) == {("M1", "I1/1"): "60 60", ("M2", "I2/1"): "80 40"}
+    assert {r["material"]: r["norm"] for r in settle(told).to_json()["form16"]
+            if r["product"] == "P"} == {"M1": "0.6", "M2": "0.8"}
+
+
+def test_substitute__more_than_the_norm_gives_the_group__residual_falls_on_the_mix(tmp_path: Path) -> None:
+    """60 + 100 / 2 does the work of 110 where 100 were needed: norms are 60/110 and 100/110, each exceeded by a tenth."""
+    told = replaced(tmp_path / "b", GROUP, of_second="100")
+    found = {f.subject_id: (f.expected, f.observed) for f in check(told) if f.rule == "N1"}
+    assert found == {"M1": ("54.545455", "60"), "M2": ("90.909091", "100")}
+
+
+@pytest.mark.parametrize("groups", ["", "G,M1,1,,\nG,M2,0.5,2026-02-01,", "G,M1,1,,\nH,M2,0.5,,"])
+def test_substitute__of_no_group_at_that_date__is_found(tmp_path: Path, groups: str) -> None:
+    told = replaced(tmp_path / "b", groups)
+    assert {"P6", "N1", "B6"} <= {f.rule for f in check(told)}
+    assert ("M2", "I2/1") not in freed(settle(told))

@@ -213,7 +213,7 @@ CAPACITY = Table(
 )
 GROUPS = Table(
     "groups",
-    "A code in a registered group of substitutes.",
+    "A code in a registered group of substitutes. Norms of a group count in the mix that production took.",
     (
         Column("group", "name", "name of the group", required=True),
         Column("code", "name", "material code", required=True),
@@ -221,7 +221,7 @@ GROUPS = Table(
         _FROM,
         _TO,
     ),
-    ("P6", "X2"),
+    ("B6", "N1", "N2", "N6", "P6", "X2"),
     "No material can stand in for another.",
 )
 RATES = Table(

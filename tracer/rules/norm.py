@@ -25,7 +25,8 @@ def n1(facts: Facts, tally: Tally) -> None:
     %. Above zero, more was issued than the norms explain: material may have been diverted. Below zero the
     norms are too high: the commonest way to cover a diversion, since a padded norm explains away what was
     sold. Semi-finished goods without a norm of their own carry their materials forward to the product. A
-    co-product without a norm counts as part of its main product.
+    co-product without a norm counts as part of its main product. Of materials in a registered group of
+    substitutes the norms count in the mix that production took, by the ratios of the group.
     """
     sums = consumption(facts)
     for material in sums.materials:
@@ -142,7 +143,7 @@ def n6(facts: Facts, tally: Tally) -> None:
 
 
 RULES = (
-    Rule("N1", "1", "norm", "Consumption against norms", "book", circular_38("55"),
+    Rule("N1", "2", "norm", "Consumption against norms", "book", circular_38("55"),
          (Param("warn", "0.05", "share",
                 "residual over theoretical consumption that warns (practitioner's default)"),
           Param("severe", "0.20", "share", "residual that is severe (practitioner's default)")),

@@ -202,7 +202,7 @@ _MAD = Param("mad", "3", "MAD", "distance from the median that is unusual")
 RULES = (
     Rule(
         "N2",
-        "1",
+        "2",
         "norm",
         "Declared norm against the ledger's",
         "book",
