@@ -18,6 +18,7 @@ from tracer.blend import Parts, Portion, Ratio, fractions_of, together
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
 from tracer.currency import common, line_value, named
 from tracer.graph import Lineage, Mixture, Source, lineage
+from tracer.moment import DAY_MS
 from tracer.norms import Factors, NormTable, Pair, uom_of
 from tracer.quantity import nearest
 from tracer.replay import Replay, in_order, replay
@@ -43,6 +44,11 @@ class Facts:
         self._of_kinds: dict[tuple[Kind, ...], list[Event]] = {}
         self._by_kind: dict[Kind, list[Event]] = {}
         self.factors = Factors(book.conversions)
+
+    @property
+    def over(self) -> bool:
+        """Whether the period was over, but for its last day, when nothing later was known."""
+        return self.book.as_of_ms > self.book.period.end_ms - DAY_MS
 
     @cached_property
     def events(self) -> list[Event]:

@@ -121,6 +121,18 @@ def test_fault__unknown_name__names_the_known_ones() -> None:
         fault("no-such")
 
 
+@pytest.mark.parametrize("last", ["01-31", "02-28", "03-31", "04-30", "05-31", "06-30", "07-31", "08-31", "09-30", "10-31",
+                                  "11-30"])
+def test_example__looked_at_before_the_year_is_over__accuses_nobody_of_what_may_still_come(tmp_path: Path, last: str) -> None:
+    path = replaced(folder(tmp_path), "book.toml", "zone =", f'as_of = "2026-{last}"\nzone =')
+    document = said(path)
+    assert document["findings"] == []
+    made = last >= "03-31"
+    unknown = document["not_evaluable"]
+    assert isinstance(unknown, list)
+    assert [f["missing"] for f in unknown if f["rule"] == "X3"] == ([["the end of the period"]] * 2 if made else [])
+
+
 def _in_kilometres(files: Files) -> None:
     for table in ("movements", "counts", "opening", "previous"):
         for row in files[table]:
@@ -589,7 +601,7 @@ def test_read__however_many_import_lines__their_currency_is_looked_for_once(tmp_
 
     asked: list[str] = []
     real = reading.common
-    monkeypatch.setattr(reading, "common", lambda lines: asked.append("") or real(lines))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(reading, "common", lambda *of: asked.append("") or real(*of))  # type: ignore[func-returns-value]
     write_example(tmp_path / "book")
     book = read_book(tmp_path / "book").book
     assert sum(line.value is not None for line in book.lines) > 1

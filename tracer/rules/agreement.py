@@ -119,13 +119,15 @@ def _agree(facts: Facts, tally: Tally, code: str, total: _Sum, name: str) -> Non
 def b7(facts: Facts, tally: Tally) -> None:
     """Work in progress is no more than what one production cycle takes.
 
-    Closing work in progress of a material over what was issued of it a day is the time that it stands for;
-    longer than the declared production cycle (by default 90 days) is a finding: material is parked on the
-    line. That opening, issues, returns and consumption give the closing is how the ledger works it out (B2
-    holds it against counts). A material that nothing was issued of is not looked at.
+    Closing work in progress of a material over what was issued of it a day, up to the date of the run, is
+    the time that it stands for; longer than the declared production cycle (by default 90 days) is a finding:
+    material is parked on the line. That opening, issues, returns and consumption give the closing is how the
+    ledger works it out (B2 holds it against counts). A material that nothing was issued of is not looked at.
     """
-    period = facts.book.period
-    days = Fraction(period.end_ms - period.start_ms + 1, DAY_MS)
+    book = facts.book
+    days = Fraction(min(book.period.end_ms, book.as_of_ms) - book.period.start_ms + 1, DAY_MS)
+    if days <= 0:
+        return
     issued: dict[str, int] = defaultdict(int)
     closing: dict[str, int] = defaultdict(int)
     for (code, _), row in facts.accounts.wip.items():
@@ -262,7 +264,7 @@ RULES = (
     ),
     Rule(
         "B7",
-        "1",
+        "2",
         "balance",
         "Work in progress beyond a production cycle",
         "book",

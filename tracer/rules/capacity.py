@@ -24,7 +24,8 @@ def x3(facts: Facts, tally: Tally) -> None:
     Capacity of a product: machines times the rated output of one in an hour times the hours worked a day,
     on 300 days of 365, for as long as the row holds within the period. Output below half of it asks for whom
     the enterprise imports; above 150 % warns, above 200 % is severe: somebody else made the goods. A product
-    that was made and has no capacity row is not evaluable.
+    that was made and has no capacity row is not evaluable, nor is one before the period is over: a run of one
+    month may hold the work of several.
     """
     if facts.book.capacity is None:
         tally.missing(Subject("book", facts.book.id), "machines and their rates (capacity.csv)")
@@ -36,6 +37,9 @@ def x3(facts: Facts, tally: Tally) -> None:
         if not output or product in facts.usage.semi:
             continue
         subject, uom = Subject("product", product), facts.uoms.get(product, "")
+        if not facts.over:
+            tally.missing(subject, "the end of the period")
+            continue
         able = sum((_able(facts, tally, row, uom) for row in rows[product]), Fraction(0))
         if not able:
             tally.missing(subject, f"capacity for {product}")
@@ -224,7 +228,7 @@ def _holds(row: Substitute, event: Event) -> bool:
 RULES = (
     Rule(
         "X3",
-        "1",
+        "2",
         "export",
         "Output against capacity",
         "book",

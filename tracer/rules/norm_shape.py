@@ -25,7 +25,8 @@ def n5(facts: Facts, tally: Tally) -> None:
     never stood in stock. A norm in another unit of measure than the declaration's, without a factor between
     them. The same material twice in one version of a norm. A semi-finished code as a material that has no
     norm of its own, so that it cannot be rolled up to base materials. A material flagged KXDDM (no norm can
-    be set) that states a norm, or has one in another product. For information only: many codes under one
+    be set) that states a norm, or has one in another product. What may still come or be made is no finding
+    before the period is over. For information only: many codes under one
     heading of the tariff whose names begin alike, which can hide one material behind several.
     """
     for norm in facts.book.norms:
@@ -58,6 +59,8 @@ def _row(facts: Facts, tally: Tally, norm: Norm) -> None:
                explanation=f"The norm of {norm.product} on {norm.material} has an unknown flag.")
         return
     if not _known(facts, norm.material):
+        if not facts.over and not facts.usage.output.get(norm.product):
+            return
         _fault(facts, tally, Subject("material", norm.material), "received, made or in stock", "no source",
                norms=[norm], explanation=f"{norm.material} stands in the norm of {norm.product}, but never "
                "came in, was never made and never stood in stock.")
@@ -118,7 +121,7 @@ def _products(facts: Facts, tally: Tally) -> None:
                  and any(leg.code == product for leg in e.legs)]
         tally.found(Subject("product", product), "medium", "a norm", "none", evidence=loads[:8],
                     explanation=f"{product} was exported and no norm was declared for it.")
-    for product in facts.norms.products:
+    for product in facts.norms.products if facts.over else ():
         mine = [n for n in facts.book.norms if n.product == product and n.valid_from is not None
                 and period.start_ms <= n.valid_from.start_ms <= period.end_ms]
         if mine and product not in made and product not in exported:
@@ -162,7 +165,7 @@ def _fragments(facts: Facts, tally: Tally) -> None:
 
 
 RULES = (
-    Rule("N5", "1", "norm", "Norms of the wrong shape", "book", circular_38("55"),
+    Rule("N5", "2", "norm", "Norms of the wrong shape", "book", circular_38("55"),
          (Param("fragments", "10", "codes",
                 "under one heading with one word in front (practitioner's default)"),),
          {}, n5, ("norms", "tariff codes of import lines, for the note on fragments")),
