@@ -109,6 +109,41 @@ def test_file_call__fails_or_kills_at_each_place__index_as_if_nothing_had_happen
     assert failed > len(chosen) // 2  # the faults do reach the program
 
 
+@functools.cache
+def one_block() -> int:
+    """The block of the story that has the most events."""
+    engine = indexed(STORY)
+    with engine.connect() as connection:
+        return int(connection.execute(text(
+            "SELECT block_number FROM event GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT 1")).scalar_one())
+
+
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=EIO"])
+def test_commit_of_one_block__fails_or_kills_at_every_file_call__index_as_if_nothing_had_happened(
+    template: Path, quick_path: Path, fault: str,
+) -> None:
+    """Every one in the deep run, beside the sample above of the calls of many commits."""
+    before = Path(shutil.copytree(template, quick_path / "before"))
+    engine = open_engine(before / "index.sqlite")
+    make_indexer(STORY, CHAIN, engine).run_once(until_block=one_block() - 1)
+    engine.dispose()
+
+    def commit(folder: Path) -> None:
+        make_indexer(STORY, CHAIN, warm(open_engine(folder / "index.sqlite"))).run_once(until_block=one_block())
+
+    undisturbed = Path(shutil.copytree(before, quick_path / "undisturbed"))
+    result = syscalls.run(lambda: commit(undisturbed), files(undisturbed))
+    assert result.code == 0
+    every = [(call, nth) for call, nth in syscalls.points(result) if call not in ("openat", "unlink")]
+    assert {"pwrite64", "fdatasync"} <= {call for call, _ in every} and len(every) > 10
+    for call, nth in every if DEEP else every[2::len(every) // 4]:
+        folder = Path(shutil.copytree(before, quick_path / "case"))
+        result = syscalls.run(lambda folder=folder: commit(folder), files(folder), inject=f"{call}:{fault}:when={nth}")  # type: ignore[misc]
+        assert (result.code == -9) == (fault == "signal=KILL"), (call, nth, result)
+        settle(warm(open_engine(folder / "index.sqlite")), f"{call} {nth}")
+        shutil.rmtree(folder)
+
+
 def test_file_call__canary__cursor_ahead_of_its_rows_is_found(template: Path, quick_path: Path) -> None:
     """The judgement above can fail: an index whose cursor was committed without its rows is not taken for whole."""
     folder = Path(shutil.copytree(template, quick_path / "case"))
