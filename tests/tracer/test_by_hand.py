@@ -410,3 +410,29 @@ def test_substitute__of_no_group_at_that_date__is_found(tmp_path: Path, groups: 
     told = replaced(tmp_path / "b", groups)
     assert {"P6", "N1", "B6"} <= {f.rule for f in check(told)}
     assert ("M2", "I2/1") not in freed(settle(told))
+
+
+# -- semi-finished goods of the opening ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("policy", "of_line", "of_opening"), [("SPECIFIC", "80 800", "40 None"), ("FIFO", "100 1000", "20 None")])
+def test_semi_finished_stock__of_the_opening__frees_no_duty_on_lines_of_this_period(
+        tmp_path: Path, policy: str, of_line: str, of_opening: str) -> None:
+    """60 P hold 120 kg: 40 bodies made this year of 80 kg, 20 that were there hold the rest. FIFO has 100 kg to name."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,10000,VND,10
+        E1,1,export,E62,2026-04-11,2026-04-11,2026-04-13,P,60,C62,9000,VND,
+        """, "P,S,1,C62,C62,,,,\nS,M,2,C62,KGM,,,,", """
+        0,2026-01-01,OPENING,,,material,S,S0,20,C62,,,,
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,A,100,KGM,I1,1,,
+        2,2026-04-08,ISSUE_PROD,,,,M,A,80,KGM,,,S,
+        3,2026-04-08,TRANSFORM,r0,in,,M,A,80,KGM,,,,
+        4,2026-04-08,TRANSFORM,r0,out,semi,S,S1,40,C62,,,,
+        5,2026-04-09,ISSUE_PROD,,,,S,S0,20,C62,,,P,
+        6,2026-04-09,ISSUE_PROD,,,,S,S1,40,C62,,,P,
+        7,2026-04-09,TRANSFORM,r1,in,,S,S0,20,C62,,,,
+        8,2026-04-09,TRANSFORM,r1,in,,S,S1,40,C62,,,,
+        9,2026-04-09,TRANSFORM,r1,out,product,P,P1,60,C62,,,,
+        10,2026-04-12,EXPORT_LOAD,,,,P,P1,60,C62,E1,1,,
+        """, allocation=policy)
+    assert freed(settle(told)) == {("M", "I1/1"): of_line, ("M", "opening"): of_opening}

@@ -222,8 +222,8 @@ def source_line(facts: Facts, source: Source) -> str:
 
 def _sources(facts: Facts, material: str, product: str, export: str
              ) -> tuple[list[tuple[Source, Ratio]], Fraction]:
-    """The material of an export line by where it came from, and the share of its products that were in stock
-    when the book was opened.
+    """The material of an export line by where it came from, and the share of it for which that is not known:
+    it was inside products or semi-finished goods that were in stock when the book was opened.
     """
     of_line = facts.left_by_code.get(export, {})
     opened = (0, 1)
@@ -231,7 +231,16 @@ def _sources(facts: Facts, material: str, product: str, export: str
         opened = plus(opened, q)
     left = facts.ever_left.get((export, product), 0)
     known = of_line.get(material, []) if material != product else []
-    return known, Fraction(*opened) / left if left and opened[0] else Fraction(0)
+    share = Fraction(*opened) / left if left and opened[0] else Fraction(0)
+    inside, use = Fraction(0), facts.usage
+    for code, parts in of_line.items():
+        norm = use.base_declared.get((code, material)) or use.base_ledger.get((code, material))
+        if norm and code not in (material, product):
+            inside += norm * sum((Fraction(*q) for _, q in parts), Fraction(0))
+    if inside:
+        seen = sum((Fraction(*q) for _, q in known), Fraction(0))
+        share += (1 - share) * inside / (inside + seen)
+    return known, share
 
 
 def _reallocated(
