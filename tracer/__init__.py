@@ -5,6 +5,6 @@ with `book` (the data of one book; `load` reads it from the index, `files` from 
 says), then `replay` (balances), `graph`, `balance`, `production` and `feasibility` (what could have been
 made), `yields` and `allocation` (whose material a product took), `rules` and `settlement`. `check` evaluates
 a book whole; `filed` reads a report as it was filed; `release` measures how long goods wait; `trace`
-answers where one thing came from and where it went. `papers` are documents for customs abroad and the
-explanations, `risk` ranks, `runs` keeps answers and opens them again.
+answers where one thing came from and where it went, `open_lots` what has not ended. `papers` are documents
+for customs abroad and the explanations, `risk` ranks, `runs` keeps answers and opens them again.
 """

@@ -18,6 +18,7 @@ from api.cli import (
     keys,
     network,
     node,
+    open_lots,
     posting,
     risking,
     ruling,
@@ -54,6 +55,7 @@ studying.add_to(app)
 keeping.add_to(app)
 risking.add_to(app)
 books.add_to(network.book_app)
+open_lots.add_to(network.book_app)
 filing.add_to(network.book_app)
 ruling.add_to(app)
 changes.add_to(app)

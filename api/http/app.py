@@ -10,6 +10,7 @@ GET  /lots/{id}/trace             lineage with quantities
 GET  /books/{id}/settlement       forms, exemption, findings; also .xlsx and .pdf
 GET  /books/{id}/check            findings
 GET  /books/{id}/runs, /runs/{n}  settlements as they were given, and what two of them differ in
+GET  /books/{id}/open-lots        lots of which something is left
 GET  /books/{id}/explanations     what is unexplained, with its evidence; also .pdf
 GET  /risk, /books/{id}/findings  where to look first and why
 GET, POST /findings/{id}          a finding, and what people say of it

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from api.http.deps import ExactJSON, HomeDep, ReaderDep, SessionDep, TracedDep
 from api.views.books import Ask, check_view, settlement_view
 from api.views.explaining import explain_view
+from api.views.open_lots import open_lots_view
 from tracer.papers.kinds import explained_pdf, paper_kind, pdf_of
 from tracer.papers.particulars import PARTICULARS
 from tracer.policy import Policy
@@ -118,6 +119,13 @@ def get_pdf(ask: PeriodDep, given: GivenDep, paper: PaperName = "settlement") ->
 def get_check(ask: YearDep) -> Response:
     """Findings, what could not be judged and why, and how much each rule looked at."""
     return ExactJSON(check_view(ask))
+
+
+@router.get("/books/{book_id}/open-lots", tags=["books"], summary="Lots of which something is left",
+            response_class=ExactJSON)
+def get_open_lots(ask: YearDep) -> Response:
+    """Open chains: what is left of each lot and when it was last touched, those that rest longest first."""
+    return ExactJSON(open_lots_view(ask))
 
 
 About = Annotated[str, Query(

@@ -360,3 +360,17 @@ def test_book_list__a_book_that_the_directory_does_not_name__is_not_kept_back(fo
     book = next(b for b in as_json("book", "list", home=home)["books"] if b["number"] == number)
     assert (book["id"], book["owner"], book["regime"], book["lots"] > 0) == ("", "garment", "SXXK", True)
     assert "(not in the directory)" in command("book", "list", home=home)[1]
+
+
+def test_book_open__of_a_book_and_of_a_folder__what_is_left_and_since_when(folder: Path, tmp_path: Path) -> None:
+    document = as_json("book", "open", "garment-book", home=folder)
+    assert document["lots"] and all(x["balances"] and x["last_act"]["event"].startswith("0x") for x in document["lots"])
+    resting = [x["idle_days"] for x in document["lots"]]
+    assert resting == sorted(resting, reverse=True)
+    assert not as_json("book", "open", "garment-book", "--idle", str(resting[0] + 1), home=folder)["lots"]
+    code, out, _ = command("book", "open", "garment-book", home=folder)
+    assert code == 0 and document["lots"][0]["code"] in out
+    assert command("book", "example", str(tmp_path / "mine"))[0] == 0
+    assert as_json("book", "open", str(tmp_path / "mine"), home=folder)["lots"]
+    code, _, err = command("book", "open", str(tmp_path / "mine"), "--as-of", "2026-01-01", home=folder)
+    assert code == 2 and "book.toml" in err
