@@ -326,6 +326,29 @@ def test_t1__split_keeps_the_clock_and_merge_takes_the_earliest() -> None:
     assert {f.subject_id for f in found(book, "T1")} >= {"A", "D"}
 
 
+@pytest.mark.parametrize(("after_days", "kind", "outcome"), [
+    (-2, "yard", "clean"), (29, "yard", "clean"), (31, "yard", "late"), (31, "", "unknown"), (31, "cfs", "stored"), (29, "", "clean"),
+])
+def test_t1__declared_after_arrival__within_thirty_days_or_out_of_a_store(after_days: int, kind: str, outcome: str) -> None:
+    pen = Pen()
+    pen.arrive("BL/BOX", "S1")
+    arrival = first(BookData("book", OWNER, PERIOD, PERIOD.end_ms, events=tuple(pen.events)), Kind.ARRIVE)
+    pen.now_ms += 40 * DAY_MS
+    line = pen.declare("IM/1", LineRole.RECEIVE, "M", q(10), "KGM")
+    pen.receive("L", line, q(10), "BL/BOX")
+    registered = point(arrival.occurred.start_ms + after_days * DAY_MS + 1)
+    book = BookData("book", OWNER, PERIOD, PERIOD.end_ms, lots=tuple(pen.lots.values()), events=tuple(pen.events),
+                    lines=(replace(pen.lines[line], registered=registered),),
+                    places=tuple(Place(name, kind=kind) for name in ("port", "terminal", "yard") if kind))
+    lodged = [f for f in found(book, "T1") if f.subject_id == "IM/1"]
+    assert [(f.severity, f.difference) for f in lodged] == ([("high", "1")] if outcome == "late" else [])
+    assert ("kinds of the places where its goods stood (places)" in missing(book, "T1")) == (outcome == "unknown")
+    undated = replace(book, lines=(replace(book.lines[0], registered=None),))
+    assert "date on which it was registered" in missing(undated, "T1")
+    cancelled = replace(book, lines=(replace(book.lines[0], cancelled=point(PERIOD.end_ms)),))
+    assert not [f for f in found(cancelled, "T1") if f.subject_id == "IM/1"]
+
+
 def test_t1__temporary_import__until_all_of_it_left() -> None:
     pen = Pen()
     line = pen.declare("TI/1", LineRole.RECEIVE, "M", q(10), "KGM", regime="G11")

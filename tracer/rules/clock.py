@@ -12,6 +12,7 @@ from tracer.book import DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, iso_day, zone_of
+from tracer.network import UNITS
 from tracer.rules.core import HOME, Law, Rule, Subject, Tally, circular_38
 
 
@@ -44,6 +45,8 @@ _STORAGE = Law("Law 54/2014/QH13 Art. 61", valid_from="2015-01-01")
 SETTLEMENT = Clock("settlement", "settlement report filed after the period", circular_38("60.2"), days=90)
 UNCLAIMED = Clock("unclaimed", "goods waiting since arrival",
                   (Law("Law 54/2014/QH13 Art. 58", valid_from="2015-01-01"),), days=90)
+LODGING = Clock("lodging", "the declaration of goods since they arrived",
+                (Law("Law 54/2014/QH13 Art. 25.1", valid_from="2015-01-01"),), days=30)
 TEMPORARY = Clock("temporary-import", "goods imported temporarily for trade",
                   (Law("Decree 69/2018/ND-CP", valid_from="2018-05-15"),), days=60, more_days=60)
 STORES = {
@@ -54,7 +57,7 @@ STORES = {
                         more_months=12),
 }
 """By kind of place."""
-CLOCKS = (SETTLEMENT, UNCLAIMED, TEMPORARY, *STORES.values())
+CLOCKS = (SETTLEMENT, UNCLAIMED, LODGING, TEMPORARY, *STORES.values())
 _GONE = (Kind.GATE_OUT, Kind.CLOSE, Kind.STRIP, Kind.EXIT_CONFIRM)
 _BRINGS = (Kind.ARRIVE, Kind.ACCEPT, Kind.RECEIVE_FACTORY, Kind.RECEIVE_DOMESTIC, Kind.OPENING)
 """Kinds that say that their units are now at their place."""
@@ -66,11 +69,13 @@ def t1(facts: Facts, tally: Tally) -> None:
     """No time that the law sets has run out.
 
     The clocks: the settlement report, 90 days after the period; goods that nobody claims, 90 days after
-    arrival; goods in a CFS, 90 days, once extended by at most 90; in a bonded warehouse 12 months, once
-    extended by at most 12; materials in a bonded-tax warehouse 12 months, and longer where production needs
-    it; goods imported temporarily for trade, 60 days, twice extended by 30. A transfer to another store of
-    the kind and a change of owner do not start a clock anew (Art. 91.5.c, 91.8); a split copies it; a merge,
-    or packing together, takes the earliest.
+    arrival; the declaration of goods that were received, 30 days after they arrived, but for those that
+    stood in a store of the kinds that follow; goods in a CFS, 90 days, once extended by at most 90; in a
+    bonded warehouse 12 months, once extended by at most 12; materials in a bonded-tax warehouse 12 months,
+    and longer where production needs it; goods imported temporarily for trade, 60 days, twice extended by
+    30. A transfer to another store of the kind and a change of owner do not start a clock anew (Art. 91.5.c,
+    91.8); a split copies it; a merge, or packing together, takes the earliest. Times that officers keep, and
+    those of contracts, inspections and records, are not in a book; X4, X8, C5 and D6 have clocks of theirs.
 
     A clock still running at the date of the run is pending, not a finding; those beyond 75 % and 90 % of
     their time are named in the metrics. Beyond the time, but within what an extension could allow, the
@@ -85,6 +90,7 @@ def t1(facts: Facts, tally: Tally) -> None:
     run = _Run(facts, tally)
     run.settlement()
     run.storage()
+    run.lodging()
     run.temporary()
     for share in (75, 90):
         named = sorted(run.warned[share])
@@ -190,6 +196,41 @@ class _Run:
             return
         self.judge(UNCLAIMED, subject, arrival.occurred.start_ms, end, [arrival, *([left] if left else [])])
 
+    def lodging(self) -> None:
+        """Import lines whose goods came in containers or cargo of which the arrival is known."""
+        arrived: dict[str, Event] = {}
+        stood: dict[str, list[Event]] = defaultdict(list)
+        for event in sorted(self.facts.of_kinds(*_WALKED), key=lambda e: (e.occurred.start_ms, e.seq)):
+            for leg in event.legs:
+                if leg.thing in UNITS and event.kind == Kind.ARRIVE:
+                    arrived.setdefault(leg.unit, event)
+                elif leg.thing in UNITS and event.place and _moves(event):
+                    stood[leg.unit].append(event)
+        first: dict[str, tuple[Event, str]] = {}
+        for receipt in self.facts.of_kinds(Kind.RECEIVE_FACTORY):
+            for unit in (leg.unit for leg in receipt.legs if leg.thing in UNITS and leg.unit in arrived):
+                before = first.get(receipt.line)
+                if before is None or arrived[unit].occurred.start_ms < before[0].occurred.start_ms:
+                    first[receipt.line] = arrived[unit], unit
+        for key, (arrival, unit) in sorted(first.items()):
+            line = self.facts.lines.get(key)
+            if line is None or line.cancelled is not None:
+                continue
+            start, subject = arrival.occurred.start_ms, Subject("line", key)
+            late = LODGING.due(start, self.offset)
+            end = line.registered.start_ms if line.registered else None
+            if end is None:
+                if self.now > late:
+                    self.tally.missing(subject, "date on which it was registered")
+                continue
+            kinds = {self.kinds.get(e.place, "") for e in stood[unit] if e.occurred.start_ms <= end}
+            if kinds & STORES.keys():
+                continue
+            if end > late and "" in kinds:
+                self.tally.missing(subject, "kinds of the places where its goods stood (places)")
+                continue
+            self.judge(LODGING, subject, start, max(end, start), [arrival])
+
     def temporary(self) -> None:
         for line in sorted(self.facts.lines.values(), key=lambda x: x.key):
             if line.regime == "G11" and line.cleared is not None and line.cancelled is None:
@@ -250,7 +291,7 @@ def _months_on(at_ms: int, months: int, offset: str) -> int:
 
 
 RULES = (
-    Rule("T1", "2", "time", "A time set by law ran out", "custody",
+    Rule("T1", "3", "time", "A time set by law ran out", "custody",
          tuple(dict.fromkeys(law for clock in CLOCKS for law in clock.law)), (), {}, t1,
          ("kinds of places (places)", "date on which the settlement report was filed")),
 )
