@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import RenderableType
 
 from api.cli.settling import question
 from api.cli.shell import AsOfOption, HomeOption, JsonOption, KnownAtOption, emit
 from ledger.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def add_to(books: typer.Typer) -> None:

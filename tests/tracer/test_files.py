@@ -140,6 +140,16 @@ def _in_kilometres(files: Files) -> None:
                 row["uom"], row["quantity"] = "KMT", str(Decimal(row["quantity"]) / 1000)
 
 
+def test_fault__rows_changed_after_it__are_those_of_that_book_alone() -> None:
+    for one in FAULTS:
+        first, second = clean(), clean()
+        one.change(first)
+        for row in (row for rows in first.values() for row in rows):
+            row["uom"] = "???"
+        one.change(second)
+        assert not [row for rows in second.values() for row in rows if row.get("uom") == "???"], one.name
+
+
 @pytest.mark.parametrize("name", ["", *(f.name for f in FAULTS)])
 def test_book__stock_and_movements_in_kilometres__same_findings_and_forms(name: str, tmp_path: Path) -> None:
     def laid(in_km: bool) -> Callable[[Files], None]:

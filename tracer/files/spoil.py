@@ -49,7 +49,7 @@ def add(table: str, **cells: str) -> Change:
     """Add a row, to a table that the book may not have yet."""
 
     def change(files: Files) -> None:
-        files.setdefault(table, []).append(cells)
+        files.setdefault(table, []).append(dict(cells))  # the book's own: later changes stay there
 
     return change
 
