@@ -231,8 +231,9 @@ def test_faults__row_that_the_server_shows__not_in_the_message(url: str) -> None
     engine = indexed_on(url)
     with pytest.raises(InvariantError, match="violates not-null") as caught, database_faults(), engine.begin() as connection:
         connection.execute(text("UPDATE payload SET commitment = NULL WHERE document IS NOT NULL"))
-    assert "Failing row" not in str(caught.value) and "carrier.example" not in str(caught.value)
-    assert "carrier.example" in str(caught.value.__cause__)  # the server did show it
+    document = "@context"  # with which each begins, whichever row the server came to first
+    assert "Failing row" not in str(caught.value) and document not in str(caught.value)
+    assert document in str(caught.value.__cause__)  # the server did show it
     engine.dispose()
 
 
