@@ -25,7 +25,8 @@ class Content:
 
     Attributes:
         epcis_id: its eventID, empty if it has none.
-        seals, customs_seals: numbers of the seals named, and of those that are of customs.
+        seals, customs_seals, broken_seals: numbers of the seals named, of those that are of customs, and of
+            those found broken or tampered with.
         loss: declared process losses. cited: keys of the declaration lines that it names as transactions.
         weighing: the first mass that a scale reported. more: what only some rules ask.
     """
@@ -33,6 +34,7 @@ class Content:
     epcis_id: str = ""
     seals: tuple[str, ...] = ()
     customs_seals: tuple[str, ...] = ()
+    broken_seals: tuple[str, ...] = ()
     loss: tuple[Loss, ...] = ()
     cited: tuple[str, ...] = ()
     reason: str = ""
@@ -49,6 +51,7 @@ def content_of(document: Mapping[str, Any]) -> Content:
         epcis_id=str(document.get("eventID") or ""),
         seals=tuple(str(s["number"]) for s in seals),
         customs_seals=tuple(str(s["number"]) for s in seals if s.get("source") == "CUS"),
+        broken_seals=tuple(str(s["number"]) for s in seals if s.get("condition")),
         loss=tuple(Loss(x["code"], micro(x["quantity"]), x["uom"]) for x in document.get("cl:loss") or ()),
         cited=tuple(filter(None, (line_label(str(t.get("bizTransaction", ""))) for t in transactions))),
         reason=str(document.get("cl:reason") or ""), product=str(document.get("cl:product") or ""),

@@ -323,6 +323,7 @@ class Reader:
             withdrawn_by=own if outcome >= Outcome.BAD_SIGNATURE else "",
             voided_by=own if outcome < Outcome.BAD_SIGNATURE else "",
             customs_seals=content.customs_seals,
+            broken_seals=content.broken_seals,
             weighing=content.weighing if kind != Kind.CORRECT else None,  # it repeats what it takes back
             more=self._signed_by(row.signer, content.more),
         )

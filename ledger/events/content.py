@@ -119,11 +119,15 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A seal as found or applied; `type` and `source` are DCSA codes (BLT, WIR, KLP; CAR, SHI, CUS ...)."""
+    """A seal as found or applied; `type` and `source` are DCSA codes (BLT, WIR, KLP; CAR, SHI, CUS ...).
+
+    `condition` is BROKEN or TAMPERED where it was found so.
+    """
 
     number: str
     type: str = ""
     source: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,8 @@ def _content(event: Mapping[str, Any]) -> Content:
             Paper(p["type"], p["number"], p.get("sha256", "")) for p in event.get("cl:documents", ())
         ),
         seals=tuple(
-            Seal(s["number"], s.get("type", ""), s.get("source", "")) for s in event.get("cl:seals", ())
+            Seal(s["number"], s.get("type", ""), s.get("source", ""), s.get("condition", ""))
+            for s in event.get("cl:seals", ())
         ),
         reason=event.get("cl:reason", ""),
     )

@@ -11,11 +11,13 @@ import pytest
 from openpyxl import Workbook
 
 from tracer.beside import Beside
+from tracer.check import examine
 from tracer.files import read_book
 from tracer.files.beside_tables import BESIDE
 from tracer.files.columns import Table
 from tracer.files.example import write_example
 from tracer.files.reading import BookFolder
+from tracer.rules import rule
 
 ROWS = {
     "documents": "number,type,sha256,picture,date,declaration,line\nINV-1,invoice," + "0a" * 32 + ",00ff00ff00ff00ff,2026-02-01,106000000001,1",
@@ -102,14 +104,17 @@ def test_movements__steps_seals_scales_and_prices__reach_the_events(tmp_path: Pa
     path = tmp_path / "b" / "movements.csv"
     heading = path.read_text("utf-8").splitlines()[0].split(",")
     cells = {"id": "OBS-1", "at": "2026-02-02T09:00", "kind": "OBSERVE", "role": "container", "lot": "BL-001/TGHU5005002",
-             "step": "WEIGH", "seals": "ML1 ML2", "customs_seals": "HQ1", "gross_kg": "24010.5", "tare_kg": "3900",
+             "step": "WEIGH", "seals": "ML1 ML2", "customs_seals": "HQ1", "broken_seals": "ML2 X9", "gross_kg": "24010.5", "tare_kg": "3900",
              "temperature_c": "-18.5", "signer": "K-1", "device": "SCALE", "document": "W-7"}
     with path.open("a", encoding="utf-8", newline="") as file:
         csv.DictWriter(file, heading, lineterminator="\n").writerow(cells)
     read = read_book(tmp_path / "b")
     assert [str(f) for f in read.faults.found] == []
     event = next(e for e in read.book.events if e.id == "OBS-1")
-    assert (event.step.name, event.seals, event.customs_seals) == ("WEIGH", ("ML1", "ML2", "HQ1"), ("HQ1",))
+    assert (event.step.name, event.seals, event.customs_seals) == ("WEIGH", ("ML1", "ML2", "HQ1", "X9"), ("HQ1",))
+    assert event.broken_seals == ("ML2", "X9")
+    (finding,) = examine(read.book, [rule("S2")]).findings
+    assert (finding.severity, finding.difference) == ("high", "2") and "ML2, X9 found broken" in finding.explanation
     assert event.weighing is not None and event.weighing.gross_micro == 24_010_500_000 and event.weighing.tare_micro == 3_900_000_000
     more = event.more
     assert (more.signer, more.device, str(more.temperature), more.documents[0].number) == ("K-1", "SCALE", "-37/2", "W-7")

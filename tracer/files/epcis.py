@@ -164,6 +164,7 @@ class Signed:
             loss=content.loss,
             seals=content.seals,
             customs_seals=content.customs_seals,
+            broken_seals=content.broken_seals,
             weighing=content.weighing if said.kind != Kind.CORRECT else None,  # it repeats what it takes back
             reason=content.reason,
             epcis_id=content.epcis_id,

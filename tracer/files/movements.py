@@ -27,6 +27,7 @@ _CUSTOMS_ACTS = frozenset({Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, K
 _KINDS = dict(Kind.__members__)
 _NO_STEP = Step.NONE
 _MORE = frozenset({"document", "value", "signer", "device", "volume_l", "temperature_c"})
+_SEALS = ("seals", "customs_seals", "broken_seals")
 _WITHOUT_QUANTITY = frozenset({*t.CUSTODY_KINDS, Kind.EXIT_CONFIRM})
 
 
@@ -336,9 +337,10 @@ class Movements:
             loss=loss,
             reason=get("reason", ""),
             step=Step[step] if step else _NO_STEP,
-            seals=tuple(dict.fromkeys(f"{get('seals', '')} {get('customs_seals', '')}".split()))
-            if get("seals") or get("customs_seals") else (),
+            seals=tuple(dict.fromkeys(
+                seal for column in _SEALS if column in row.values for seal in row.text(column).split())),
             customs_seals=tuple(get("customs_seals", "").split()),
+            broken_seals=tuple(get("broken_seals", "").split()),
             weighing=None if gross is None else Weighing(gross, get("tare_kg")),
             more=more,
         )

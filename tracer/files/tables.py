@@ -345,6 +345,7 @@ MOVEMENTS = Table(
         Column("step", "choice", "what an OBSERVE saw", choices=("", *(s.name for s in STEPS))),
         Column("seals", "text", "numbers of seals read or set, separated by spaces"),
         Column("customs_seals", "text", "those of customs among them"),
+        Column("broken_seals", "text", "those found broken or tampered with"),
         Column("gross_kg", "quantity", "what a scale showed, in kilograms"),
         Column("tare_kg", "quantity", "vehicle and container without goods"),
         Column("volume_l", "amount", "volume that was measured, in litres"),

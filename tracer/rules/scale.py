@@ -14,9 +14,11 @@ from tracer.rules.conservation import MASS
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38, evaluate
 from tracer.rules.spread import median
 from tracer.rules.weight import RULES as _WEIGHTS
+from tracer.seal_numbers import seal_key, seal_keys
 from tracer.tolerance import Tolerance
 
 _KILOGRAM = "KGM"
+_BOXES = (Thing.CONTAINER, Thing.CARGO)
 _CHI_SQUARE_9 = Fraction(27877, 1000)
 """Critical value of chi-square with nine degrees of freedom at p = 0.001."""
 
@@ -175,48 +177,41 @@ def w4(facts: Facts, tally: Tally) -> None:
 
 
 def s3(facts: Facts, tally: Tally) -> None:
-    """A seal's number is on one container, and on none after it was broken.
+    """A seal's number is on one unit, and on none after it was broken.
 
-    The same number named by acts about two containers; or named again after a recorded break of it. One
-    finding for each number. A seal found broken is S2's.
+    The same number named by acts about two containers or cargoes; or named again after a recorded break of
+    it, or of all seals of its unit. One finding for each number. Capitals, spaces and hyphens make no other
+    number. An act that names several units does not say whose the seal is: it is on one of them. A seal found
+    broken is S2's.
     """
-    first: dict[str, tuple[str, Event]] = {}
+    clocks = 2 * facts.book.clock_uncertainty_ms
+    on: dict[str, tuple[set[str], Event]] = {}
     broken: dict[str, Event] = {}
     failed: set[str] = set()
-    for event in facts.boxed:
-        boxes = [leg.unit for leg in event.legs if leg.thing == Thing.CONTAINER]
-        if not boxes:
-            continue
+    for event in sorted(facts.boxed, key=lambda e: (e.occurred.start_ms, e.seq)):
+        boxes = [leg for leg in event.legs if leg.thing in _BOXES]
+        units = {leg.unit for leg in boxes}
+        subject = Subject(boxes[0].thing.name.lower(), boxes[0].unit)
         opened = event.kind == Kind.OBSERVE and event.step == Step.SEAL_BREAK
         for seal in event.seals:
-            unit, before = first.setdefault(seal, (boxes[0], event))
-            if seal in failed:
+            key = seal_key(seal)
+            may, before = on.get(key, (units, event))
+            on[key] = may & units, before
+            if key in failed:
                 continue
-            if unit not in boxes:
-                failed.add(seal)
-                tally.amount(
-                    Subject("container", boxes[0]),
-                    "high",
-                    MICRO,
-                    2 * MICRO,
-                    PIECE,
-                    evidence=[before, event],
-                    explanation=f"Seal {seal} was on {unit} before.",
-                )
-            elif seal in broken and not opened:
-                failed.add(seal)
-                tally.amount(
-                    Subject("container", boxes[0]),
-                    "high",
-                    0,
-                    MICRO,
-                    PIECE,
-                    evidence=[broken[seal], event],
-                    explanation=f"Seal {seal} is named again after its break was recorded.",
-                )
-            if opened:
-                broken.setdefault(seal, event)
-    tally.clean(len(first) - len(failed))
+            if not may & units:
+                failed.add(key)
+                tally.amount(subject, "high", MICRO, 2 * MICRO, PIECE, evidence=[before, event],
+                             explanation=f"Seal {seal} was on {min(may)} before.")
+            elif key in broken and not opened and broken[key].occurred.before(event.occurred, clocks):
+                failed.add(key)
+                tally.amount(subject, "high", 0, MICRO, PIECE, evidence=[broken[key], event],
+                             explanation=f"Seal {seal} is named again after its break was recorded.")
+        if opened:
+            named = seal_keys(event.seals)
+            for key in named or [key for key, (may, _) in on.items() if may and may <= units]:
+                broken.setdefault(key, event)
+    tally.clean(len(on) - len(failed))
 
 
 def s6(facts: Facts, tally: Tally) -> None:
@@ -225,8 +220,9 @@ def s6(facts: Facts, tally: Tally) -> None:
     Every unit of which W1 says that its weight changed, and whose seals were the same, and whole, at both
     weighings: one degree graver than W1 (they cut round the seal).
     """
+    things = [thing.name.lower() for thing in _BOXES]
     for finding in evaluate(_WEIGHTS[0], facts, {}).findings:
-        if finding.verdict != "found" or finding.subject_type != "container":
+        if finding.verdict != "found" or finding.subject_type not in things:
             continue
         events = [facts.by_id[e.id] for e in finding.evidence if e.id in facts.by_id]
         between = [
@@ -234,22 +230,23 @@ def s6(facts: Facts, tally: Tally) -> None:
             for e in facts.events
             if e.recorded
             and any(leg.unit == finding.subject_id for leg in e.legs)
-            and events[0].occurred.start_ms <= e.occurred.start_ms <= events[-1].occurred.end_ms
+            and events[0].occurred.start_ms <= e.occurred.end_ms
+            and e.occurred.start_ms <= events[-1].occurred.end_ms
         ]
-        seals = {e.seals for e in between if e.seals}
+        read = {seal_keys(e.seals): sorted(e.seals) for e in between if e.seals}
         opened = any(e.broken_seals or e.step in (Step.SEAL_BREAK, Step.SEAL_APPLY) for e in between)
-        if len(seals) != 1 or opened:
+        if len(read) != 1 or opened:
             tally.clean()
             continue
         tally.found(
-            Subject("container", finding.subject_id),
+            Subject(finding.subject_type, finding.subject_id),
             "critical",
             finding.expected or "",
             finding.observed or "",
             difference=finding.difference,
             uom=finding.uom,
             evidence=between[:16],
-            explanation=f"Its weight changed while seal {', '.join(next(iter(seals)))} was never opened.",
+            explanation=f"Its weight changed while seal {', '.join(*read.values())} was never opened.",
         )
 
 
@@ -321,10 +318,10 @@ RULES = (
         {},
         w4,
     ),
-    Rule("S3", "1", "seal", "Seal on two containers, or used again", "custody", _SEALS, (), {}, s3),
+    Rule("S3", "2", "seal", "Seal on two containers, or used again", "custody", _SEALS, (), {}, s3),
     Rule(
         "S6",
-        "1",
+        "2",
         "seal",
         "Weight changed behind a whole seal",
         "custody",

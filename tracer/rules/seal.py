@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from ledger.vocabulary import MICRO, Kind, Outcome, Step, Thing
 from tracer.book import Event
 from tracer.facts import Facts
 from tracer.moment import DAY_MS
 from tracer.rules.core import PIECE, Law, Rule, Subject, Tally, circular_38
+from tracer.seal_numbers import seal_key, seal_keys
 
 _READS = (
     Kind.ARRIVE,
@@ -27,7 +29,10 @@ def s1(facts: Facts, tally: Tally) -> None:
     Every event of the unit that states seal numbers is a reading, in the order in which things happened; a
     SEAL_BREAK takes the numbers it names (or all) away, a SEAL_APPLY adds its own. A reading that differs
     from the seals then known is a finding; after it the new numbers are taken as known, so one change is
-    one finding. A reading in an act that the ledger refused still counts: somebody read that seal.
+    one finding. A reading in an act that the ledger refused still counts: somebody read that seal. Capitals,
+    spaces and hyphens make no other number. Where clocks or a date without a time do not tell whether a
+    reading came before or after a break or a new seal, it may be either. An act that names several units
+    does not say which seal is whose: none may be missing that was known of one of them.
     """
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
     for event in facts.events:
@@ -38,25 +43,78 @@ def s1(facts: Facts, tally: Tally) -> None:
             if leg.thing in (Thing.CONTAINER, Thing.CARGO):
                 by_unit[leg.unit, leg.thing].append(event)
     for (unit, thing), events in sorted(by_unit.items()):
-        known: set[str] = set()
-        last: Event | None = None
-        for event in sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)):
-            read = set(event.seals)
-            if event.kind == Kind.OBSERVE and event.step == Step.SEAL_BREAK:
-                known = known - read if read else set()
-            elif event.kind == Kind.OBSERVE and event.step == Step.SEAL_APPLY:
-                known |= read
-            elif last is None or read == known:
-                known = read
-                tally.clean()
+        _same(facts, tally, Subject(thing.name.lower(), unit),
+              sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)))
+
+
+def _same(facts: Facts, tally: Tally, subject: Subject, events: list[Event]) -> None:
+    """The readings of one unit, one after the other."""
+    written: dict[str, str] = {}
+    known: frozenset[str] = frozenset()
+    past: list[tuple[Event, frozenset[str]]] = []  # changes so far, with what was known before each
+    last: Event | None = None
+    for i, event in enumerate(events):
+        read = seal_keys(event.seals)
+        written |= {seal_key(number): number for number in event.seals}
+        if _changes(event):
+            past.append((event, known))
+            known = _changed(known, event)
+        elif _several(event):
+            possible = _possible(facts, event, known, past, events[i + 1:])
+            if last is not None and not any(may <= read for may in possible):
+                _became(tally, subject, (last, event), (known, read & known), written)
+                known &= read
             else:
-                was, now = ", ".join(sorted(known)) or "none", ", ".join(sorted(read))
-                tally.amount(
-                    Subject(thing.name.lower(), unit), "high", 0, MICRO, PIECE, evidence=[last, event],
-                    explanation=f"Seal {was} became {now} between {last.place or last.actor} and "
-                                f"{event.place or event.actor} without a recorded break and new seal.")
-                known = read
-            last = event
+                tally.clean()
+            continue  # which of them are its own is not said
+        elif last is None or any(read == may for may in _possible(facts, event, known, past, events[i + 1:])):
+            known = known if last is not None else read
+            tally.clean()
+        else:
+            _became(tally, subject, (last, event), (known, read), written)
+            known = read
+        last = event
+
+
+def _changes(event: Event) -> bool:
+    return event.kind == Kind.OBSERVE and event.step in (Step.SEAL_BREAK, Step.SEAL_APPLY)
+
+
+def _several(event: Event) -> bool:
+    return len({leg.unit for leg in event.legs if leg.thing in (Thing.CONTAINER, Thing.CARGO)}) > 1
+
+
+def _changed(known: frozenset[str], event: Event) -> frozenset[str]:
+    """The seals on a unit after one was broken or set."""
+    named = seal_keys(event.seals)
+    if event.step == Step.SEAL_APPLY:
+        return known | named
+    return known - named if named else frozenset()
+
+
+def _possible(facts: Facts, reading: Event, known: frozenset[str], past: list[tuple[Event, frozenset[str]]],
+              later: list[Event]) -> Iterator[frozenset[str]]:
+    """What a reading may have found: as known, or before or after changes that it cannot be told from."""
+    yield known
+    u = 2 * facts.book.clock_uncertainty_ms
+    for change, before in reversed(past):
+        if change.occurred.before(reading.occurred, u):
+            break
+        yield before
+    after = known
+    for change in later:
+        if _changes(change) and not reading.occurred.before(change.occurred, u):
+            after = _changed(after, change)
+            yield after
+
+
+def _became(tally: Tally, subject: Subject, acts: tuple[Event, Event],
+            seals: tuple[frozenset[str], frozenset[str]], written: dict[str, str]) -> None:
+    last, event = acts
+    was, now = (", ".join(sorted(written.get(key, key) for key in one)) or "none" for one in seals)
+    tally.amount(subject, "high", 0, MICRO, PIECE, evidence=[last, event],
+                 explanation=f"Seal {was} became {now} between {last.place or last.actor} and "
+                             f"{event.place or event.actor} without a recorded break and new seal.")
 
 
 def s2(facts: Facts, tally: Tally) -> None:
@@ -66,7 +124,8 @@ def s2(facts: Facts, tally: Tally) -> None:
     was recorded while the unit was under supervision (before it left the gate), unless customs did it, or
     customs inspected the unit that day, or a reason was stated; a reason does not excuse breaking a seal of
     customs there. After the gate-out the owner opens what it received; only a seal of customs broken before
-    the receipt without a reason is a finding then.
+    the receipt without a reason is a finding then. Where a date without a time does not tell which
+    came first, the gate-out and the receipt did.
     """
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
     for event in facts.events:
@@ -83,35 +142,40 @@ def _intact(facts: Facts, tally: Tally, subject: Subject, events: list[Event]) -
     of_customs: set[str] = set()
     on: set[str] = set()
     told: set[str] = set()
-    free = received = failed = False
+    failed = False
     for event in events:
-        of_customs |= set(event.customs_seals)
-        broken = set(event.broken_seals) - told
+        of_customs |= seal_keys(event.customs_seals)
+        broken = {n for n in event.broken_seals if seal_key(n) not in told}
         if broken:
-            told |= broken
+            told |= seal_keys(broken)
             failed = True
-            theirs = bool(broken & of_customs)
+            theirs = bool(seal_keys(broken) & of_customs)
             tally.amount(
                 subject, "critical" if theirs else "high", 0, len(broken) * MICRO, PIECE, evidence=[event],
                 explanation=f"Seal {', '.join(sorted(broken))} found broken or tampered with at "
                             f"{event.place or event.actor}.")
         if event.kind == Kind.OBSERVE and event.step == Step.SEAL_BREAK:
-            opened = set(event.seals) or set(on)
-            theirs = bool(opened & of_customs) and not received
-            if _unlawful(facts, event, events, theirs=theirs, supervised=not free):
+            opened = seal_keys(event.seals) or frozenset(on)
+            theirs = bool(opened & of_customs) and not _passed(facts, Kind.RECEIVE_FACTORY, event, events)
+            supervised = not _passed(facts, Kind.GATE_OUT, event, events)
+            if _unlawful(facts, event, events, theirs=theirs, supervised=supervised):
                 failed = True
-                named = ", ".join(sorted(opened)) or "of the unit"
+                named = ", ".join(sorted(event.seals or opened)) or "of the unit"
                 whose = "of customs" if theirs else "under supervision"
                 tally.amount(subject, "critical" if theirs else "high", 0, MICRO, PIECE, evidence=[event],
                              explanation=f"{event.actor} broke seal {named} {whose} "
                                          f"{'on its own' if event.reason else 'and stated no reason'}.")
             on -= opened
         else:
-            on |= set(event.seals)
-        free = free or event.kind == Kind.GATE_OUT
-        received = received or event.kind == Kind.RECEIVE_FACTORY
+            on |= seal_keys(event.seals)
     if not failed:
         tally.clean()
+
+
+def _passed(facts: Facts, kind: Kind, event: Event, events: list[Event]) -> bool:
+    """Whether a unit may have passed such an act when something happened to it."""
+    u = 2 * facts.book.clock_uncertainty_ms
+    return any(e.kind == kind and not event.occurred.before(e.occurred, u) for e in events)
 
 
 def _unlawful(facts: Facts, event: Event, events: list[Event], *, theirs: bool, supervised: bool) -> bool:
@@ -127,7 +191,7 @@ def _unlawful(facts: Facts, event: Event, events: list[Event], *, theirs: bool, 
 RULES = (
     Rule(
         "S1",
-        "1",
+        "2",
         "seal",
         "Seal changed without a record",
         "custody",
@@ -140,7 +204,7 @@ RULES = (
         {},
         s1,
     ),
-    Rule("S2", "1", "seal", "Seal broken or tampered with", "custody",
+    Rule("S2", "2", "seal", "Seal broken or tampered with", "custody",
          (Law("Law 54/2014/QH13 Art. 64.4, 65", valid_from="2015-01-01"), *circular_38("50.2"),
           Law("Decree 169/2026/ND-CP Art. 13.3, 13.6", valid_from="2026-07-01")), (),
          {}, s2, ("who is customs, and which seals are theirs",)),

@@ -11,10 +11,10 @@ from ledger.vocabulary import MICRO, Kind, Step, Thing
 from tracer.beside import SealRange, SealReading
 from tracer.book import Event, Place
 from tracer.facts import Facts
-from tracer.moment import HOUR_MS
+from tracer.moment import HOUR_MS, Span
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
 from tracer.rules.place import distance
-from tracer.seal_numbers import split_number
+from tracer.seal_numbers import seal_key, seal_keys, split_number
 
 _BOXES = (Thing.CONTAINER, Thing.CARGO)
 _LAWS = (Law("Law 54/2014/QH13 Art. 64.4, 65", valid_from="2015-01-01"), *circular_38("50.2"),
@@ -26,15 +26,16 @@ def s4(facts: Facts, tally: Tally) -> None:
 
     Every seal that an act names, against the ranges registered at that time: a seal of customs with a number
     that customs was not given; a number outside every range of its own letters; a number of customs on a seal
-    that is said to be somebody else's. Letters of which no range is registered are not evaluable.
+    that is said to be somebody else's. Letters of which no range is registered are not evaluable. Capitals,
+    spaces and hyphens make no other number.
     """
-    seen: dict[tuple[str, bool], tuple[Event, str, Thing]] = {}
+    seen: dict[tuple[str, bool], tuple[Event, str, str, Thing]] = {}
     for event in facts.boxed:
         box = next((leg for leg in event.legs if leg.thing in _BOXES), None)
         for seal in event.seals:
             if box is not None:
-                key = (seal, seal in event.customs_seals)
-                seen.setdefault(key, (event, box.unit, box.thing))
+                customs = seal_key(seal) in seal_keys(event.customs_seals)
+                seen.setdefault((seal_key(seal), customs), (event, seal, box.unit, box.thing))
     if not seen:
         return
     if facts.book.beside.seal_ranges is None:
@@ -42,9 +43,9 @@ def s4(facts: Facts, tally: Tally) -> None:
         return
     ranges = _Ranges(facts.book.beside.seal_ranges)
     unknown: set[str] = set()
-    for (seal, customs), (event, unit, thing) in sorted(seen.items()):
-        prefix = (split_number(seal) or (seal, 0, 0))[0]
-        issued = ranges.of(seal, event)
+    for (key, customs), (event, seal, unit, thing) in sorted(seen.items(), key=lambda row: row[0]):
+        prefix = (split_number(key) or (key, 0, 0))[0]
+        issued = ranges.of(key, event)
         sources = {row.source for row in issued}
         if customs and not ranges.any_of("customs"):
             unknown.add("ranges of seals of customs (seal_ranges.csv)")
@@ -73,7 +74,7 @@ class _Ranges:
     def __init__(self, rows: tuple[SealRange, ...]) -> None:
         self._rows: dict[tuple[str, int], list[tuple[int, int, SealRange]]] = defaultdict(list)
         for row in rows:
-            first, last = split_number(row.first), split_number(row.last)
+            first, last = split_number(seal_key(row.first)), split_number(seal_key(row.last))
             if first is not None and last is not None:
                 self._rows[first[0], first[2]].append((first[1], last[1], row))
         self._reach: dict[tuple[str, int], list[int]] = {}
@@ -109,47 +110,63 @@ def s5(facts: Facts, tally: Tally) -> None:
     """An electronic seal speaks at its time, from where the goods are, and stays closed.
 
     What each seal reported (as listed, or in events of step SENSOR that name it), in the order of time: a
-    silence of more than three times its heartbeat; opened or tampered without a recorded breaking of a seal
+    silence of more than three times its heartbeat, between two reports, since it was set (SEAL_APPLY), or
+    until it was broken or an act last read it; opened or tampered without a recorded breaking of a seal
     of that unit within the hour; a failing or missing battery; a jump between two positions that no vehicle
     makes. The difference is the hours of silence, or the number of reports. Seals of which nothing was ever
     reported are not electronic, as far as a book can tell.
     """
     reports: dict[str, list[tuple[SealReading, Event | None]]] = defaultdict(list)
     for reading in facts.book.beside.seal_readings or ():
-        reports[reading.seal].append((reading, None))
+        reports[seal_key(reading.seal)].append((reading, None))
     breaks: dict[str, list[Event]] = defaultdict(list)
+    acts: dict[str, list[Event]] = defaultdict(list)
     boxes: dict[str, tuple[str, Thing]] = {}
     for event in facts.boxed:
         for seal in event.seals:
+            key = seal_key(seal)
             for leg in event.legs:
                 if leg.thing in _BOXES:
-                    boxes.setdefault(seal, (leg.unit, leg.thing))
+                    boxes.setdefault(key, (leg.unit, leg.thing))
             if event.kind == Kind.OBSERVE and event.step == Step.SENSOR:
                 status = "tampered" if event.more.alarm else "closed"
-                reports[seal].append((SealReading(seal, event.occurred, status, event.place), event))
-            elif event.kind == Kind.OBSERVE and event.step == Step.SEAL_BREAK:
-                breaks[seal].append(event)
+                reports[key].append((SealReading(seal, event.occurred, status, event.place), event))
+                continue
+            acts[key].append(event)
+            if event.kind == Kind.OBSERVE and event.step == Step.SEAL_BREAK:
+                breaks[key].append(event)
     if not reports:
         if boxes:
             tally.missing(Subject("book", facts.book.id or "custody"),
                           "reports of electronic seals (seal_readings.csv)")
         return
     for seal, said in sorted(reports.items()):
-        unit, thing = boxes.get(seal, (seal, Thing.CONTAINER))
+        unit, thing = boxes.get(seal, (said[0][0].seal, Thing.CONTAINER))
         said.sort(key=lambda row: (row[0].at.start_ms, row[0].status))
-        _seal(tally, Subject(thing.name.lower(), unit), said, breaks[seal])
+        _seal(tally, Subject(thing.name.lower(), unit), said, breaks[seal], _life(acts[seal], breaks[seal]))
+
+
+def _life(acts: list[Event], breaks: list[Event]) -> tuple[Span | None, Span | None]:
+    """When a seal was set, and until when it was surely there: its break, or the last act that read it."""
+    applied = [e.occurred for e in acts if e.kind == Kind.OBSERVE and e.step == Step.SEAL_APPLY]
+    until = [e.occurred for e in breaks] or [e.occurred for e in acts]
+    return min(applied, default=None), min(until) if breaks else max(until, default=None)
 
 
 def _seal(tally: Tally, subject: Subject, said: list[tuple[SealReading, Event | None]],
-          breaks: list[Event]) -> None:
+          breaks: list[Event], life: tuple[Span | None, Span | None]) -> None:
     fine = True
     silent = int(tally.param("heartbeat") * tally.param("beats") * HOUR_MS)
-    for (before, _), (after, _) in pairwise(said):
-        gap = after.at.start_ms - before.at.end_ms
+    spoke = [reading.at for reading, _ in said]
+    began, ended = life
+    for one, other in [*pairwise(spoke), *([(began, spoke[0])] if began else []),
+                       *([(spoke[-1], ended)] if ended else [])]:
+        gap = other.start_ms - one.end_ms
         if gap > silent:
             fine = False
             tally.amount(subject, "low", _hours(silent), _hours(gap), "HUR",
-                         explanation=f"Seal {after.seal} was silent that long.")
+                         explanation=f"Seal {said[0][0].seal} was silent that long.")
+    for (before, _), (after, _) in pairwise(said):
         if _jumped(tally, before, after):
             fine = False
             tally.amount(subject, "medium", 0, MICRO, PIECE,
@@ -174,7 +191,8 @@ def _hours(ms: int) -> int:
 def _allowed(reading: SealReading, breaks: list[Event]) -> bool:
     if reading.status == "battery":
         return False
-    return any(abs(e.occurred.start_ms - reading.at.start_ms) <= HOUR_MS for e in breaks)
+    return any(not e.occurred.before(reading.at, HOUR_MS) and not reading.at.before(e.occurred, HOUR_MS)
+               for e in breaks)
 
 
 def _jumped(tally: Tally, a: SealReading, b: SealReading) -> bool:
@@ -187,9 +205,9 @@ def _jumped(tally: Tally, a: SealReading, b: SealReading) -> bool:
 
 
 RULES = (
-    Rule("S4", "1", "seal", "Seal number that nobody issued", "custody", _LAWS, (), {}, s4,
+    Rule("S4", "2", "seal", "Seal number that nobody issued", "custody", _LAWS, (), {}, s4,
          ("ranges of seal numbers",)),
-    Rule("S5", "1", "seal", "What an electronic seal reports", "custody",
+    Rule("S5", "2", "seal", "What an electronic seal reports", "custody",
          (*_LAWS, Law("Decree 46/2020/ND-CP Art. 16.2.g", valid_from="2020-06-01")),
          (Param("heartbeat", "1", "hours", "between two reports"),
           Param("beats", "3", "heartbeats", "of silence that are too many"),

@@ -463,6 +463,8 @@ FAULTY: dict[str, tuple[str, dict[str, Any], str]] = {
     "norm in packages": changed("DECLARE", "/cl:norm/lines/0/materialUom", cl_declaration=None, cl_step="NORM", cl_norm={**NORM, "lines": [{**NORM["lines"][0], "materialUom": "PCE"}]}),  # type: ignore[dict-item, index]
     "paper with a broken hash": changed("RECEIVE_DOMESTIC", "/cl:documents/0/sha256", cl_documents=[{**PAPER[0], "sha256": "AB" * 32}]),
     "seal as number": changed("OBSERVE", "/cl:seals/0/number", cl_seals=[{"number": 71120}]),
+    "seal in a condition that none is in": changed("OBSERVE", "/cl:seals/0/condition",
+                                                   cl_seals=[{"number": "ML1", "condition": "OPEN"}]),
     "seal with a look-alike": changed("OBSERVE", "/cl:seals/0/number", cl_seals=[{"number": "СN1234567"}]),
     "count of neither code nor lot": changed("COUNT", "/cl:counts/0", cl_counts=[{"at": "2025-12-31", "stock": "wip", "quantity": 1, "uom": "MTR"}]),
     "count in seven decimals": changed("COUNT", "/cl:counts/0/quantity", cl_counts=[{"at": "2025-12-31", "stock": "wip", "code": "A", "quantity": "0.0000001", "uom": "MTR"}]),
