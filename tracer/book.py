@@ -249,7 +249,7 @@ class Place:
 
     Attributes:
         id: as events name it. name: for people.
-        kind: factory, warehouse, bonded, bonded_tax, cfs, yard, port, subcontractor or other.
+        kind: factory, warehouse, bonded, bonded_tax, cfs, yard, port, air, rail, subcontractor or other.
         custodian: who keeps the goods there; empty: the enterprise.
         valid_from, valid_to: when the notice holds; None is open.
         latitude, longitude: in degrees; None where they are not known.

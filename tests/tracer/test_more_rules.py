@@ -14,7 +14,7 @@ from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Origin, Outcome, S
 from tracer.book import BookData, Conversion, Count, Event, Leg, Lot, Outage, Place, Weighing
 from tracer.check import examine
 from tracer.finding import Finding
-from tracer.moment import DAY_MS, Span, parse_span, point
+from tracer.moment import DAY_MS, HOUR_MS, Span, parse_span, point
 from tracer.rules import RULE_PACK, RULES, pack_of, rule
 from tracer.rules.clock import STORES
 
@@ -285,7 +285,8 @@ def test_t1__still_running__is_pending_and_named_when_near() -> None:
                        (85, {"beyond_75_percent", "beyond_90_percent"})):
         report = examine(replace(book, as_of_ms=start + day * DAY_MS), [rule("T1")])
         assert report.findings == [] and set(report.results[0].metrics) == named
-    assert found(replace(book, as_of_ms=start + 91 * DAY_MS), "T1") != []
+    assert found(replace(book, as_of_ms=start + 90 * DAY_MS + HOUR_MS), "T1") == []  # its last day
+    assert found(replace(book, as_of_ms=start + 91 * DAY_MS + HOUR_MS), "T1") != []
 
 
 def test_t1__kind_of_place_not_known__is_not_evaluable_once_it_would_matter() -> None:
@@ -296,7 +297,7 @@ def test_t1__kind_of_place_not_known__is_not_evaluable_once_it_would_matter() ->
 
 def test_t1__twelve_months__are_calendar_months() -> None:
     leap = parse_span("2028-02-29T12:00:00", OFFSET).start_ms
-    assert STORES["bonded"].due(leap, OFFSET) == parse_span("2029-02-28T12:00:00", OFFSET).start_ms
+    assert STORES["bonded"].due(leap, OFFSET) == parse_span("2029-02-28", OFFSET).end_ms
 
 
 def test_t1__settlement__filed_in_time_late_or_not_known() -> None:

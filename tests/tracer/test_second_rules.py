@@ -460,7 +460,8 @@ def test_t3__faster_than_a_truck__is_found_and_ships_may_be_slower() -> None:
               Place("da-nang", kind="port", latitude=Fraction("16.12"), longitude=Fraction("108.21")))
 
     def trip(hours: int, to: str) -> BookData:
-        return custody(_seen(1, Kind.ARRIVE, place="hai-phong"), _seen(1 + hours, Kind.OBSERVE, place=to), places=places)
+        return custody(_seen(1, Kind.ARRIVE, place="hai-phong"),
+                       _seen(1 + hours, Kind.OBSERVE, place=to, step=Step.DISCHARGE), places=places)
 
     assert found(trip(1, "bac-ninh"), "T3") == []  # 82 km
     assert len(found(trip(0, "bac-ninh"), "T3")) == 1
@@ -494,8 +495,9 @@ def test_w4__equal_readings_and_uneven_digits__were_written() -> None:
     assert finding.difference == "2" and found(read(24_000, 24_000, 23_987), "W4") == []
     even = [20_000 + 7 * n for n in range(200)]
     assert found(read(*even), "W4") == []
-    (digits,) = found(read(*(20_000 + 5 * n for n in range(200))), "W4")  # noughts and fives only
-    assert digits.observed == "800"
+    (digits,) = found(read(*(20_000 + 100 * n for n in range(200))), "W4")  # noughts only
+    assert digits.observed == "200"
+    assert found(read(*(20_000 + 20 * n for n in range(200))), "W4") == []  # a scale that shows steps of 20 kg
 
 
 def test_s3__seal_on_two_boxes_or_used_again() -> None:

@@ -21,9 +21,10 @@ from tracer.labels import label
 from tracer.moment import Span
 
 CUSTOMS = "customs"
-"""Who acts where a row about holds, eligibility or exit names nobody."""
+"""Who acts where a row about holds, eligibility, exit, channel or a check by customs names nobody."""
 JOINED = (Kind.SPLIT, Kind.MERGE, Kind.TRANSFORM)
 _CUSTOMS_ACTS = frozenset({Kind.HOLD, Kind.UNHOLD, Kind.ELIGIBLE, Kind.REVOKE, Kind.EXIT_CONFIRM})
+_CUSTOMS_STEPS = frozenset({Step.CHANNEL, Step.DOC_CHECK, Step.INSPECT})
 _KINDS = dict(Kind.__members__)
 _NO_STEP = Step.NONE
 _MORE = frozenset({"document", "value", "signer", "device", "volume_l", "temperature_c"})
@@ -319,14 +320,16 @@ class Movements:
         product = get("product", "")
         more = self._more(row) if not _MORE.isdisjoint(row.values) else NOTHING_MORE
         gross: int | None = get("gross_kg")
-        step: str = get("step", "")
+        named: str = get("step", "")
+        step = Step[named] if named else _NO_STEP
+        by_customs = kind in _CUSTOMS_ACTS or step in _CUSTOMS_STEPS
         return Event(
             id=name or row.values["id"],
             seq=0,
             kind=kind,
             occurred=at,
             recorded_ms=recorded.end_ms,
-            actor=get("actor") or (CUSTOMS if kind in _CUSTOMS_ACTS else self.lots.enterprise),
+            actor=get("actor") or (CUSTOMS if by_customs else self.lots.enterprise),
             legs=legs,
             counterparty=get("partner", ""),
             place=get("place", ""),
@@ -336,7 +339,7 @@ class Movements:
             product=self.reference.code(product) if product else "",
             loss=loss,
             reason=get("reason", ""),
-            step=Step[step] if step else _NO_STEP,
+            step=step,
             seals=tuple(dict.fromkeys(
                 seal for column in _SEALS if column in row.values for seal in row.text(column).split())),
             customs_seals=tuple(get("customs_seals", "").split()),

@@ -27,7 +27,8 @@ def c7(facts: Facts, tally: Tally) -> None:
     An act that the ledger refused for want of a right. A recorded one whose key is not registered, belongs to
     somebody else, was not yet or no longer valid or was revoked when it happened, or is for another place or
     other kinds of act. A reading by a device that is not registered, was taken out of use, whose calibration
-    had run out, that stands elsewhere, or was at two places within half an hour. Whoever lifts a hold that
+    had run out, that stands elsewhere, or was at two places within half an hour; of a key or device that is
+    listed more than once (calibrated again, moved), one row has to be good. Whoever lifts a hold that
     another set, and says no reason. One finding for each key, device or officer and fault; the
     difference is the number of acts.
     """
@@ -35,7 +36,9 @@ def c7(facts: Facts, tally: Tally) -> None:
     signers: dict[str, list[Signer]] = defaultdict(list)
     for signer in facts.book.beside.signers or ():
         signers[signer.signer].append(signer)
-    devices = {device.device: device for device in facts.book.beside.devices or ()}
+    devices: dict[str, list[Device]] = defaultdict(list)
+    for device in facts.book.beside.devices or ():
+        devices[device.device].append(device)
     lacking: set[str] = set()
     holds: dict[str, str] = {}
     for event in facts.events:
@@ -49,7 +52,7 @@ def c7(facts: Facts, tally: Tally) -> None:
             elif more.signer:
                 lacking.add("registered keys (signers.csv)")
             if more.device and facts.book.beside.devices is not None:
-                found += _measured(facts, event, devices.get(more.device))
+                found += _measured(facts, event, devices[more.device])
             elif more.device:
                 lacking.add("registered devices (devices.csv)")
             found += _overridden(event, holds)
@@ -119,17 +122,24 @@ def _unfit(facts: Facts, event: Event, signer: Signer) -> str | None:
     return None
 
 
-def _measured(facts: Facts, event: Event, device: Device | None) -> Iterator[_Fault]:
-    name, at = event.more.device, event.occurred
-    if device is None:
-        yield "medium", name, "measures and is not registered"
-    elif device.revoked is not None and at.start_ms > device.revoked.end_ms:
-        yield "medium", name, "was taken out of use"
-    elif device.calibrated_to is not None and at.start_ms > device.calibrated_to.end_ms:
-        ended = iso_day(device.calibrated_to.start_ms, facts.book.offset)
-        yield "medium", name, f"was calibrated until {ended} only"
-    elif device.place and event.place and device.place != event.place:
-        yield "medium", name, f"stands at {device.place} and measured at {event.place}"
+def _measured(facts: Facts, event: Event, registered: list[Device]) -> Iterator[_Fault]:
+    reasons = [_unmeasured(facts, event, device) for device in registered]
+    if None in reasons:
+        return
+    why = (reasons[-1] or "") if reasons else "measures and is not registered"
+    yield "medium", event.more.device, why
+
+
+def _unmeasured(facts: Facts, event: Event, device: Device) -> str | None:
+    """Why a device was not good for a reading; None where it was. Whole days count in its favour."""
+    at = event.occurred
+    if device.revoked is not None and at.start_ms > device.revoked.end_ms:
+        return "was taken out of use"
+    if device.calibrated_to is not None and at.start_ms > device.calibrated_to.end_ms:
+        return f"was calibrated until {iso_day(device.calibrated_to.start_ms, facts.book.offset)} only"
+    if device.place and event.place and device.place != event.place:
+        return f"stands at {device.place} and measured at {event.place}"
+    return None
 
 
 def _twice(facts: Facts, tally: Tally) -> Iterator[tuple[_Fault, list[Event]]]:
@@ -150,7 +160,7 @@ def _twice(facts: Facts, tally: Tally) -> Iterator[tuple[_Fault, list[Event]]]:
 
 
 RULES = (
-    Rule("C7", "1", "custody", "Without the right to", "custody",
+    Rule("C7", "2", "custody", "Without the right to", "custody",
          (Law("Law 54/2014/QH13 Art. 41", valid_from="2015-01-01"), *circular_38("52, 52dd"),
           Law("Decree 169/2026/ND-CP Art. 12.7, 25.2", valid_from="2026-07-01")),
          (Param("minutes", "30", "minutes", "in which one device is at one place"),), {}, c7,

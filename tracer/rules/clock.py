@@ -11,7 +11,7 @@ from ledger.vocabulary import Kind, LineRole, Step, Thing
 from tracer.book import DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.finding import Severity
-from tracer.moment import DAY_MS, iso_day, zone_of
+from tracer.moment import DAY_MS, iso_day, parse_span, zone_of
 from tracer.network import UNITS
 from tracer.rules.core import HOME, Law, Rule, Subject, Tally, circular_38
 
@@ -35,10 +35,15 @@ class Clock:
     more_months: int = 0
 
     def due(self, start_ms: int, offset: str, *, extended: bool = False) -> int:
-        """Last millisecond of the time that began at a moment."""
+        """Last millisecond of the time that began at a moment: the end of its last day in that zone.
+
+        A time in days or months ends with its last day, whatever the hour at which it began; so a start of
+        which the date alone is known is no earlier than another on that day.
+        """
         months = self.months + (self.more_months if extended else 0)
         days = self.days + (self.more_days if extended else 0)
-        return _months_on(start_ms, months, offset) + days * DAY_MS
+        last = _months_on(start_ms, months, offset) + days * DAY_MS
+        return parse_span(iso_day(last, offset), offset).end_ms
 
 
 _STORAGE = Law("Law 54/2014/QH13 Art. 61", valid_from="2015-01-01")
@@ -69,13 +74,14 @@ def t1(facts: Facts, tally: Tally) -> None:
     """No time that the law sets has run out.
 
     The clocks: the settlement report, 90 days after the period; goods that nobody claims, 90 days after
-    arrival; the declaration of goods that were received, 30 days after they arrived, but for those that
-    stood in a store of the kinds that follow; goods in a CFS, 90 days, once extended by at most 90; in a
-    bonded warehouse 12 months, once extended by at most 12; materials in a bonded-tax warehouse 12 months,
-    and longer where production needs it; goods imported temporarily for trade, 60 days, twice extended by
-    30. A transfer to another store of the kind and a change of owner do not start a clock anew (Art. 91.5.c,
-    91.8); a split copies it; a merge, or packing together, takes the earliest. Times that officers keep, and
-    those of contracts, inspections and records, are not in a book; X4, X8, C5 and D6 have clocks of theirs.
+    arrival; the declaration of goods that were received, 30 days after they arrived, but for those that stood
+    in a store of the kinds that follow; goods in a CFS, 90 days, once extended by at most 90; in a bonded
+    warehouse 12 months, once extended by at most 12; materials in a bonded-tax warehouse 12 months, and
+    longer where production needs it; goods imported temporarily for trade, 60 days, twice extended by 30.
+    Each ends with its last day. A transfer to another store of the kind and a change of owner do not start a
+    clock anew (Art. 91.5.c, 91.8); a split copies it; a merge, or packing together, takes the earliest. Times
+    that officers keep, and those of contracts, inspections and records, are not in a book; X4, X8, C5 and D6
+    have clocks of theirs.
 
     A clock still running at the date of the run is pending, not a finding; those beyond 75 % and 90 % of
     their time are named in the metrics. Beyond the time, but within what an extension could allow, the
@@ -291,7 +297,7 @@ def _months_on(at_ms: int, months: int, offset: str) -> int:
 
 
 RULES = (
-    Rule("T1", "3", "time", "A time set by law ran out", "custody",
+    Rule("T1", "4", "time", "A time set by law ran out", "custody",
          tuple(dict.fromkeys(law for clock in CLOCKS for law in clock.law)), (), {}, t1,
          ("kinds of places (places)", "date on which the settlement report was filed")),
 )

@@ -106,8 +106,9 @@ def c5(facts: Facts, tally: Tally) -> None:
     """What leaves a gate or is loaded is told at once: within 30 minutes, from an air warehouse in an hour.
 
     The lag runs from the act to its recording; a date without a time counts from the end of the day. What
-    happened within a declared outage of the place's or the poster's system may be told as late as the limit
-    after the outage ended. Per poster the median and the 95th and 99th percentile of all lags are stated.
+    happened within a declared outage of the place's or the poster's system, or so shortly before one that its
+    time was still running when it began, may be told as late as the limit after the outage ended. Per poster
+    the median and the 95th and 99th percentile of all lags are stated.
     """
     lags: dict[str, list[int]] = defaultdict(list)
     air = {p.id for p in facts.book.places or () if p.kind == "air"}
@@ -117,7 +118,7 @@ def c5(facts: Facts, tally: Tally) -> None:
         limit = int(tally.param("air_minutes" if event.place in air else "minutes") * _MINUTE_MS)
         lag = event.recorded_ms - event.occurred.end_ms
         lags[event.actor].append(lag)
-        late = event.recorded_ms - _from(facts, event).end_ms
+        late = event.recorded_ms - _from(facts, event, limit).end_ms
         if late <= limit + 2 * facts.book.clock_uncertainty_ms:
             tally.clean()
             continue
@@ -131,11 +132,13 @@ def c5(facts: Facts, tally: Tally) -> None:
             tally.result.metrics[f"lag_minutes_p{percent}:{actor}"] = _percentile(sorted(found), percent)
 
 
-def _from(facts: Facts, event: Event) -> Span:
-    """From when the time to post runs: the act, or the end of the outage it happened in."""
-    ends = [o.span for o in facts.book.outages or () if o.who in (event.actor, event.place)
-            and o.span.start_ms <= event.occurred.end_ms and event.occurred.start_ms <= o.span.end_ms]
-    return max([event.occurred, *ends], key=lambda s: s.end_ms)
+def _from(facts: Facts, event: Event, limit_ms: int) -> Span:
+    """From when the time to post runs: the act, or the end of the outages that kept it from being told."""
+    begin = event.occurred
+    for outage in sorted(o.span for o in facts.book.outages or () if o.who in (event.actor, event.place)):
+        if outage.start_ms <= begin.end_ms + limit_ms and event.occurred.start_ms <= outage.end_ms:
+            begin = max(begin, outage, key=lambda span: span.end_ms)
+    return begin
 
 
 def _percentile(ordered: list[int], percent: int) -> str:
@@ -150,7 +153,7 @@ def _percentile(ordered: list[int], percent: int) -> str:
 RULES = (
     Rule("C3", "1", "custody", "Two holders at once", "custody",
          (Law("Law 54/2014/QH13 Art. 41, 64", valid_from="2015-01-01"),), (), {}, c3),
-    Rule("C5", "1", "custody", "Told too late", "custody",
+    Rule("C5", "2", "custody", "Told too late", "custody",
          (*circular_38("52, 52dd.3"), Law("Decree 169/2026/ND-CP Art. 25.2", valid_from="2026-07-01")),
          (Param("minutes", "30", "minutes", "from gate-out or loading to its recording (Art. 52)"),
           Param("air_minutes", "60", "minutes", "from leaving an air warehouse (Art. 52.7.d.2.2)")),

@@ -18,13 +18,15 @@ def c8(facts: Facts, tally: Tally) -> None:
 
     Containers and cargo on a manifest (as listed, or as an OBSERVE of step MANIFEST names them) against what
     arrived or was discharged: on the manifest and not landed three days after it was due; landed and on no
-    manifest; landed in another quantity. Empty containers, and those stuffed here for export, came on no
+    manifest; landed in another quantity. What is discharged in parts is added up; two who report the same
+    discharge are no two parts. Empty containers, and those stuffed here for export, came on no
     ship. Of a manifest that an event states, a book looks at its own consignments only. Unclaimed goods are
     T1's.
     """
     listed: dict[str, Manifested] = {}
     behind: dict[str, list[Event]] = defaultdict(list)
     landed: dict[str, int | None] = {}
+    parts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     thing: dict[str, Thing] = {}
     stuffed: set[str] = set()
     scopes: set[str] = set()
@@ -46,6 +48,8 @@ def c8(facts: Facts, tally: Tally) -> None:
             elif (event.kind == Kind.ARRIVE or discharge) and leg.role != LineRole.EMPTY_CONTAINER \
                     and leg.unit not in stuffed:
                 landed[leg.unit] = leg.quantity_micro or landed.get(leg.unit)
+                if discharge:
+                    parts[leg.unit][event.actor] += leg.quantity_micro
     if facts.book.beside.manifest is None:
         listed = {u: row for u, row in listed.items() if not facts.book.id or u.rpartition("/")[0] in scopes}
     for row in facts.book.beside.manifest or ():
@@ -55,7 +59,8 @@ def c8(facts: Facts, tally: Tally) -> None:
             tally.missing(Subject("book", facts.book.id or "custody"), "manifests of voyages (manifest.csv)")
         return
     for unit, row in sorted(listed.items()):
-        _one(facts, tally, row, unit in landed, landed.get(unit), thing.get(unit), behind[unit])
+        seen = _discharged(tally, row, list(parts[unit].values())) or landed.get(unit)
+        _one(facts, tally, row, unit in landed, seen, thing.get(unit), behind[unit])
     for unit in sorted(landed.keys() - listed.keys()):
         tally.amount(_subject(unit, thing.get(unit)), "medium", 0, MICRO, PIECE, evidence=behind[unit][:4],
                      explanation="Landed, and on no manifest.")
@@ -63,6 +68,17 @@ def c8(facts: Facts, tally: Tally) -> None:
 
 def _subject(unit: str, thing: Thing | None) -> Subject:
     return Subject("cargo" if thing == Thing.CARGO else "container", unit)
+
+
+def _discharged(tally: Tally, row: Manifested, parts: list[int]) -> int:
+    """What was discharged: by all who reported together, or what each of them reported of the whole."""
+    parts = [part for part in parts if part]
+    if row.quantity is None or not parts:
+        return 0
+    tolerance, whole = tally.tol(row.quantity, row.uom or PIECE), row.quantity
+    if not tolerance.exceeded(sum(parts) - whole):
+        return sum(parts)
+    return max(parts, key=lambda part: abs(part - whole)) if sum(parts) > whole else sum(parts)
 
 
 def _one(facts: Facts, tally: Tally, row: Manifested, came: bool,  # noqa: PLR0917 - one unit
@@ -86,7 +102,7 @@ def _one(facts: Facts, tally: Tally, row: Manifested, came: bool,  # noqa: PLR09
 
 
 RULES = (
-    Rule("C8", "1", "custody", "Landed against the manifest", "custody",
+    Rule("C8", "2", "custody", "Landed against the manifest", "custody",
          (Law("Law 54/2014/QH13 Art. 66", valid_from="2015-01-01"), *circular_38("52")),
          (Param("days", "3", "days", "after it was due, for a unit to be landed"),), {}, c8,
          ("manifests of voyages",)),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
 from fractions import Fraction
 
 from ledger.vocabulary import MICRO, Kind, Step, Thing
-from tracer.book import Event, Place
+from tracer.book import Event, Leg, Place
 from tracer.facts import Facts
-from tracer.moment import HOUR_MS
+from tracer.moment import HOUR_MS, zone_of
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
 
 _ISO = re.compile(r"^[A-Z]{3}[UJZ][0-9]{7}$")
@@ -18,6 +20,12 @@ _LETTERS = {
     c: n for n, c in zip((x for x in range(10, 39) if x % 11), "ABCDEFGHIJKLMNOPQRSTUVWXYZ", strict=True)
 }
 _EARTH_KM = 6371.0088
+_CAME = (Kind.ARRIVE, Kind.STUFF, Kind.ACCEPT)
+_CAME_STEPS = (Step.GATE_IN, Step.DISCHARGE, Step.STORE)
+_PRESENT = (*_CAME, Kind.GATE_OUT, Kind.STRIP, Kind.RECEIVE_FACTORY, Kind.EXPORT_LOAD)
+_PRESENT_STEPS = (*_CAME_STEPS, Step.MOVE, Step.WEIGH, Step.SEAL_APPLY, Step.SEAL_BREAK, Step.INSPECT,
+                  Step.LEFT)
+"""Acts and steps that are done to a container where it stands."""
 
 
 def c4(facts: Facts, tally: Tally) -> None:
@@ -71,41 +79,55 @@ def _about(event: Event) -> Subject:
 
 
 def c6(facts: Facts, tally: Tally) -> None:
-    """A unit passes every step: it arrives before it leaves the gate, and red goods are inspected.
+    """A unit passes every step: it arrives before it leaves the gate, and customs inspects red goods.
 
-    A recorded gate-out of a container or cargo that no arrival, discharge or gate-in goes before in the
-    ledger's order. And a release of goods in the red channel (as an event of step CHANNEL or the declaration
-    line says) before anybody inspected the unit or its line. Of a channel that nobody stated nothing is said.
+    A recorded gate-out of a container or cargo that no arrival, discharge or gate-in goes before. And a
+    release of goods in the red channel (as an event of step CHANNEL or the declaration line says) that no
+    inspection by customs of the unit or its line goes before; in a book that does not name customs, anybody's
+    will do. By when things happened, not when they were told: a step goes before where dates and clocks allow
+    it. Of a channel that nobody stated nothing is said.
     """
-    there: set[tuple[str, Thing]] = set()
-    red = {line.key for line in facts.book.lines if line.channel == "red"}
-    seen: set[str] = set()
+    u = 2 * facts.book.clock_uncertainty_ms
+    there: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
+    seen: dict[str, list[Event]] = defaultdict(list)
     for event in facts.boxed:
-        came = event.kind in (Kind.ARRIVE, Kind.STUFF, Kind.ACCEPT) or (
-            event.kind == Kind.OBSERVE and event.step in (Step.GATE_IN, Step.DISCHARGE, Step.STORE)
-        )
-        lines = {event.line, *event.cited} - {""}
-        boxes = [leg for leg in event.legs if leg.thing in (Thing.CONTAINER, Thing.CARGO)]
+        if event.kind in _CAME or (event.kind == Kind.OBSERVE and event.step in _CAME_STEPS):
+            for leg in _boxes(event):
+                there[leg.unit, leg.thing].append(event)
+        inspected = event.kind == Kind.OBSERVE and event.step == Step.INSPECT
+        if inspected and (event.actor in facts.book.customs or not facts.book.customs):
+            for name in _named(event):
+                seen[name].append(event)
+    red = {line.key for line in facts.book.lines if line.channel == "red"}
+    for event in sorted(facts.boxed, key=lambda e: (e.occurred.start_ms, e.seq)):
         if event.more.channel:
-            named = lines | {leg.unit for leg in boxes}
-            red = red | named if event.more.channel == "red" else red - named
-        if event.kind == Kind.OBSERVE and event.step == Step.INSPECT:
-            seen |= lines | {leg.unit for leg in boxes}
-        for leg in boxes:
+            red = red | _named(event) if event.more.channel == "red" else red - _named(event)
+        lines = {event.line, *event.cited} - {""}
+        for leg in _boxes(event):
             subject = Subject(leg.thing.name.lower(), leg.unit)
             if event.kind == Kind.ELIGIBLE and red & (lines | {leg.unit}):
-                if seen & (lines | {leg.unit}):
+                looks = [x for name in sorted(lines | {leg.unit}) for x in seen.get(name, ())]
+                if any(not event.occurred.before(x.occurred, u) for x in looks):
                     tally.clean()
                 else:
                     tally.amount(subject, "medium", MICRO, 0, PIECE, evidence=[event],
-                                 explanation="Released from the red channel, and nobody inspected it.")
-            if came:
-                there.add((leg.unit, leg.thing))
-            elif event.kind == Kind.GATE_OUT and (leg.unit, leg.thing) in there:
-                tally.clean()
+                                 explanation="Released from the red channel, and customs did not inspect it.")
             elif event.kind == Kind.GATE_OUT:
-                tally.amount(subject, "medium", MICRO, 0, PIECE, evidence=[event],
-                             explanation="It left the gate, and nobody ever saw it arrive.")
+                came = there[leg.unit, leg.thing]
+                if any(not event.occurred.before(x.occurred, u) for x in came):
+                    tally.clean()
+                else:
+                    tally.amount(subject, "medium", MICRO, 0, PIECE, evidence=[event, *came[:1]],
+                                 explanation="It left the gate, and nobody ever saw it arrive before.")
+
+
+def _boxes(event: Event) -> list[Leg]:
+    return [leg for leg in event.legs if leg.thing in (Thing.CONTAINER, Thing.CARGO)]
+
+
+def _named(event: Event) -> set[str]:
+    """Units and declaration lines that an event is about."""
+    return {event.line, *event.cited, *(leg.unit for leg in _boxes(event))} - {""}
 
 
 def check_digit(number: str) -> int:
@@ -115,18 +137,52 @@ def check_digit(number: str) -> int:
 
 
 def c9(facts: Facts, tally: Tally) -> None:
-    """A container's number is one that a container can have.
+    """A container's number is one that a container can have, and the container is at one place at a time.
 
-    Four letters of which the last is U, J or Z, six digits and the check digit of ISO 6346. A name of another
-    form is no such number and is not looked at. Size, type and greatest weight are not in a book.
+    Four letters of which the last is U, J or Z, six digits and the check digit of ISO 6346, whatever
+    capitals, spaces and hyphens it is written with. A name of another form is no such number and is not
+    looked at. One number in two consignments that stand at two places at the same time: each is known to
+    have come to its place and to have been there still while the other was, by more than both clocks'
+    uncertainty. And goods in it that weigh (gross less tare) more than any container may with what it holds.
+    Sizes and types are not in a book, nor are vessels.
     """
     seen: dict[str, Event] = {}
-    for event in facts.boxed:
+    stays: dict[str, list[_Stay]] = defaultdict(list)
+    open_stays: dict[str, _Stay] = {}
+    for event in sorted(facts.boxed, key=lambda e: (e.occurred.start_ms, e.seq)):
         for leg in event.legs:
-            if leg.thing == Thing.CONTAINER:
-                seen.setdefault(leg.unit, event)
+            if leg.thing != Thing.CONTAINER:
+                continue
+            seen.setdefault(leg.unit, event)
+            if event.place and (event.kind in _PRESENT or event.step in _PRESENT_STEPS):
+                stay = open_stays.get(leg.unit)
+                if stay is None or stay.first.place != event.place:
+                    stay = open_stays[leg.unit] = _Stay(leg.unit, event, event)
+                    stays[_number(leg.unit)].append(stay)
+                stay.last = event
+    _numbers(tally, seen)
+    for number, found in sorted(stays.items()):
+        if _ISO.match(number) and len({stay.unit for stay in found}) > 1:
+            _at_once(facts, tally, number, found)
+    _heavy(facts, tally)
+
+
+@dataclass(slots=True)
+class _Stay:
+    """A container at one place, from the first to the last act there."""
+
+    unit: str
+    first: Event
+    last: Event
+
+
+def _number(unit: str) -> str:
+    return "".join(c for c in unit.rpartition("/")[2].upper() if c.isalnum())
+
+
+def _numbers(tally: Tally, seen: dict[str, Event]) -> None:
     for unit, event in sorted(seen.items()):
-        number = unit.rpartition("/")[2]
+        number = _number(unit)
         if not _ISO.match(number):
             continue
         digit = check_digit(number)
@@ -143,51 +199,99 @@ def c9(facts: Facts, tally: Tally) -> None:
             )
 
 
+def _at_once(facts: Facts, tally: Tally, number: str, stays: list[_Stay]) -> None:
+    """Stays of one container in several consignments: the first two that lie over each other."""
+    u = 2 * facts.book.clock_uncertainty_ms
+    for i, one in enumerate(stays):
+        for other in stays[i + 1:]:
+            if one.unit == other.unit or one.first.place == other.first.place:
+                continue
+            if one.first.occurred.before(other.last.occurred, u) \
+                    and other.first.occurred.before(one.last.occurred, u):
+                tally.amount(
+                    Subject("container", other.unit), "high", MICRO, 2 * MICRO, PIECE,
+                    evidence=[one.first, one.last, other.first, other.last],
+                    explanation=f"{number} is at {one.first.place} as {one.unit} and at "
+                                f"{other.first.place} as {other.unit} at once.")
+                return
+    tally.clean()
+
+
+def _heavy(facts: Facts, tally: Tally) -> None:
+    most = int(tally.param("payload") * MICRO)
+    for event in facts.weighed:
+        boxes = [leg for leg in event.legs if leg.thing == Thing.CONTAINER]
+        if event.weighing is None or event.weighing.tare_micro is None or len(boxes) != 1:
+            continue
+        net = event.weighing.gross_micro - event.weighing.tare_micro
+        if net > most:
+            tally.amount(Subject("container", boxes[0].unit), "medium", most, net, "KGM", evidence=[event],
+                         explanation="More than any container may weigh.")
+        else:
+            tally.clean()
+
+
 def t3(facts: Facts, tally: Tally) -> None:
     """Nothing travels faster than it can.
 
     Between two acts about one unit at places with coordinates: the great circle between them, at the greatest
-    speed of the way (by road 90 km/h; between two ports 25 knots; between two air warehouses 950 km/h), takes
-    at least so long; less time than that, both clocks' uncertainty allowed, is a finding. A date without a
-    time gives the longest time that it can mean. Corridors and registered times are not in a book.
+    speed of the way, takes at least so long; less time than that, both clocks' uncertainty allowed, is a
+    finding. By road 90 km/h; between two rail yards 120 km/h; between two air warehouses 950 km/h; between
+    two ports 25 knots where goods were loaded at the first or landed at the second, else by road. A date
+    without a time gives the longest time that it can mean, and does not stand between two acts with one. Of a
+    place that moved its coordinates of that day count. Corridors and registered times are not in a book.
     """
-    places = _places(facts)
-    known = {
-        key: rows[0]
-        for key, rows in (places or {}).items()
-        if rows[0].latitude is not None and rows[0].longitude is not None
-    }
-    if not known:
+    places = {key: [row for row in rows if row.latitude is not None and row.longitude is not None]
+              for key, rows in (_places(facts) or {}).items()}
+    if not any(places.values()):
         tally.missing(Subject("book", facts.book.id or "custody"), "coordinates of places (places.csv)")
         return
     last: dict[tuple[str, Thing], Event] = {}
+    exact: dict[tuple[str, Thing], Event] = {}
     order = sorted(facts.events, key=lambda e: (e.occurred.start_ms, e.seq))
     for event in order:
-        if not event.recorded or event.place not in known:
+        if not event.recorded or not places.get(event.place):
             continue
         for leg in event.legs:
             if leg.thing == Thing.NONE:
                 continue
-            before = last.get((leg.unit, leg.thing))
-            last[leg.unit, leg.thing] = event
-            if before is not None and before.place != event.place:
-                subject = Subject(leg.thing.name.lower(), leg.unit)
-                _travel(facts, tally, subject, (before, event), (known[before.place], known[event.place]))
+            key = leg.unit, leg.thing
+            one, other = last.get(key), exact.get(key)
+            last[key] = event
+            if event.occurred.start_ms == event.occurred.end_ms:
+                exact[key] = event
+            for before in (one, other if other is not one else None):
+                if before is not None and before.place != event.place and _travel(
+                        facts, tally, Subject(leg.thing.name.lower(), leg.unit), (before, event),
+                        (_on_day(places, before), _on_day(places, event))):
+                    break
+
+
+def _on_day(places: dict[str, list[Place]], event: Event) -> Place:
+    rows = places[event.place]
+    return next((row for row in rows if _in_force(row, event)), rows[0])
+
+
+def _speed(tally: Tally, acts: tuple[Event, Event], kinds: tuple[str, str]) -> Fraction:
+    """The greatest speed of the way, in km/h."""
+    if kinds in {("air", "air"), ("rail", "rail")}:
+        return tally.param(kinds[0])
+    landed = acts[1].kind == Kind.ARRIVE or acts[1].step == Step.DISCHARGE
+    by_ship = kinds == ("port", "port") and (acts[0].kind == Kind.EXPORT_LOAD or landed)
+    return tally.param("sea" if by_ship else "road")
 
 
 def _travel(
     facts: Facts, tally: Tally, subject: Subject, acts: tuple[Event, Event], places: tuple[Place, Place]
-) -> None:
+) -> bool:
+    """Whether a trip was faster than it can be."""
     (one, other), (a, b) = acts, places
-    speed = tally.param(
-        "sea" if a.kind == b.kind == "port" else "air" if a.kind == b.kind == "air" else "road"
-    )
     km = distance(a, b)
-    least = round(Fraction(km) / speed * HOUR_MS)
+    least = round(Fraction(km) / _speed(tally, acts, (a.kind, b.kind)) * HOUR_MS)
     took = other.occurred.end_ms - one.occurred.start_ms + 2 * facts.book.clock_uncertainty_ms
     if took >= least:
         tally.clean()
-        return
+        return False
     tally.amount(
         subject,
         "medium",
@@ -197,6 +301,7 @@ def _travel(
         evidence=[one, other],
         explanation=f"{km} km from {one.place} to {other.place} in that time.",
     )
+    return True
 
 
 def distance(a: Place, b: Place) -> int:
@@ -211,16 +316,18 @@ def t6(facts: Facts, tally: Tally) -> None:
     """Times are those of clocks, not of memory.
 
     A poster of whom a hundred acts or more state a time, every one of them on the whole hour: the times were
-    written down afterwards. Acts with a date alone state no time.
+    written down afterwards. Whole hours are those of the book's zone. Acts with a date alone state no time.
+    What a device's own clock and counters said is not in a book.
     """
     times: dict[str, list[Event]] = defaultdict(list)
+    zone_ms = zone_of(facts.book.offset).utcoffset(None) // timedelta(milliseconds=1)
     for event in facts.events:
         if event.recorded and event.occurred.start_ms == event.occurred.end_ms:
             times[event.actor].append(event)
     for actor, events in sorted(times.items()):
         if len(events) < int(tally.param("least")):
             continue
-        whole = [e for e in events if e.occurred.start_ms % HOUR_MS == 0]
+        whole = [e for e in events if (e.occurred.start_ms + zone_ms) % HOUR_MS == 0]
         if len(whole) == len(events):
             tally.amount(
                 Subject("event", events[0].id),
@@ -248,17 +355,20 @@ RULES = (
         c4,
         ("places",),
     ),
-    Rule("C6", "2", "custody", "Step left out", "custody", circular_38("52"), (), {}, c6),
-    Rule("C9", "1", "custody", "Number that no container has", "custody", circular_38("52b"), (), {}, c9),
+    Rule("C6", "3", "custody", "Step left out", "custody", circular_38("52"), (), {}, c6),
+    Rule("C9", "2", "custody", "Number that no container has", "custody", circular_38("52b"),
+         (Param("payload", "36000", "kg", "of goods: ISO 668 allows a container no more with them"),), {},
+         c9),
     Rule(
         "T3",
-        "1",
+        "2",
         "time",
         "Impossible travel",
         "custody",
         (*circular_38("50.2"), Law("Decree 169/2026/ND-CP Art. 13.2.a", valid_from="2026-07-01")),
         (
             Param("road", "90", "km/h", "by road"),
+            Param("rail", "120", "km/h", "between rail yards"),
             Param("sea", "46.3", "km/h", "between ports (25 knots)"),
             Param("air", "950", "km/h", "between air warehouses"),
         ),
@@ -268,7 +378,7 @@ RULES = (
     ),
     Rule(
         "T6",
-        "1",
+        "2",
         "time",
         "Times written from memory",
         "custody",

@@ -19,6 +19,8 @@ from tracer.tolerance import Tolerance
 
 _KILOGRAM = "KGM"
 _BOXES = (Thing.CONTAINER, Thing.CARGO)
+_STEPS = (50, 20, 10, 5, 2, 1)
+"""Divisions of weighbridges, in kilograms, the widest first."""
 _CHI_SQUARE_9 = Fraction(27877, 1000)
 """Critical value of chi-square with nine degrees of freedom at p = 0.001."""
 
@@ -99,7 +101,8 @@ def w3(facts: Facts, tally: Tally) -> None:
 
     Per container, three tare weights or more: one that differs by more than 2 % from their median is a
     finding (water in the tank of an empty truck). Tare includes the vehicle where it was weighed with it;
-    plates of vehicles are not in a book.
+    plates of vehicles, and which vehicle it was, are not in a book, so that no vehicle is held against its
+    own other weighings.
     """
     tares: dict[str, list[Event]] = defaultdict(list)
     for event in facts.weighed:
@@ -130,12 +133,14 @@ def w3(facts: Facts, tally: Tally) -> None:
 def w4(facts: Facts, tally: Tally) -> None:
     """Readings of a scale vary as weights do.
 
-    Per place: three readings of different units that are equal to the kilogram; and, of 200 readings or more,
-    last digits that are far from evenly spread (chi-square, p below 0.001). Either says that figures were
-    written, not read. Whether a scale is calibrated is checked when its reading is posted.
+    Per place: three readings of different units, one after the other, that are equal to the kilogram; of
+    thousands of weighings some are alike by chance, and are not next to each other. And, of 200 readings or
+    more, last digits that are far from evenly spread (chi-square, p below 0.001). A scale that shows steps of
+    2, 5, 10, 20 or 50 kg alone has digits in those steps. Either says that figures were written, not read.
+    Whether a scale is calibrated is checked when its reading is posted, and by C7.
     """
     by_place: dict[str, list[tuple[int, str, Event]]] = defaultdict(list)
-    for event in facts.weighed:
+    for event in sorted(facts.weighed, key=lambda e: (e.occurred.start_ms, e.seq)):
         if event.weighing is not None:
             leg = next((x for x in event.legs if x.thing != Thing.NONE), None)
             if leg is not None:
@@ -143,12 +148,8 @@ def w4(facts: Facts, tally: Tally) -> None:
                     (event.weighing.gross_micro // MICRO, leg.unit, event)
                 )
     for place, readings in sorted(by_place.items()):
-        units: dict[int, dict[str, Event]] = defaultdict(dict)
-        for kilograms, unit, event in readings:
-            units[kilograms].setdefault(unit, event)
-        same = {kg: found for kg, found in units.items() if len(found) >= int(tally.param("equal"))}
-        for kg, found in sorted(same.items()):
-            events = list(found.values())
+        same = [run for run in _in_a_row(readings) if len(run[1]) >= int(tally.param("equal"))]
+        for kg, events in same:
             tally.amount(
                 Subject("event", events[0].id),
                 "low",
@@ -159,7 +160,8 @@ def w4(facts: Facts, tally: Tally) -> None:
                 explanation=f"{len(events)} units weighed {kg} kg each at {place}.",
             )
         if len(readings) >= int(tally.param("least")):
-            spread = Counter(kg % 10 for kg, _, _ in readings)
+            step = next(s for s in _STEPS if all(kg % s == 0 for kg, _, _ in readings))
+            spread = Counter(kg // step % 10 for kg, _, _ in readings)
             even = Fraction(len(readings), 10)
             chi = sum(((spread[d] - even) ** 2 / even for d in range(10)), Fraction(0))
             if chi > _CHI_SQUARE_9:
@@ -174,6 +176,21 @@ def w4(facts: Facts, tally: Tally) -> None:
                 continue
         if not same:
             tally.clean()
+
+
+def _in_a_row(readings: list[tuple[int, str, Event]]) -> list[tuple[int, list[Event]]]:
+    """Readings of one weight that different units have one after the other."""
+    runs: list[tuple[int, list[Event]]] = []
+    before, units = -1, set[str]()
+    for kilograms, unit, event in readings:
+        if kilograms != before:
+            runs.append((kilograms, []))
+            units = set()
+        if unit not in units:
+            runs[-1][1].append(event)
+            units.add(unit)
+        before = kilograms
+    return runs
 
 
 def s3(facts: Facts, tally: Tally) -> None:
@@ -306,13 +323,13 @@ RULES = (
     ),
     Rule(
         "W4",
-        "1",
+        "2",
         "weight",
         "Readings that were written, not read",
         "custody",
         _GATE,
         (
-            Param("equal", "3", "units", "of one weight at one place"),
+            Param("equal", "3", "units", "of one weight, one after the other at one place"),
             Param("least", "200", "readings", "for the test of last digits"),
         ),
         {},

@@ -21,14 +21,17 @@ def t4(facts: Facts, tally: Tally) -> None:
     Checked: a lot used before it was received or made; production before the issue to production; an
     exit before the loading; drawing from or loading for a line before it was cleared; receipt before
     the gate-out of what it came in; a gate-out before its eligibility; an acceptance before its offer;
-    clearance before the channel or before the declaration was registered. A date without a time is
+    clearance before the channel or before the declaration was registered; an inspection after the exit was
+    confirmed; a paper dated after the act it was given for (documents). A date without a time is
     the whole day; "before" holds only when the intervals lie apart by more than both clocks'
     uncertainty. One finding for each thing and kind of fault, with the earliest act; the difference
-    is in hours.
+    is in hours. Since when a device was in use is not in a book.
     """
     _lots(facts, tally)
     _lines(facts, tally)
     _units(facts, tally)
+    _inspections(facts, tally)
+    _papers(facts, tally)
     offers = facts.offers
     for event in facts.of_kinds(Kind.ACCEPT):
         if event.reference in offers:
@@ -192,10 +195,47 @@ def _units(facts: Facts, tally: Tally) -> None:
                 _check(facts, tally, subject, eligible[-1], [gate], "Left before it was eligible", "critical")
 
 
+def _inspections(facts: Facts, tally: Tally) -> None:
+    """What left is not inspected any more: by the unit, or by the line it left on."""
+    exits: dict[str, Event] = {}
+    for event in facts.of_kinds(Kind.EXIT_CONFIRM):
+        for name in _names(event):
+            if name not in exits or event.occurred.end_ms > exits[name].occurred.end_ms:
+                exits[name] = event
+    clocks = 2 * facts.book.clock_uncertainty_ms
+    for event in facts.of_kinds(Kind.OBSERVE):
+        if event.step != Step.INSPECT:
+            continue
+        left = [exits[name] for name in sorted(_names(event) & exits.keys())]
+        late = next((e for e in left if e.occurred.before(event.occurred, clocks)), None)
+        if late is not None:
+            leg = event.legs[0]
+            tally.times(Subject(leg.thing.name.lower() if leg.thing != Thing.NONE else "line", leg.unit),
+                        "medium", late.occurred, event.occurred, evidence=[event, late],
+                        explanation="An inspection is dated after the exit was confirmed.")
+        elif left:
+            tally.clean()
+
+
+def _names(event: Event) -> set[str]:
+    """Containers, cargo and declaration lines that an event is about."""
+    boxes = {leg.unit for leg in event.legs if leg.thing != Thing.LOT}
+    return {event.line, *event.cited, *boxes} - {""}
+
+
+def _papers(facts: Facts, tally: Tally) -> None:
+    """Papers with a date against the act for which they were given."""
+    for paper in facts.book.beside.documents or ():
+        event = facts.by_id.get(paper.event)
+        if event is not None and paper.date is not None:
+            _check(facts, tally, Subject("event", event.id), paper.date, [event],
+                   f"The paper {paper.number} is dated after the act it was given for", "medium")
+
+
 RULES = (
     Rule(
         "T4",
-        "2",
+        "3",
         "time",
         "Order of cause and effect",
         "custody",

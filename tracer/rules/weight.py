@@ -6,7 +6,7 @@ from collections import defaultdict
 from fractions import Fraction
 from math import isqrt
 
-from ledger.vocabulary import MICRO, Kind, Step, Thing
+from ledger.vocabulary import MICRO, Kind, Thing
 from tracer.book import Event, Weighing
 from tracer.facts import Facts
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
@@ -23,8 +23,10 @@ def w1(facts: Facts, tally: Tally) -> None:
     Net is gross less tare. Two weighings with nothing put in or taken out between them may differ by twice
     the combined standard uncertainty of the four readings behind them; a scale that states none counts with
     20 kg a reading. What evaporates or dries by a norm is not taken into account: no change is expected. A
-    weighing without a tare is not evaluable. A series of small losses along one lane, each within tolerance,
-    is found by a running sum (CUSUM) of the losses beyond half a standard deviation: skimming.
+    weighing without a tare is not evaluable. Where dates do not tell whether something was put in or taken
+    out before, between or after two weighings, they are not compared. A series of small losses along one
+    lane, each within tolerance, is found by a running sum (CUSUM) of the losses beyond half a standard
+    deviation: skimming.
     """
     lanes: dict[tuple[str, str], list[tuple[Event, Fraction, Event]]] = defaultdict(list)
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
@@ -37,18 +39,25 @@ def w1(facts: Facts, tally: Tally) -> None:
                     by_unit[leg.unit, leg.thing].append(event)
     for (unit, thing), events in sorted(by_unit.items()):
         last: Event | None = None
+        others = [e for e in events if e.kind in _OTHER_CONTENT]
         for event in sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)):
-            if event.kind in _OTHER_CONTENT and not (event.kind == Kind.OBSERVE and event.step == Step.WEIGH):
-                last = None
             if event.weighing is None:
                 continue
-            if last is not None:
+            if last is not None and not any(_between(facts, last, e, event) for e in others):
                 z = _pair(tally, Subject(thing.name.lower(), unit), last, event)
                 if z is not None:
                     lanes[last.place or last.actor, event.place or event.actor].append((last, z, event))
             last = event
     for lane, pairs in sorted(lanes.items()):
         _skimming(facts, tally, lane, pairs)
+
+
+def _between(facts: Facts, last: Event, other: Event, event: Event) -> bool:
+    """Whether an act may have changed the content from one weighing to the next; one that was weighed did."""
+    u = 2 * facts.book.clock_uncertainty_ms
+    if other.id in {last.id, event.id}:
+        return other.id == event.id
+    return not other.occurred.before(last.occurred, u) and not event.occurred.before(other.occurred, u)
 
 
 def _pair(tally: Tally, subject: Subject, last: Event, event: Event) -> Fraction | None:
@@ -103,7 +112,7 @@ def _skimming(facts: Facts, tally: Tally, lane: tuple[str, str],
 
 
 RULES = (
-    Rule("W1", "1", "weight", "Weight changed between two points", "custody",
+    Rule("W1", "2", "weight", "Weight changed between two points", "custody",
          (Law("Law 54/2014/QH13 Art. 64.4", valid_from="2015-01-01"), *circular_38("52b"),
           Law("Decree 169/2026/ND-CP Art. 13.4", valid_from="2026-07-01")),
          (Param("u", "20", "kg", "standard uncertainty of one reading, where the scale states none"),
