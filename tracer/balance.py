@@ -9,17 +9,21 @@ the form's identity and nothing else:
 Semi-finished goods are not shown on the forms but are kept here; work in progress and scrap have ledgers of
 their own. What a handover found short stays in stock as its owner's liability until an ADJUST books it, so
 a count that does not find it differs from the identity. One row is one code from one source (imported or
-domestic).
+domestic); what is drawn from a tank in which both were joined is of both, in the proportion of what went in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import groupby
 from typing import Literal
 
 from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.book import BookData, Event, Lot
+from tracer.quantity import nearest
 from tracer.replay import Delta
 
 Source = Literal["imported", "domestic", "own"]
@@ -73,6 +77,9 @@ _SCRAP = {
     Kind.DESTROY: "destroyed",
 }
 _NEUTRAL = frozenset({Kind.SPLIT, Kind.MERGE, Kind.ACCEPT})
+_WITHIN = frozenset({Kind.ISSUE_PROD, Kind.RETURN_PROD, Kind.REEXPORT, Kind.UNLOAD, Kind.ADJUST})
+"""Kinds that put nothing of another source into a lot."""
+_RAW_OR_WIP = frozenset({Balance.RAW, Balance.WIP, Balance.SHORT})
 
 
 @dataclass(slots=True)
@@ -125,6 +132,8 @@ def accounts(book: BookData, deltas: Iterable[Delta]) -> Accounts:
         span = registered.get(event.line)
         return event.line not in registered or (span is not None and span.start_ms > book.period.end_ms)
 
+    deltas = list(deltas)
+    blends = _blends(book, deltas, lots)
     places: dict[tuple[str, Balance], _Place | None] = {}
     end_ms = book.period.end_ms
     for delta in sorted(deltas, key=_when):
@@ -136,14 +145,59 @@ def accounts(book: BookData, deltas: Iterable[Delta]) -> Accounts:
         if place is None:
             continue
         table, columns, by_kind, adding = place
-        source = _source(lot)
-        row = table.get((lot.code, source))
-        if row is None:
-            row = table[lot.code, source] = Row(lot.code, lot.uom, source, columns, adding)
         column = _column(book, delta, by_kind, adding, late)
-        if column:
-            row.add(column, delta.change, event)
+        for source, change in _by_source(lot, delta, blends):
+            row = table.get((lot.code, source))
+            if row is None:
+                row = table[lot.code, source] = Row(lot.code, lot.uom, source, columns, adding)
+            if column:
+                row.add(column, change, event)
     return result
+
+
+def _by_source(lot: Lot, delta: Delta, blends: Mapping[str, Fraction]) -> tuple[tuple[Source, int], ...]:
+    """A change by where the goods are from."""
+    share = blends.get(delta.lot)
+    if share is None or delta.balance not in _RAW_OR_WIP:
+        return ((_source(lot), delta.change),)
+    imported = nearest(share * delta.change)
+    return ("imported", imported), ("domestic", delta.change - imported)
+
+
+def _blends(book: BookData, deltas: Sequence[Delta], lots: Mapping[str, Lot]) -> dict[str, Fraction]:
+    """Imported share of the lots in which imported and domestic material was joined. A ledger joins no lots
+    of unlike origin; the books of an enterprise with a tank do.
+    """
+    joined = False
+    for event in book.events:
+        if event.kind is Kind.MERGE and event.recorded:
+            origins = {lots[leg.unit].origin for leg in event.legs
+                       if leg.role == LineRole.INPUT and leg.unit in lots}
+            joined = joined or {Origin.IMPORTED, Origin.DOMESTIC} <= origins
+    if not joined:
+        return {}
+    into: dict[str, list[Fraction]] = defaultdict(lambda: [Fraction(0), Fraction(0)])
+
+    def share(lot: str) -> Fraction:
+        imported, whole = into[lot]
+        return imported / whole if whole else Fraction(lots[lot].origin == Origin.IMPORTED)
+
+    for event, changes in groupby((d for d in deltas if d.lot in lots), key=lambda d: d.event):
+        if event.kind not in _WITHIN:
+            net: dict[str, int] = defaultdict(int)
+            for delta in changes:
+                if lots[delta.lot].origin in (Origin.IMPORTED, Origin.DOMESTIC):
+                    net[delta.lot] += delta.change
+            pool = {lot: -q for lot, q in net.items() if q < 0}
+            whole = sum(pool.values())
+            of_pool = sum((share(lot) * q for lot, q in pool.items()), Fraction(0)) / whole if whole else None
+            for lot, q in net.items():
+                if q > 0:
+                    came = of_pool if event.kind in _NEUTRAL and of_pool is not None else \
+                        Fraction(lots[lot].origin == Origin.IMPORTED)
+                    into[lot][0] += came * q
+                    into[lot][1] += q
+    return {lot: imported / whole for lot, (imported, whole) in into.items() if 0 < imported < whole}
 
 
 def _when(delta: Delta) -> tuple[int, int, int]:
@@ -182,7 +236,7 @@ def _column(book: BookData, delta: Delta, by_kind: dict[Kind, str], adding: froz
         return "opening"
     if kind in _NEUTRAL or (kind == Kind.ADJUST and _found_again(delta)):
         return ""
-    if kind == Kind.EXPORT_LOAD and by_kind is _PRODUCT and late(delta.event):
+    if kind in (Kind.EXPORT_LOAD, Kind.UNLOAD) and by_kind is _PRODUCT and late(delta.event):
         return "other_issue"
     if kind in by_kind:
         return by_kind[kind]

@@ -16,6 +16,7 @@ from ledger.vocabulary import Kind, LineRole, Origin, Thing
 from tracer.balance import Accounts, accounts
 from tracer.blend import Parts, Portion, Ratio, fractions_of, together
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
+from tracer.came_back import CROSSES, Away, away
 from tracer.currency import common, line_value, named
 from tracer.graph import Lineage, Mixture, Source, lineage
 from tracer.moment import DAY_MS
@@ -29,9 +30,6 @@ from tracer.yields import Run, gross, runs, unit_use
 SHARED = ("accounts", "usage", "lineage")
 """Facts that take longest to work out, and that a settlement needs whatever the rules ask: who runs rules
 beside a settlement leaves those that ask for them to it (`api.beside`)."""
-
-
-_CROSSES = frozenset({Kind.EXIT_CONFIRM, Kind.FG_RETURN})
 
 
 class Facts:
@@ -205,7 +203,7 @@ class Facts:
         result: dict[tuple[str, str], int] = defaultdict(int)
         for delta in self.replay.deltas:
             event = delta.event
-            if event.kind not in _CROSSES or not self.book.period.start_ms <= event.occurred.start_ms \
+            if event.kind not in CROSSES or not self.book.period.start_ms <= event.occurred.start_ms \
                     <= self.book.period.end_ms:
                 continue
             line = self.lines.get(event.line)
@@ -260,6 +258,11 @@ class Facts:
         return result
 
     @cached_property
+    def away(self) -> Away:
+        """What stayed away by line and source: `left_by_code` and `ever_left`, less what came back."""
+        return away(self)
+
+    @cached_property
     def exported(self) -> dict[str, int]:
         """`exits` by product code."""
         result: dict[str, int] = defaultdict(int)
@@ -300,6 +303,11 @@ class Facts:
             if event.line in self.lines:
                 result[self.lines[event.line].code].append(event)
         return dict(result)
+
+    @cached_property
+    def stocked_codes(self) -> frozenset[str]:
+        """Codes of which the book has a lot."""
+        return frozenset(lot.code for lot in self.book.lots)
 
     @cached_property
     def imported_codes(self) -> frozenset[str]:

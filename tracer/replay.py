@@ -221,6 +221,9 @@ class Machine:
             self._change(event, leg.unit, balance, leg.quantity_micro)
 
     def _merge(self, event: Event, legs: list[Leg]) -> None:
+        """All of the lots goes into one, but what is loaded of them: that is on its way out, and there is
+        none on a ledger, which merges no lot of which something is loaded.
+        """
         outputs = [leg.unit for leg in legs if leg.role == LineRole.OUTPUT]
         for output in outputs[:1]:
             self.result.created_by.setdefault(output, event)
@@ -228,7 +231,7 @@ class Machine:
                 if leg.role != LineRole.INPUT:
                     continue
                 for balance, held in list(self.state[leg.unit].items()):
-                    if held:
+                    if held and balance is not _LOADED:
                         self._change(event, leg.unit, balance, -held)
                         self._change(event, output, balance, held)
 

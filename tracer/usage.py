@@ -272,7 +272,11 @@ def _roll_up(result: Usage) -> None:
     for (product, material), q in sorted(result.used.items()):
         if result.output.get(product):
             ledger[product].append(Edge(material, q / result.output[product]))
-    for bill, target in ((declared, result.base_declared), (ledger, result.base_ledger)):
-        for product in sorted(bill):
+    made = sorted(ledger)
+    for product, edges in declared.items():  # stock of the opening goes in that nobody made in the period
+        ledger.setdefault(product, edges)
+    for bill, products, target in ((declared, sorted(declared), result.base_declared),
+                                   (ledger, made, result.base_ledger)):
+        for product in products:
             for material, norm in base_needs(bill, product).items():
                 target[product, material] = norm

@@ -46,6 +46,12 @@ def freed(settled: Settlement) -> dict[tuple[str, str], str]:
             for r in settled.to_json()["exemption"]}
 
 
+def by_export(settled: Settlement) -> dict[tuple[str, str], str]:
+    """Quantity by import and export line."""
+    return {(r["import_line"], e["line"]): e["quantity"] for r in settled.to_json()["exemption"]
+            for e in r["export_lines"]}
+
+
 # -- imported and domestic lots apart --------------------------------------------------------------------------------
 
 
@@ -330,9 +336,9 @@ def test_unexplained__of_lines_with_and_without_duty__nought_per_cent_is_a_rate(
 # -- tanks -----------------------------------------------------------------------------------------------------------
 
 
-def test_tank__of_imported_and_domestic__each_draw_is_exempt_for_its_imported_part(tmp_path: Path) -> None:
+def tank(folder: Path, policy: str) -> BookData:
     """60 imported and 40 domestic, 50 drawn: 30 of it imported. 50 imported added, 25 drawn: 20 (7.5 of the first line)."""
-    told = book(tmp_path / "b", """
+    return book(folder, """
         I1,1,import,E31,2026-01-05,2026-01-05,,M,60,LTR,600,USD,10
         I2,1,import,E31,2026-02-05,2026-02-05,,M,50,LTR,500,USD,10
         E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,50,LTR,9000,USD,
@@ -355,9 +361,21 @@ def test_tank__of_imported_and_domestic__each_draw_is_exempt_for_its_imported_pa
         15,2026-02-09,TRANSFORM,r2,out,product,P,P2,25,LTR,,,,
         16,2026-04-02,EXPORT_LOAD,,,,P,P1,50,LTR,E1,1,,
         17,2026-06-02,EXPORT_LOAD,,,,P,P2,25,LTR,E2,1,,
-        """)
-    assert {(r["import_line"], e["line"]): e["quantity"] for r in settle(told).to_json()["exemption"]
-            for e in r["export_lines"]} == {("I1/1", "E1/1"): "30", ("I1/1", "E2/1"): "7.5", ("I2/1", "E2/1"): "12.5"}
+        """, allocation=policy)
+
+
+def test_tank__of_imported_and_domestic__each_draw_is_exempt_for_its_imported_part(tmp_path: Path) -> None:
+    assert by_export(settle(tank(tmp_path / "b", "SPECIFIC"))) == {
+        ("I1/1", "E1/1"): "30", ("I1/1", "E2/1"): "7.5", ("I2/1", "E2/1"): "12.5"}
+
+
+@pytest.mark.parametrize("policy", ["SPECIFIC", "FIFO", "LIFO", "AVERAGE", "LOW_TO_HIGH", "VN_EXPORT_RATIO"])
+def test_tank__of_imported_and_domestic__frees_50_of_75_and_60_and_15_are_left(tmp_path: Path, policy: str) -> None:
+    settled = settle(tank(tmp_path / "b", policy))
+    assert [m["exempt"] for m in settled.to_json()["materials"]] == ["50"]
+    assert sum(row.quantity_micro for row in settled.exemption) == 50_000_000
+    assert {r["source"]: (r["issued"], r["closing"]) for r in settled.to_json()["form15"]} == {
+        "imported": ("50", "60"), "domestic": ("25", "15")}
 
 
 # -- substitutes -----------------------------------------------------------------------------------------------------
@@ -436,3 +454,208 @@ def test_semi_finished_stock__of_the_opening__frees_no_duty_on_lines_of_this_per
         10,2026-04-12,EXPORT_LOAD,,,,P,P1,60,C62,E1,1,,
         """, allocation=policy)
     assert freed(settle(told)) == {("M", "I1/1"): of_line, ("M", "opening"): of_opening}
+
+
+def test_semi_finished_stock__of_the_opening_alone__holds_what_its_norm_says(tmp_path: Path) -> None:
+    """20 bodies that were there, two kilograms each, go into 20 P; nobody makes bodies in the year."""
+    told = book(tmp_path / "b", """
+        E1,1,export,E62,2026-04-11,2026-04-11,2026-04-13,P,20,C62,9000,VND,
+        """, "P,S,1,C62,C62,,,,\nS,M,2,C62,KGM,,,,", """
+        0,2026-01-01,OPENING,,,material,S,S0,20,C62,,,,
+        1,2026-01-01,OPENING,,,material,M,M0,10,KGM,,,,
+        5,2026-04-09,ISSUE_PROD,,,,S,S0,20,C62,,,P,
+        7,2026-04-09,TRANSFORM,r1,in,,S,S0,20,C62,,,,
+        9,2026-04-09,TRANSFORM,r1,out,product,P,P1,20,C62,,,,
+        10,2026-04-12,EXPORT_LOAD,,,,P,P1,20,C62,E1,1,,
+        """)
+    assert check(told) == []
+    assert freed(settle(told)) == {("M", "opening"): "40 None"}
+    assert [(r["material"], r["norm_ledger"]) for r in settle(told).to_json()["form16"]] == [("M", "2")]
+
+
+# -- lots that are joined while a part of them is elsewhere ----------------------------------------------------------
+
+
+def test_merge__of_a_lot_partly_in_production__what_is_on_the_line_stays_under_its_number(tmp_path: Path) -> None:
+    """Of 100 kg 40 are on the line when the other 60 are joined with 50 of another line; 40 make P1, 110 make P2."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+        I2,1,import,E31,2026-01-05,2026-01-05,,M,50,KGM,1000,USD,10
+        E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,40,C62,9000,USD,
+        E2,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,110,C62,9000,USD,
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,A,100,KGM,I1,1,,
+        2,2026-01-06,RECEIVE_FACTORY,,,,M,B,50,KGM,I2,1,,
+        3,2026-01-07,ISSUE_PROD,,,,M,A,40,KGM,,,P,
+        4,2026-01-08,MERGE,m1,in,,M,A,60,KGM,,,,
+        5,2026-01-08,MERGE,m1,in,,M,B,50,KGM,,,,
+        6,2026-01-08,MERGE,m1,out,,M,C,110,KGM,,,,
+        7,2026-01-09,TRANSFORM,r1,in,,M,A,40,KGM,,,,
+        8,2026-01-09,TRANSFORM,r1,out,product,P,P1,40,C62,,,,
+        9,2026-01-10,ISSUE_PROD,,,,M,C,110,KGM,,,P,
+        10,2026-01-11,TRANSFORM,r2,in,,M,C,110,KGM,,,,
+        11,2026-01-11,TRANSFORM,r2,out,product,P,P2,110,C62,,,,
+        12,2026-04-02,EXPORT_LOAD,,,,P,P1,40,C62,E1,1,,
+        13,2026-06-02,EXPORT_LOAD,,,,P,P2,110,C62,E2,1,,
+        """)
+    assert check(told) == []
+    assert [e for e in told.events if e.outcome.refused] == []
+    assert by_export(settle(told)) == {("I1/1", "E1/1"): "40", ("I1/1", "E2/1"): "60", ("I2/1", "E2/1"): "50"}
+
+
+def test_merge__of_a_lot_partly_loaded__what_is_loaded_leaves_under_its_number(tmp_path: Path) -> None:
+    """Of P1, 100 pieces, 40 are loaded; the other 60 are joined with P2, 50 pieces. Nobody took what was not there."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,300,KGM,3000,USD,10
+        E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,40,C62,9000,USD,
+        E2,1,export,E62,2026-04-04,2026-04-04,2026-04-05,P,110,C62,9000,USD,
+        """, "P,M,2,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,A,300,KGM,I1,1,,
+        2,2026-01-07,ISSUE_PROD,,,,M,A,300,KGM,,,P,
+        3,2026-01-08,TRANSFORM,r1,in,,M,A,300,KGM,,,,
+        4,2026-01-08,TRANSFORM,r1,out,product,P,P1,100,C62,,,,
+        5,2026-01-08,TRANSFORM,r1,out,product,P,P2,50,C62,,,,
+        6,2026-04-01,EXPORT_LOAD,,,,P,P1,40,C62,E1,1,,
+        7,2026-04-02,MERGE,m1,in,,P,P1,60,C62,,,,
+        8,2026-04-02,MERGE,m1,in,,P,P2,50,C62,,,,
+        9,2026-04-02,MERGE,m1,out,,P,P3,110,C62,,,,
+        10,2026-04-04,EXPORT_LOAD,,,,P,P3,110,C62,E2,1,,
+        """)
+    assert check(told) == []
+    assert [(e.kind.name, leg.unit, leg.quantity_micro) for e in told.events if e.kind.name == "EXIT_CONFIRM"
+            for leg in e.legs] == [("EXIT_CONFIRM", "e/P1", 40_000_000), ("EXIT_CONFIRM", "e/P3", 110_000_000)]
+
+
+# -- goods that come back --------------------------------------------------------------------------------------------
+
+
+def back(folder: Path, returned: str, *, again: bool = True, second: str = "RECEIVE_FACTORY,,,,M,B,100,KGM,I2,1,,",
+         policy: str = "SPECIFIC") -> BookData:
+    """P1 of I1 and P2 of I2, 50 pieces each of two kilograms, leave on E1; 20 come back and leave again on E2."""
+    return book(folder, """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+        I2,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,20
+        E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,100,C62,9000,USD,
+        E2,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,20,C62,9000,USD,
+        """, "P,M,2,C62,KGM,,,,", f"""
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,A,100,KGM,I1,1,,
+        2,2026-01-06,{second}
+        3,2026-01-07,ISSUE_PROD,,,,M,A,100,KGM,,,P,
+        4,2026-01-07,ISSUE_PROD,,,,M,B,100,KGM,,,P,
+        5,2026-01-08,TRANSFORM,r1,in,,M,A,100,KGM,,,,
+        6,2026-01-08,TRANSFORM,r1,out,product,P,P1,50,C62,,,,
+        7,2026-01-09,TRANSFORM,r2,in,,M,B,100,KGM,,,,
+        8,2026-01-09,TRANSFORM,r2,out,product,P,P2,50,C62,,,,
+        9,2026-04-02,EXPORT_LOAD,,,,P,P1,50,C62,E1,1,,
+        10,2026-04-02,EXPORT_LOAD,,,,P,P2,50,C62,E1,1,,
+        11,2026-05-02,FG_RETURN,,,,P,{returned},20,C62,E1,1,,""" + (f"""
+        12,2026-06-02,EXPORT_LOAD,,,,P,{returned},20,C62,E2,1,,""" if again else ""), allocation=policy)
+
+
+@pytest.mark.parametrize(("returned", "expected"), [
+    ("R", {("I1/1", "E1/1"): "80", ("I2/1", "E1/1"): "80", ("I1/1", "E2/1"): "20", ("I2/1", "E2/1"): "20"}),
+    ("P2", {("I1/1", "E1/1"): "100", ("I2/1", "E1/1"): "60", ("I2/1", "E2/1"): "40"}),
+])
+def test_goods_that_came_back__and_left_again__hold_what_they_held_when_they_left(
+        tmp_path: Path, returned: str, expected: dict[tuple[str, str], str]) -> None:
+    """A return that names a lot of the line brings back what that lot held, else a part of all that left."""
+    told = back(tmp_path / "b", returned)
+    assert by_export(settle(told)) == expected
+    assert freed(settle(told)) == {("M", "I1/1"): "100 100", ("M", "I2/1"): "100 200"}
+
+
+@pytest.mark.parametrize(("returned", "expected"), [
+    ("R", {("I1/1", "E1/1"): "80", ("I2/1", "E1/1"): "80"}),
+    ("P2", {("I1/1", "E1/1"): "100", ("I2/1", "E1/1"): "60"}),
+    ("P1", {("I1/1", "E1/1"): "60", ("I2/1", "E1/1"): "100"}),
+])
+def test_goods_that_came_back__are_off_the_lines_that_they_were_made_of(
+        tmp_path: Path, returned: str, expected: dict[tuple[str, str], str]) -> None:
+    assert by_export(settle(back(tmp_path / "b", returned, again=False))) == expected
+
+
+@pytest.mark.parametrize(("returned", "expected"), [
+    ("R", {("I1/1", "E1/1"): "80", ("I1/1", "E2/1"): "20"}),
+    ("P2", {("I1/1", "E1/1"): "100"}),
+    ("P1", {("I1/1", "E1/1"): "60", ("I1/1", "E2/1"): "40"}),
+])
+def test_goods_that_came_back__made_of_domestic_material__free_no_duty_when_they_leave_again(
+        tmp_path: Path, returned: str, expected: dict[tuple[str, str], str]) -> None:
+    told = back(tmp_path / "b", returned, second="RECEIVE_DOMESTIC,,,,M,B,100,KGM,,,,")
+    assert by_export(settle(told)) == expected
+
+
+def test_goods_that_came_back_twice__hold_the_same_all_the_time(tmp_path: Path) -> None:
+    """What left again on the line that it came back from, and came back again, is still of I1 and I2 by halves."""
+    told = back(tmp_path / "b", "R", again=False)
+    events = (tmp_path / "b" / "movements.csv").read_text()
+    (tmp_path / "b" / "movements.csv").write_text(events + dedent("""\
+        12,2026-06-02,EXPORT_LOAD,,,,P,R,20,C62,E1,1,,
+        13,2026-06-03,EXIT_CONFIRM,,,,P,R,20,C62,E1,1,,
+        14,2026-07-02,FG_RETURN,,,,P,R2,50,C62,E1,1,,
+        15,2026-08-02,EXPORT_LOAD,,,,P,R2,10,C62,E2,1,,
+        0,2026-04-03,EXIT_CONFIRM,,,,P,P1,50,C62,E1,1,,
+        00,2026-04-03,EXIT_CONFIRM,,,,P,P2,50,C62,E1,1,,
+        16,2026-08-03,EXIT_CONFIRM,,,,P,R2,10,C62,E2,1,,
+        """))
+    told = read_book(tmp_path / "b").book
+    assert by_export(settle(told)) == {("I1/1", "E1/1"): "50", ("I2/1", "E1/1"): "50",
+                                       ("I1/1", "E2/1"): "10", ("I2/1", "E2/1"): "10"}
+
+
+# -- opening stock beside goods of the period ------------------------------------------------------------------------
+
+
+def test_opening_stock__beside_goods_of_domestic_and_imported_lots__takes_nothing_from_the_import_line(
+        tmp_path: Path) -> None:
+    """E1: 50 of the opening, 50 made of I1. Half of what was issued is domestic, so of the opening's 100 kg half is."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+        E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,100,C62,9000,USD,
+        """, "P,M,2,C62,KGM,,,,", """
+        0,2026-01-01,OPENING,,,product,P,P0,50,C62,,,,
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,A,100,KGM,I1,1,,
+        2,2026-01-06,RECEIVE_DOMESTIC,,,,M,B,100,KGM,,,,
+        3,2026-01-07,ISSUE_PROD,,,,M,A,100,KGM,,,P,
+        4,2026-01-07,ISSUE_PROD,,,,M,B,100,KGM,,,P,
+        5,2026-01-08,TRANSFORM,r1,in,,M,A,100,KGM,,,,
+        6,2026-01-08,TRANSFORM,r1,out,product,P,P1,50,C62,,,,
+        7,2026-01-09,TRANSFORM,r2,in,,M,B,100,KGM,,,,
+        8,2026-01-09,TRANSFORM,r2,out,product,P,P2,50,C62,,,,
+        9,2026-04-02,EXPORT_LOAD,,,,P,P0,50,C62,E1,1,,
+        10,2026-04-02,EXPORT_LOAD,,,,P,P1,50,C62,E1,1,,
+        """)
+    assert freed(settle(told)) == {("M", "I1/1"): "100 100", ("M", "opening"): "50 None"}
+
+
+def test_opening_products__of_a_material_that_the_book_has_no_lot_of__hold_it_as_the_norm_says(tmp_path: Path) -> None:
+    """A blank flag in column 9 of form 16 stands for imported, X for bought inland."""
+    told = book(tmp_path / "b", """
+        E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,50,C62,9000,USD,
+        """, "P,M,2,C62,KGM,,,,\nP,N,3,C62,KGM,X,,,", """
+        0,2026-01-01,OPENING,,,product,P,P0,50,C62,,,,
+        1,2026-04-02,EXPORT_LOAD,,,,P,P0,50,C62,E1,1,,
+        """)
+    assert freed(settle(told)) == {("M", "opening"): "100 None"}
+
+
+# -- form 15a ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("registered", "line", "exported", "other"), [
+    ("2026-12-20", "E1,1", "60", "0"),
+    ("2027-01-05", "E1,1", "0", "60"),
+    ("2026-12-20", ",", "0", "60"),
+])
+def test_unloaded__what_stood_in_another_column__comes_off_that_column(
+        tmp_path: Path, registered: str, line: str, exported: str, other: str) -> None:
+    """100 loaded, 40 taken off again: in (8), or in (9) where the declaration was not registered or there is none."""
+    told = book(tmp_path / "b", f"""
+        E1,1,export,E62,{registered},{registered},,P,60,C62,9000,USD,
+        """, "P,M,2,C62,KGM,,,,", f"""
+        0,2026-01-01,OPENING,,,product,P,P0,100,C62,,,,
+        1,2026-12-21,EXPORT_LOAD,,,,P,P0,100,C62,{line},,
+        2,2026-12-22,UNLOAD,,,,P,P0,40,C62,{line},,
+        """)
+    (row,) = settle(told).to_json()["form15a"]
+    assert (row["exported"], row["other_issue"], row["closing"]) == (exported, other, "40")

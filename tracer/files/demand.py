@@ -160,21 +160,32 @@ class Demand:
     def part_of(self, event: Event, leg: Leg) -> Event | None:
         """A MERGE takes whole lots; of one that keeps a rest, the SPLIT that parts off what goes in.
 
-        The part is the split's last leg. None where the whole lot goes in.
+        The part is the split's last leg. None where the whole lot goes in. Of a lot that is partly in
+        production the store's part goes in: what is on the line stays under its number.
         """
         held = {
             b: q for b, q in self.machine.state.get(leg.unit, {}).items() if q > 0 and b != Balance.LOADED
         }
-        rest = sum(held.values()) - leg.quantity_micro
-        if leg.role != LineRole.INPUT or not leg.quantity_micro or len(held) != 1 or rest <= 0:
+        if leg.role != LineRole.INPUT or not leg.quantity_micro or not held:
             return None
-        if not tol(sum(held.values()), leg.uom, self.tolerances).exceeded(rest):
+        if not self._rest(leg, sum(held.values())):
             return None
-        part = replace(
-            leg, unit=f"{leg.unit} (part, {event.id})", role=LineRole.OUTPUT, balance=next(iter(held))
-        )
+        resting = {b: q for b, q in held.items() if b != Balance.WIP} if len(held) > 1 else held
+        if leg.balance in held:
+            resting = {leg.balance: held[leg.balance]}
+        if len(resting) != 1:
+            return None
+        ((balance, there),) = resting.items()
+        quantity = leg.quantity_micro if self._rest(leg, there) else there
+        part = replace(leg, unit=f"{leg.unit} (part, {event.id})", role=LineRole.OUTPUT, balance=balance,
+                       quantity_micro=quantity)
         legs = (replace(leg, quantity_micro=0), part)
         return replace(event, id=f"{event.id} (part)", kind=Kind.SPLIT, legs=legs)
+
+    def _rest(self, leg: Leg, held: int) -> bool:
+        """Whether a leg leaves something of what is held, beyond the tolerance."""
+        rest = held - leg.quantity_micro
+        return rest > 0 and tol(held, leg.uom, self.tolerances).exceeded(rest)
 
     def numbered(self, event: Event) -> Event:
         """Names for lots that come into being without a number."""

@@ -89,12 +89,14 @@ Kinds are those of the [event model](events.md). About stock: {stock}. About cus
 | ISSUE_PROD, RETURN_PROD | store to production; back. `product` says what it is for |
 | TRANSFORM | rows share `op`: `side` in for what production took, out for what it made, with `role` \
 product, co-product, semi, scrap, or loss |
-| SPLIT, MERGE | rows share `op`, `side` in and out; a SPLIT row may instead name its `parent` |
+| SPLIT, MERGE | rows share `op`, `side` in and out; a SPLIT row may instead name its `parent`. \
+What is on the line or loaded of a lot stays under its number |
 | EXPORT_LOAD, REEXPORT | loaded for the export line named; UNLOAD: taken off again. Without a line it \
 stands in form 15a (9) |
 | EXIT_CONFIRM | customs confirmed that it left; without a quantity, all that is loaded for the line. \
 `exit_confirmed_at` of `declarations` says the same for a whole line |
-| FG_RETURN | exported goods come back |
+| FG_RETURN | goods of the export line named come back: of its lot, if that left on the line, else a part of \
+all that left |
 | REPURPOSE, SELL_INLAND | change of purpose or sale under the A42 line named; domestic material needs none |
 | SCRAP_OUT, DESTROY | scrap leaves; goods are destroyed |
 | TRANSFER | between contracts: `side` in or out of this book |

@@ -150,7 +150,7 @@ RULES = (
          {"N6": "a norm above real use claims more exemption than was used",
           "B6": "what the norms do not explain has no outcome",
           "N2": "the norm of a product is off by as much"}, n1, ("norms",)),
-    Rule("N6", "3", "norm", "Exemption claimed beyond what was used", "book",
+    Rule("N6", "4", "norm", "Exemption claimed beyond what was used", "book",
          (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d", valid_from="2016-09-01"), *circular_38("55"),
           Law("Decree 169/2026/ND-CP Art. 10.1.dd, 10.2", valid_from="2026-07-01")),
          (Param("rel", "0.005", "share", "relative tolerance of the claim"),), {}, n6,

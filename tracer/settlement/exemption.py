@@ -177,10 +177,12 @@ def exemption(facts: Facts) -> list[ExemptionRow]:
 
 
 def _share(facts: Facts, material: str) -> Fraction:
-    """Imported share; a material that nobody issued is imported if any of its lots is."""
+    """Imported share; a material that nobody issued is imported if any of its lots is, and one of which
+    the book has no lot, inside opening stock, is what the norm's flag says: blank stands for imported.
+    """
     if material in facts.imported_share:
         return facts.imported_share[material]
-    return Fraction(material in facts.imported_codes)
+    return Fraction(material in facts.imported_codes or material not in facts.stocked_codes)
 
 
 def _by_export(facts: Facts, product: str, quantity: Fraction) -> dict[str, Fraction]:
@@ -198,16 +200,20 @@ def _by_source(facts: Facts, material: str, product: str, export: str, quantity:
     for.
     """
     mixture: dict[str, Ratio] = {}
-    total = (0, 1)
+    whole = total = (0, 1)
     sources, opened = _sources(facts, material, product, export)
     for about, q in sources:
+        whole = plus(whole, q)
         if about.origin == Origin.IMPORTED:
             name = source_line(facts, about)
             mixture[name] = plus(mixture.get(name, (0, 1)), q)
             total = plus(total, q)
     if not total[0]:
         return {OPENING: quantity}
-    known = quantity * (1 - opened) if opened else quantity
+    known = quantity
+    if opened:  # both parts have an imported share of their own
+        of_known = Fraction(*total) / Fraction(*whole) * (1 - opened)
+        known *= of_known / (of_known + _share(facts, material) * opened)
     (of, by), (n, d) = known.as_integer_ratio(), total
     parts = {line: Fraction(of * x * d, by * y * n) for line, (x, y) in mixture.items()}
     parts[OPENING] = parts.get(OPENING, Fraction(0)) + quantity - known
@@ -225,11 +231,11 @@ def _sources(facts: Facts, material: str, product: str, export: str
     """The material of an export line by where it came from, and the share of it for which that is not known:
     it was inside products or semi-finished goods that were in stock when the book was opened.
     """
-    of_line = facts.left_by_code.get(export, {})
+    of_line = facts.away.held.get(export, {})
     opened = (0, 1)
     for _, q in of_line.get(product, ()):
         opened = plus(opened, q)
-    left = facts.ever_left.get((export, product), 0)
+    left = facts.away.quantity.get((export, product), 0)
     known = of_line.get(material, []) if material != product else []
     share = Fraction(*opened) / left if left and opened[0] else Fraction(0)
     inside, use = Fraction(0), facts.usage
