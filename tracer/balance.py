@@ -113,13 +113,18 @@ class Row:
 
 @dataclass(slots=True)
 class Accounts:
-    """All ledgers of a book in a period, each row by (code, source)."""
+    """All ledgers of a book in a period, each row by (code, source).
+
+    Attributes:
+        blends: imported share of the lots in which imported and domestic material was joined.
+    """
 
     materials: dict[tuple[str, Source], Row] = field(default_factory=dict)
     products: dict[tuple[str, Source], Row] = field(default_factory=dict)
     semi_finished: dict[tuple[str, Source], Row] = field(default_factory=dict)
     wip: dict[tuple[str, Source], Row] = field(default_factory=dict)
     scrap: dict[tuple[str, Source], Row] = field(default_factory=dict)
+    blends: dict[str, Fraction] = field(default_factory=dict)
 
 
 def accounts(book: BookData, deltas: Iterable[Delta]) -> Accounts:
@@ -133,7 +138,7 @@ def accounts(book: BookData, deltas: Iterable[Delta]) -> Accounts:
         return event.line not in registered or (span is not None and span.start_ms > book.period.end_ms)
 
     deltas = list(deltas)
-    blends = _blends(book, deltas, lots)
+    blends = result.blends = _blends(book, deltas, lots)
     places: dict[tuple[str, Balance], _Place | None] = {}
     end_ms = book.period.end_ms
     for delta in sorted(deltas, key=_when):

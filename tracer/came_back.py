@@ -33,10 +33,12 @@ class Away:
 
     Attributes:
         held: what it is made of. quantity: by (line, product code), micro-units.
+        came_back: what one unit holds of each source of goods that came back, where that is known.
     """
 
     held: Held = field(default_factory=dict)
     quantity: dict[tuple[str, str], int] = field(default_factory=dict)
+    came_back: dict[str, Mixture] = field(default_factory=dict)
 
 
 def away(facts: Facts) -> Away:
@@ -79,6 +81,9 @@ class _CameBack:
     def put_into(self, result: Away) -> None:
         """Replace what is told of the lines on which goods came back, or left again."""
         result.held, result.quantity = dict(result.held), dict(result.quantity)
+        for about in self.sources.values():
+            if of := self.came_of.get((about.event, about.lot)):
+                result.came_back[about.id] = self.of_one(about.name, of, frozenset())
         for line, deltas in self.crossed.items():
             again = any(source.kind == "returned" for parts in result.held.get(line, {}).values()
                         for source, _ in parts)

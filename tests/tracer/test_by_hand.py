@@ -12,8 +12,10 @@ from tracer.book import BookData
 from tracer.check import check
 from tracer.facts import Facts
 from tracer.files import read_book
+from tracer.papers.outcomes import line_outcomes
 from tracer.rules.disposition import duty_range
 from tracer.settlement import Settlement, settle
+from tracer.settlement.exemption import exemption
 from tracer.yields import BASES
 
 DECLARED = ("declaration,line,direction,regime,registered_at,cleared_at,exit_confirmed_at,code,quantity,uom,value,currency,"
@@ -127,6 +129,31 @@ def test_transfer_out__uses_receipts_up__what_it_took_frees_no_duty(
         10,2026-06-02,EXPORT_LOAD,,,,P,P1,150,C62,E1,1,,
         """, allocation=policy)
     assert freed(settle(told)) == expected
+
+
+@pytest.mark.parametrize("policy", ["FIFO", "LIFO"])
+def test_re_export__taken_off_again__uses_no_receipt_up(tmp_path: Path, policy: str) -> None:
+    """Of two loads of 30 and 50 that should have gone back 60 stay: FIFO has 80 of I1 left, LIFO 80 of I2."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+        I2,1,import,E31,2026-02-05,2026-02-05,,M,100,KGM,1500,USD,10
+        B1,1,export,B13,2026-03-19,2026-03-19,,M,20,KGM,1000,USD,
+        E1,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,100,C62,9000,USD,
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,L1,100,KGM,I1,1,,
+        2,2026-02-06,RECEIVE_FACTORY,,,,M,L2,100,KGM,I2,1,,
+        3,2026-03-18,REEXPORT,,,,M,L1,30,KGM,B1,1,,
+        4,2026-03-19,REEXPORT,,,,M,L1,50,KGM,B1,1,,
+        5,2026-03-20,UNLOAD,,,,M,L1,60,KGM,B1,1,,
+        6,2026-04-01,ISSUE_PROD,,,,M,L2,100,KGM,,,P,
+        7,2026-04-02,TRANSFORM,r1,in,,M,L2,100,KGM,,,,
+        8,2026-04-02,TRANSFORM,r1,out,product,P,P1,100,C62,,,,
+        9,2026-06-02,EXPORT_LOAD,,,,P,P1,100,C62,E1,1,,
+        """, allocation=policy)
+    first, second = ("I1/1", "I2/1") if policy == "FIFO" else ("I2/1", "I1/1")
+    duty = {"I1/1": 1, "I2/1": 1.5}
+    assert freed(settle(told)) == {("M", first): f"80 {round(80 * duty[first])}",
+                                   ("M", second): f"20 {round(20 * duty[second])}"}
 
 
 @pytest.mark.parametrize(("policy", "value", "rate", "expected", "told"), [
@@ -336,13 +363,14 @@ def test_unexplained__of_lines_with_and_without_duty__nought_per_cent_is_a_rate(
 # -- tanks -----------------------------------------------------------------------------------------------------------
 
 
-def tank(folder: Path, policy: str) -> BookData:
+def tank(folder: Path, policy: str, more: str = "") -> BookData:
     """60 imported and 40 domestic, 50 drawn: 30 of it imported. 50 imported added, 25 drawn: 20 (7.5 of the first line)."""
     return book(folder, """
         I1,1,import,E31,2026-01-05,2026-01-05,,M,60,LTR,600,USD,10
         I2,1,import,E31,2026-02-05,2026-02-05,,M,50,LTR,500,USD,10
         E1,1,export,E62,2026-04-01,2026-04-01,2026-04-03,P,50,LTR,9000,USD,
         E2,1,export,E62,2026-06-01,2026-06-01,2026-06-03,P,25,LTR,9000,USD,
+        A1,1,import,A42,2026-02-09,2026-02-09,,M,25,LTR,9000,USD,10
         """, "P,M,1,LTR,LTR,,,,", """
         1,2026-01-06,RECEIVE_FACTORY,,,,M,A,60,LTR,I1,1,,
         2,2026-01-06,RECEIVE_DOMESTIC,,,,M,B,40,LTR,,,,
@@ -361,7 +389,7 @@ def tank(folder: Path, policy: str) -> BookData:
         15,2026-02-09,TRANSFORM,r2,out,product,P,P2,25,LTR,,,,
         16,2026-04-02,EXPORT_LOAD,,,,P,P1,50,LTR,E1,1,,
         17,2026-06-02,EXPORT_LOAD,,,,P,P2,25,LTR,E2,1,,
-        """, allocation=policy)
+        """ + more, allocation=policy)
 
 
 def test_tank__of_imported_and_domestic__each_draw_is_exempt_for_its_imported_part(tmp_path: Path) -> None:
@@ -376,6 +404,14 @@ def test_tank__of_imported_and_domestic__frees_50_of_75_and_60_and_15_are_left(t
     assert sum(row.quantity_micro for row in settled.exemption) == 50_000_000
     assert {r["source"]: (r["issued"], r["closing"]) for r in settled.to_json()["form15"]} == {
         "imported": ("50", "60"), "domestic": ("25", "15")}
+
+
+def test_tank__sold_inland__uses_up_receipts_of_its_imported_part_alone(tmp_path: Path) -> None:
+    """Of the last tank, 60 imported and 15 domestic, 25 are sold, 20 of it imported. FIFO has 40 of I1 left for 50."""
+    told = tank(tmp_path / "b", "FIFO", """
+        18,2026-02-10,SELL_INLAND,,,,M,TANK-2,25,LTR,A1,1,,""")
+    assert by_export(settle(told)) == {
+        ("I1/1", "E1/1"): "33.333333", ("I1/1", "E2/1"): "6.666667", ("I2/1", "E2/1"): "10"}
 
 
 # -- substitutes -----------------------------------------------------------------------------------------------------
@@ -583,6 +619,23 @@ def test_goods_that_came_back__made_of_domestic_material__free_no_duty_when_they
         tmp_path: Path, returned: str, expected: dict[tuple[str, str], str]) -> None:
     told = back(tmp_path / "b", returned, second="RECEIVE_DOMESTIC,,,,M,B,100,KGM,,,,")
     assert by_export(settle(told)) == expected
+
+
+@pytest.mark.parametrize(("returned", "first", "second"), [("R", 20, 20), ("P2", 0, 40)])
+def test_goods_that_came_back__and_were_sold_inland__are_released_from_the_lines_that_they_are_of(
+        tmp_path: Path, returned: str, first: int, second: int) -> None:
+    """In the bill of discharge: an import line's parts add up to it, with nothing that nobody accounts for."""
+    back(tmp_path / "b", returned, again=False)
+    for name, row in (("declarations", "A1,1,import,A42,2026-06-01,2026-06-01,,P,20,C62,9000,USD,20"),
+                      ("movements", f"12,2026-06-02,SELL_INLAND,,,,P,{returned},20,C62,A1,1,,")):
+        with (tmp_path / "b" / f"{name}.csv").open("a") as table:
+            table.write(row + "\n")
+    facts = Facts(read_book(tmp_path / "b").book)
+    outcomes, faults = line_outcomes(facts, exemption(facts))
+    assert faults == []
+    assert {x.line: (x.in_products, x.other, x.remaining) for x in outcomes} == {
+        "I1/1": ((100 - first) * 10**6, {"released": first * 10**6} if first else {}, 0),
+        "I2/1": ((100 - second) * 10**6, {"released": second * 10**6}, 0)}
 
 
 def test_goods_that_came_back_twice__hold_the_same_all_the_time(tmp_path: Path) -> None:

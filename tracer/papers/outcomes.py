@@ -136,9 +136,10 @@ def _by_lots(facts: Facts, material: str) -> tuple[dict[str, dict[str, int]], di
         lot = facts.lots.get(position.lot)
         ratio = _by_basis(facts, lot.code, material) if lot and lot.code != material else Fraction(1)
         for source, q in mixture.items():
-            about = facts.lineage.sources[source]
-            if about.code == material and about.origin == Origin.IMPORTED:
-                parts[source_line(facts, about)][state] += q * ratio
+            for held, share in facts.away.came_back.get(source, {source: Fraction(1)}).items():
+                about = facts.lineage.sources[held]
+                if about.code == material and about.origin == Origin.IMPORTED:
+                    parts[source_line(facts, about)][state] += q * share * ratio
     if facts.book.yield_basis == "EU_RATE_OF_YIELD":
         flow = lineage(facts.book, facts.replay, "physical", facts.norms)
         for position, mixture in flow.matrix.items():

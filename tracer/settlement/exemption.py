@@ -282,9 +282,22 @@ def _other_withdrawals(facts: Facts, material: str) -> list[Withdrawal]:
     destroyed, repurposed or handed on to another contract, and products of it.
     """
     used: dict[str, Fraction] = defaultdict(Fraction)
-    for event in facts.of_kinds(*_ELSEWHERE):
+    on_board: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
+    for event in facts.of_kinds(*_ELSEWHERE, Kind.UNLOAD):
         for leg in event.legs:
-            used[event.id] += _holds(facts, leg.unit, leg.balance, material) * leg.quantity_micro
+            holds, loads = _holds(facts, leg.unit, leg.balance, material), on_board[leg.unit, event.line]
+            back = leg.quantity_micro if event.kind is Kind.UNLOAD else 0
+            while back and loads:  # what is taken off again never went: the last first
+                name, loaded = loads.pop()
+                off = min(loaded, back)
+                used[name] -= holds * off
+                back -= off
+                if loaded > off:
+                    loads.append((name, loaded - off))
+            if event.kind is not Kind.UNLOAD:
+                used[event.id] += holds * leg.quantity_micro
+                if event.kind is Kind.REEXPORT:
+                    loads.append((event.id, leg.quantity_micro))
     for event, leg in _transferred(facts, inward=False):
         used[event.id] += _holds(facts, leg.unit, leg.balance, material) * leg.quantity_micro
     return [Withdrawal(f"other:{name}", event.occurred.end_ms, nearest(q), export=False)
@@ -304,7 +317,7 @@ def _holds(facts: Facts, name: str, balance: Balance, material: str) -> Fraction
     if lot is None or balance in (Balance.SCRAP, Balance.WIP):
         return Fraction(0)
     if lot.code == material:
-        return Fraction(lot.origin == Origin.IMPORTED)
+        return facts.accounts.blends.get(name, Fraction(lot.origin == Origin.IMPORTED))
     use = facts.usage
     if (lot.code, material) in use.base_declared or (lot.code, material) in use.base_ledger:
         return norm_used(facts, lot.code, material) * _share(facts, material)
