@@ -31,7 +31,7 @@ def release_study(
         str,
         typer.Option(
             "--by",
-            help="Split by port, channel, prearrival, type, regime, chapter, load, weekday or hour.",
+            help="Split by port, channel, prearrival, type, regime, chapter, load, agency, weekday or hour.",
             show_default=False,
         ),
     ] = "",
@@ -150,6 +150,8 @@ def _report(view: dict[str, Any]) -> RenderableType:
                 right=(2, 3),
             )
         )
+    if view["traffic"]["backlog"]:
+        parts += _traffic(view["traffic"])
     if "against" in view:
         parts += _against(view["against"])
     if view["errors"]:
@@ -161,6 +163,22 @@ def _report(view: dict[str, Any]) -> RenderableType:
             )
         )
     return Group(*parts)
+
+
+def _traffic(view: dict[str, Any]) -> list[RenderableType]:
+    from rich.text import Text
+
+    backlog, congestion, peak = view["backlog"], view["congestion"], view["peak"]
+    lines = [
+        f"Backlog: {backlog['now']} now, {backlog['most']} at most ({backlog['at']}), "
+        f"{backlog['mean']:,.1f} on average.",
+        f"Congestion: more came than left on {congestion['days']} days, {congestion['longest']} in a row at "
+        f"most. Median of those that found more than {congestion['usual']} units there: "
+        f"{_said(congestion['crowded'], 'median')}; of the others: {_said(congestion['free'], 'median')}.",
+        *(f"Peak, {name}: {found['weekday']} ({found['on_weekday']}), from {found['hour']}:00 "
+          f"({found['in_hour']})." for name, found in peak.items() if found),
+    ]
+    return [Text(line) for line in lines]
 
 
 def _against(view: dict[str, Any]) -> list[RenderableType]:

@@ -146,6 +146,7 @@ def test_release_study__of_the_story__as_json_and_drawn(folder: Path, tmp_path: 
     assert value["cases"] >= 1 and set(value["clocks"]) == {"calendar", "working"} and value["open"]
     code, out, _ = command("release-study", *days, home=folder)
     assert code == 0 and "Arrival to gate, calendar hours" in out and "Still there" in out and world.BOX in out
+    assert value["traffic"]["backlog"]["now"] >= 1 and "Backlog: " in out and "Congestion: " in out and "Peak, arrive: " in out
     code, _, err = command("release-study", *days, "--by", "colour", home=folder)
     assert code == 2 and "port, channel" in err
     told = as_json("release-study", *days, "--against", "2025-01-01..2025-12-31", home=folder)["against"]

@@ -170,7 +170,7 @@ def test_release_study__over_http_and_as_a_page__of_the_units_that_each_may_see(
     assert split["against"]["difference"] is None
     for wrong in ({"by": "colour"}, {"to": "2025-01-01"}, {"from": "now"}, {"against_from": "2025-01-01"}):
         assert client.get("/release-study", params={**days, **wrong}, headers=headers("customs")).status_code == 400, wrong
-    for who, by, words in (("customs", "?by=port", "quay"), ("customs", "", "1 units"), ("customs", "?from=2020-01-01&to=2020-12-31", "No unit that you may see arrived"),
+    for who, by, words in (("customs", "?by=port", "quay"), ("customs", "", "1 units"), ("customs", "", "How full it was"), ("customs", "?from=2020-01-01&to=2020-12-31", "No unit that you may see arrived"),
                            ("rival", "", "0 units")):
         page = client.get(f"/view/release{by}", headers={"Cookie": f"{COOKIE}={world.token(home, who)}"})
         assert (page.status_code, words in page.text) == (200, True), (who, by)

@@ -97,6 +97,26 @@ def test_median__some_still_open__product_limit(done: list[int], still: list[int
     assert median(done, still) == kaplan_meier(done, still)
 
 
+def test_median__exactly_half_have_left__is_when_the_last_of_them_did() -> None:
+    for n in range(1, 200):  # 12 of 24: products of floats come to a little more than a half
+        assert median(range(1, n + 1), [n + 1] * n) == n
+
+
+def test_over_limit__units_that_wait_longer_than_the_limit__are_above_it() -> None:
+    assert describe([10, 20, 30, 40], limit_hours=30)["over_limit"] == Decimal("0.25")  # at the limit is within it
+    assert describe([10, 20], [90, 90], limit_hours=48)["over_limit"] == Decimal("0.5")
+    assert describe([10, 20], [5, 5], limit_hours=48)["over_limit"] == 0  # nothing is known of them beyond five hours
+    assert describe([10, 20], [15], limit_hours=15)["over_limit"] == Decimal("0.67")
+
+
+@pytest.mark.parametrize(("hours", "mode"), [
+    ([5, 5, 5], (5, 5, 3)), ([1], (1, 1, 1)), ([1, 1, 1, 9], (1, 3.52, 3)), ([2, 4, 6, 8], (2, 5.78, 2)),
+    ([0.001, 1e9], (0, 793700525.98, 1))])
+def test_mode__bin_with_most_of_them__the_first_of_several(hours: list[float], mode: tuple[float, float, int]) -> None:
+    found = describe(hours)["mode"]
+    assert (float(found["from"]), float(found["to"]), found["n"]) == pytest.approx(mode)
+
+
 def test_median__those_that_wait_longest_left_out__would_flatter() -> None:
     assert median([1, 2, 3], []) == 2
     assert median([1, 2, 3], [50, 50]) == 3 and median([1, 2, 3], [50] * 4) is None
@@ -112,7 +132,7 @@ def test_study__gaps_parties_open_and_errors__each_where_it_belongs() -> None:
     ]
     found = study(cases, at(100), ZONE, by="channel", limit_hours=24)
     way = found["clocks"]["calendar"]["way"]
-    assert (way["n"], way["open"], way["mean"], way["median"], way["over_limit"]) == (3, 1, 24, 20, Decimal("0.33"))
+    assert (way["n"], way["open"], way["mean"], way["median"], way["over_limit"]) == (3, 1, 24, 20, Decimal("0.5"))
     gaps = {(g["from"], g["to"]): g for g in found["clocks"]["calendar"]["gaps"]}
     assert gaps["arrive", "eligible"]["n"] == 2 and gaps["arrive", "eligible"]["mean"] == 15.5
     assert gaps["arrive", "eligible"]["parties"] == [{"party": "customs", "n": 2, "hours": 31.0}]
@@ -134,6 +154,40 @@ def test_study__split__by_where_and_when_it_arrived(by: str, keys: list[str]) ->
     cases = [case("A", arrive=0, gate_out=5), case("B", arrive=26, gate_out=30, port="lach-huyen")]
     found = study(cases, at(100), ZONE, by=by)
     assert [s["of"] for s in found["clocks"]["calendar"]["splits"]] == keys
+
+
+def test_study__by_agency__who_gave_the_permit() -> None:
+    cases = [case("A", arrive=0, permit=3, gate_out=5), case("B", arrive=1, gate_out=4)]
+    assert [s["of"] for s in study(cases, at(100), ZONE, by="agency")["clocks"]["calendar"]["splits"]] == ["none", "terminal"]
+
+
+def test_traffic__backlog_congestion_and_peak__of_a_known_story() -> None:
+    cases = [case("A", arrive=8, gate_out=30), case("B", arrive=9, gate_out=32), case("C", arrive=9.5, gate_out=57),
+             case("D", arrive=33, gate_out=58), case("E", arrive=34), case("F", arrive=50, gate_out=49)]  # F is an error
+    found = study(cases, at(58), ZONE)["traffic"]
+    assert found["backlog"] == {
+        "now": 1, "most": 3, "at": "2026-03-02T09:30:00+07:00", "mean": Decimal("2.83"), "days": [
+            {"day": "2026-03-02", "arrived": 3, "left": 0, "there": 3}, {"day": "2026-03-03", "arrived": 2, "left": 2, "there": 3},
+            {"day": "2026-03-04", "arrived": 0, "left": 2, "there": 1}]}
+    assert found["congestion"] == {
+        "days": 1, "longest": 1, "usual": 1, "crowded": {"n": 1, "open": 1, "median": 47.5}, "free": {"n": 3, "open": 0, "median": 23}}
+    assert found["peak"] == {"arrive": {"weekday": "monday", "on_weekday": 3, "hour": "09", "in_hour": 3},
+                             "gate_out": {"weekday": "tuesday", "on_weekday": 2, "hour": "06", "in_hour": 1}}
+    assert study([], at(1), ZONE)["traffic"] == {"backlog": None, "congestion": None, "peak": None}
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40) | st.none()), min_size=1, max_size=15))
+def test_traffic__any_stays__counted_hour_by_hour(stays: list[tuple[int, int | None]]) -> None:
+    cases = [case(str(n), arrive=begin, **({} if took is None else {"gate_out": begin + took}))
+             for n, (begin, took) in enumerate(stays)]
+    found = study(cases, at(200), ZONE)["traffic"]["backlog"]
+    ends = [(begin, 200 if took is None else begin + took) for begin, took in stays]
+    there = [sum(begin <= hour < end for begin, end in ends) for hour in range(200)]
+    first, last = min(b for b, _ in ends), max(e for _, e in ends)
+    assert found["most"] == max(there) and found["now"] == sum(took is None for _, took in stays)
+    assert float(found["mean"]) == pytest.approx(sum(there) / (last - first), abs=0.006)
+    assert found["days"][-1]["there"] == found["now"]
+    assert sum(row["arrived"] for row in found["days"]) == len(stays)
 
 
 def test_study__unknown_split__refused() -> None:

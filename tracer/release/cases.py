@@ -79,6 +79,11 @@ class Case:
     chapter: str = "unknown"
     load: str = "unknown"
 
+    @property
+    def agency(self) -> str:
+        """Who gave the permit that it needed; none where nobody did."""
+        return self.stages["permit"].by if "permit" in self.stages else "none"
+
 
 def read_cases(
     session: Session, directory: Directory, period: Span, as_of_ms: int, reader: Reader = HOLDER

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from tracer.moment import HOUR_MS
 from tracer.release.cases import FIRST, LAST, Case
-from tracer.release.statistics import two
+from tracer.release.statistics import ROUNDING, two
 
 DRAWS = 1_000
 LEVEL = 95
@@ -132,7 +132,7 @@ def _medians(hours: Floats, still_open: npt.NDArray[np.bool_]) -> Floats:
     sorted_hours = np.take_along_axis(hours, order, axis=1)
     left = ~np.take_along_axis(still_open, order, axis=1)
     survival = np.cumprod(1 - left / (n - np.arange(n)), axis=1)
-    half = survival <= 0.5 + 1e-12
+    half = survival <= 0.5 + ROUNDING
     first = half.argmax(axis=1)
     rows = np.arange(len(hours))
     return np.where(half.any(axis=1), sorted_hours[rows, first], np.nan)

@@ -12,9 +12,10 @@ from tracer.moment import HOUR_MS, iso
 from tracer.release.cases import FIRST, LAST, STAGES, Case
 from tracer.release.clock import DAYS, Calendar
 from tracer.release.statistics import describe, two
+from tracer.release.traffic import traffic
 
 _ORDER = {name: place for place, (name, _, _) in enumerate(STAGES)}
-_OF_CASE = ("port", "channel", "prearrival", "type", "regime", "chapter", "load")
+_OF_CASE = ("port", "channel", "prearrival", "type", "regime", "chapter", "load", "agency")
 SPLITS = (*_OF_CASE, "weekday", "hour")
 Clock = Callable[[int, int], int]
 
@@ -39,7 +40,8 @@ def study(
     Returns:
         `clocks`: for each `way` (arrival to gate), `gaps` (each pair of stages that followed each other, with
         the parties who acted next) and `splits`; `open`: units that have not left, by the last stage passed
-        and who has them; `errors`: gaps that are not above zero, told and in no other figure.
+        and who has them; `traffic`: backlog, congestion and peak (see `traffic`); `errors`: gaps that are
+        not above zero, told and in no other figure.
 
     Raises:
         InputError: an unknown split.
@@ -69,6 +71,7 @@ def study(
                 for key in sorted(groups)
             ]
     found["open"] = _open(cases, as_of_ms)
+    found["traffic"] = traffic(cases, as_of_ms, offset)
     found["errors"] = [error for case in cases for error in _errors(case)]
     return found
 
