@@ -8,7 +8,7 @@ PostgreSQL. Both look each key up by the column's index.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Dialect, String, Text, bindparam
@@ -59,6 +59,23 @@ class Among(FunctionElement[bool]):
     def self_group(self, against: Any = None) -> Among:  # noqa: ARG002 - signature of SQLAlchemy
         """As it stands. SQLAlchemy would say `... = 1` on SQLite, which then uses no index."""
         return self
+
+
+def all_keys(dialect: str, keys: Sequence[str] | Sequence[int]) -> str:
+    """Keys as the parameter `keys` of a statement that was compiled with `Among` and is given to the driver.
+
+    PostgreSQL reads an array from text sooner than its driver writes one element by element.
+    """
+    if dialect == "sqlite":
+        return json.dumps(keys)
+    return f"{{{','.join([str(key) if isinstance(key, int) else _quoted(key) for key in keys])}}}"
+
+
+def _quoted(text: str) -> str:
+    """A text as an element of an array's text."""
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 @compiles(Among, "sqlite")

@@ -8,7 +8,6 @@ over. What is measured against one statement a row: docs/postgresql.md. The call
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -17,7 +16,7 @@ from sqlalchemy import ColumnDefault, Connection, Table, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from indexer.among import Among
+from indexer.among import Among, all_keys
 from indexer.partitions import PARTITIONED, make_parts
 from ledger.errors import InvariantError
 
@@ -49,7 +48,7 @@ class _Form:
         self.insert = str((sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table).compile(
             dialect=dialect))
         self.columns = [column.name for column in table.columns]
-        self._by_name = not dialect.positional
+        self.by_name = not dialect.positional
         self._order = list(compiled.positiontup or self.columns)
         if self._order != self.columns:
             raise InvariantError(f"the columns of {table.name} are not written in their order.")
@@ -82,7 +81,7 @@ class _Form:
 
     def parameters(self, rows: Sequence[Mapping[str, Any] | tuple[Any, ...]]) -> list[Any]:
         """Rows as the statements take them."""
-        if self._by_name:
+        if self.by_name:
             return [dict(zip(self._order, self.values(row), strict=True)) for row in rows]
         values = self.values
         return [row if type(row) is tuple else values(row) for row in rows]
@@ -155,7 +154,8 @@ def read(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) 
     form = _form(connection, table)
     if form.select:
         wanted: Any = [key[0] for key in keys]
-        asked = (json.dumps(wanted),) if connection.dialect.name == "sqlite" else {"keys": wanted}
+        asked: Any = all_keys(connection.dialect.name, wanted)
+        asked = {"keys": asked} if form.by_name else (asked,)
         for values in connection.exec_driver_sql(form.select, asked):
             yield form.row(values)
         return

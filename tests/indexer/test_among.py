@@ -9,9 +9,10 @@ from sqlmodel import SQLModel
 
 from indexer import models as m
 from indexer.among import Among
+from indexer.bulk import read
 from indexer.database import open_engine
 
-NAMES, BOOKS = m.UnitName.__table__, m.Book.__table__  # type: ignore[attr-defined]
+NAMES, BOOKS, BLOCKS = (model.__table__ for model in (m.UnitName, m.Book, m.Block))  # type: ignore[attr-defined]
 ODD = ["0xab", "it's", 'a "quoted" [name]', "{brace, comma}", "hải phòng", "", "NULL", "back\\slash", "line\nbreak"]
 
 
@@ -23,6 +24,8 @@ def filled() -> Engine:
                                             for u in (*ODD, *map(str, range(2_000)))])
         connection.execute(BOOKS.insert(), [
             {"number": n, "owner": 1, "regime": 1, "options": 0, "opening_open": False} for n in range(1, 60)])
+        connection.execute(BLOCKS.insert(), [
+            {"number": n, "hash": f"0x{n}", "parent_hash": "", "timestamp": 1, "receipts_root": "", "rlp": ""} for n in range(1, 60)])
     return engine
 
 
@@ -36,6 +39,16 @@ def test_among__odd_many_few_and_no_keys__exactly_those_rows() -> None:
         assert sorted(connection.execute(numbers).scalars()) == [3, 59]
         others = select(BOOKS.c.number).where(~Among(BOOKS.c.number, range(3, 99)))
         assert sorted(connection.execute(others).scalars()) == [1, 2]
+    engine.dispose()
+
+
+def test_read__odd_keys_and_numbers_given_to_the_driver__exactly_those_rows() -> None:
+    engine = filled()
+    with engine.connect() as connection:
+        for keys in (ODD, [], ["0xab", "nobody"], [f"{i}" for i in range(5_000)]):
+            found = [row["unit"] for row in read(connection, NAMES, [(key,) for key in keys])]
+            assert sorted(found) == sorted({k for k in keys if k in ODD or (k.isdigit() and int(k) < 2_000)})
+        assert sorted(row["number"] for row in read(connection, BLOCKS, [(3,), (59,), (60,)])) == [3, 59]
     engine.dispose()
 
 

@@ -21,6 +21,7 @@ from sqlmodel import Session
 
 import indexer.bulk as bulk
 import indexer.indexer as indexer_module
+import indexer.indexes as indexes_module
 import indexer.opening as opening_module
 from indexer.database import database_faults, migrate, open_engine, writer_lock, writing
 from indexer.digest import digest
@@ -292,4 +293,28 @@ def test_deadlock_or_serialization_failure__another_was_first__busy(url: str, en
         two.execute(text("UPDATE unit_name SET number = '2'"))
         two.commit()
         one.execute(text("UPDATE unit_name SET number = '1'"))
+    other.dispose()
+
+
+def test_first_run__while_somebody_looks_at_the_empty_tables__goes_without_dropping_indexes(
+    url: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Dropping one waits for whoever has its table open, and everybody who comes later would wait for that."""
+    monkeypatch.setattr(indexer_module, "BLOCKS_MIN", 1)
+    monkeypatch.setattr(indexes_module, "_WAIT_S", 1)
+    engine, other = open_engine(url), open_engine(url)
+    reader = make_indexer(STORY, STORY.chain(), engine)
+    names = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1"
+    with other.connect() as looking:
+        before = looking.execute(text(names)).all()
+        looking.execute(text("SELECT count(*) FROM event")).all()
+        during: list[Any] = []
+        with engine.connect() as waits:
+            usual = waits.execute(text("SHOW lock_timeout")).scalar()
+        reader.run_once(lambda _: during.append(looking.execute(text(names)).all()))
+    assert set(before) <= set(during[0]) and len(during) > 1
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar() == usual
+    assert digest(engine) == digest(indexed(STORY))
+    engine.dispose()
     other.dispose()
