@@ -135,7 +135,8 @@ def accounts(book: BookData, deltas: Iterable[Delta]) -> Accounts:
 
     def late(event: Event) -> bool:
         span = registered.get(event.line)
-        return event.line not in registered or (span is not None and span.start_ms > book.period.end_ms)
+        known_ms = min(book.period.end_ms, book.as_of_ms)
+        return event.line not in registered or (span is not None and span.start_ms > known_ms)
 
     deltas = list(deltas)
     blends = result.blends = _blends(book, deltas, lots)

@@ -1,4 +1,6 @@
-"""What stayed away on each export line of what is in the goods, where goods came back.
+"""What went away on each export line in the period, of what is in the goods, and stayed away.
+
+What left on a line in another period was told of there, and is not what left on it in this one.
 
 Goods that come back are a source of their own in the lineage: they are in a lot again, and a trace tells so.
 The exemption asks what they are made of. They hold what they held when they left: what the lot held that the
@@ -42,9 +44,10 @@ class Away:
 
 
 def away(facts: Facts) -> Away:
-    """What left by line and source, less what came back; all that ever left where nothing did."""
+    """What left by line and source, less what came back."""
     result = Away(facts.left_by_code, facts.ever_left)
-    if facts.of_kinds(Kind.FG_RETURN):
+    outside = any(not facts.inside(event) for events in facts.exit_events.values() for event in events)
+    if outside or facts.of_kinds(Kind.FG_RETURN):
         _CameBack(facts).put_into(result)
     return result
 
@@ -61,6 +64,8 @@ class _CameBack:
         """The lots that goods are of which came back, and how much of each had left, by (event, lot)."""
         self.crossed: dict[str, list[Delta]] = defaultdict(list)
         """Exits and returns of the period by line."""
+        self.at_other_times: set[str] = set()
+        """Lines on which goods crossed the border in other periods as well."""
         before: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         for delta in facts.replay.deltas:
             event, lot = delta.event, delta.lot
@@ -72,8 +77,10 @@ class _CameBack:
                 self.came_of[event.id, lot] = {lot: gone[lot]} if lot in gone else dict(gone)
             else:
                 continue
-            if facts.book.period.start_ms <= event.occurred.start_ms <= facts.book.period.end_ms:
+            if facts.inside(event):
                 self.crossed[event.line].append(delta)
+            else:
+                self.at_other_times.add(event.line)
         self.placed: dict[tuple[str, str], list[Portion]] = {
             (at.line, at.lot): portions
             for at, portions in facts.lineage.placed.items() if at.state == "exported"}
@@ -87,7 +94,8 @@ class _CameBack:
         for line, deltas in self.crossed.items():
             again = any(source.kind == "returned" for parts in result.held.get(line, {}).values()
                         for source, _ in parts)
-            if not again and all(delta.event.kind is Kind.EXIT_CONFIRM for delta in deltas):
+            if not (again or line in self.at_other_times
+                    or any(delta.event.kind is Kind.FG_RETURN for delta in deltas)):
                 continue
             net: Mixture = defaultdict(Fraction)
             quantity: dict[str, int] = defaultdict(int)

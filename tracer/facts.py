@@ -48,6 +48,10 @@ class Facts:
         """Whether the period was over, but for its last day, when nothing later was known."""
         return self.book.as_of_ms > self.book.period.end_ms - DAY_MS
 
+    def inside(self, event: Event) -> bool:
+        """Whether an event is of the period."""
+        return self.book.period.start_ms <= event.occurred.start_ms <= self.book.period.end_ms
+
     @cached_property
     def events(self) -> list[Event]:
         """All events in the ledger's order."""
@@ -203,8 +207,7 @@ class Facts:
         result: dict[tuple[str, str], int] = defaultdict(int)
         for delta in self.replay.deltas:
             event = delta.event
-            if event.kind not in CROSSES or not self.book.period.start_ms <= event.occurred.start_ms \
-                    <= self.book.period.end_ms:
+            if event.kind not in CROSSES or not self.inside(event):
                 continue
             line = self.lines.get(event.line)
             left = event.kind == Kind.EXIT_CONFIRM and not (line and line.purpose == LineRole.RE_EXPORT)

@@ -12,6 +12,7 @@ from tracer.book import BookData
 from tracer.check import check
 from tracer.facts import Facts
 from tracer.files import read_book
+from tracer.moment import Span, parse_span
 from tracer.papers.outcomes import line_outcomes
 from tracer.rules.disposition import duty_range
 from tracer.settlement import Settlement, settle
@@ -656,6 +657,38 @@ def test_goods_that_came_back_twice__hold_the_same_all_the_time(tmp_path: Path) 
                                        ("I1/1", "E2/1"): "10", ("I2/1", "E2/1"): "10"}
 
 
+# -- one export line in two periods -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "last", "expected"), [
+    ("2026-01-01", "2026-06-30", {("I1/1", "E1/1"): "60"}),
+    ("2026-07-01", "2026-12-31", {("I2/1", "E1/1"): "40"}),
+])
+def test_line__that_left_in_two_periods__is_made_in_each_of_what_left_in_it(
+        tmp_path: Path, first: str, last: str, expected: dict[tuple[str, str], str]) -> None:
+    """60 P of I1 leave in May and 40 of I2 in July: over both periods no line frees more than was used of it."""
+    told = book(tmp_path / "b", """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,60,KGM,1000,USD,10
+        I2,1,import,E31,2026-01-05,2026-01-05,,M,40,KGM,1000,USD,20
+        E1,1,export,E62,2026-04-01,2026-04-01,,P,100,C62,9000,USD,
+        """, "P,M,1,C62,KGM,,,,", """
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,A,60,KGM,I1,1,,
+        2,2026-01-06,RECEIVE_FACTORY,,,,M,B,40,KGM,I2,1,,
+        3,2026-01-07,ISSUE_PROD,,,,M,A,60,KGM,,,P,
+        4,2026-01-07,ISSUE_PROD,,,,M,B,40,KGM,,,P,
+        5,2026-01-08,TRANSFORM,r1,in,,M,A,60,KGM,,,,
+        6,2026-01-08,TRANSFORM,r1,out,product,P,P1,60,C62,,,,
+        7,2026-01-09,TRANSFORM,r2,in,,M,B,40,KGM,,,,
+        8,2026-01-09,TRANSFORM,r2,out,product,P,P2,40,C62,,,,
+        9,2026-05-02,EXPORT_LOAD,,,,P,P1,60,C62,E1,1,,
+        10,2026-05-03,EXIT_CONFIRM,,,,P,P1,60,C62,E1,1,,
+        11,2026-07-02,EXPORT_LOAD,,,,P,P2,40,C62,E1,1,,
+        12,2026-07-03,EXIT_CONFIRM,,,,P,P2,40,C62,E1,1,,
+        """)
+    period = Span(parse_span(first, "+07:00").start_ms, parse_span(last, "+07:00").end_ms)
+    assert by_export(settle(replace(told, period=period))) == expected
+
+
 # -- opening stock beside goods of the period ------------------------------------------------------------------------
 
 
@@ -693,6 +726,19 @@ def test_opening_products__of_a_material_that_the_book_has_no_lot_of__hold_it_as
 
 
 # -- form 15a ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("as_of", "exported", "other"), [("2026-06-30", "0", "100"), ("2026-07-31", "100", "0")])
+def test_loaded__before_its_declaration_was_registered__stands_in_9_until_then(
+        tmp_path: Path, as_of: str, exported: str, other: str) -> None:
+    told = book(tmp_path / "b", """
+        E1,1,export,E62,2026-07-05,2026-07-05,,P,100,C62,9000,USD,
+        """, "P,M,2,C62,KGM,,,,", """
+        0,2026-01-01,OPENING,,,product,P,P0,100,C62,,,,
+        1,2026-06-21,EXPORT_LOAD,,,,P,P0,100,C62,E1,1,,
+        """, as_of=as_of)
+    (row,) = settle(told).to_json()["form15a"]
+    assert (row["exported"], row["other_issue"], row["closing"]) == (exported, other, "0")
 
 
 @pytest.mark.parametrize(("registered", "line", "exported", "other"), [
