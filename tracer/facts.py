@@ -171,6 +171,16 @@ class Facts:
         return good, bad
 
     @property
+    def converted(self) -> list[Norm]:
+        """Norms in the units of measure of the lots, for which there is a factor."""
+        return self._converted[0]
+
+    @cached_property
+    def stated(self) -> NormTable:
+        """Norms in force as they were stated."""
+        return NormTable(self.book.norms)
+
+    @property
     def unconverted(self) -> list[Norm]:
         """Norms in a unit of measure for which no factor is known."""
         return self._converted[1]
@@ -183,7 +193,7 @@ class Facts:
     @cached_property
     def usage(self) -> Usage:
         """Consumption and norms of the period."""
-        return usage(self.book, self.accounts, self.norms)
+        return usage(self.book, self.accounts, self.norms, self.stock_takes)
 
     @cached_property
     def unit_use(self) -> dict[Pair, Fraction]:
@@ -329,6 +339,13 @@ class Facts:
         """In which values of products are compared: that of all export lines, else the book's own."""
         return common(self.book, (line for line in self.lines.values()
                                   if line.purpose == LineRole.EXPORT and line.cancelled is None))
+
+    @cached_property
+    def trade_currency(self) -> str:
+        """In which values of imports and exports are compared: that of all lines, else the book's own."""
+        return common(self.book, (
+            line for line in self.lines.values() if line.cancelled is None
+            and line.purpose in (LineRole.RECEIVE, LineRole.EXPORT, LineRole.RE_EXPORT)))
 
     def duty_of(self, line: DeclarationLine) -> Fraction | None:
         """Duty on a whole import line in `currency`; None without value or rate of duty, or without a rate of

@@ -1,7 +1,8 @@
 """Stock-takes held against the books: what was found at a date and what the identities say of that date.
 
 A count that names no lot speaks of all stock of its code; one that names lots speaks of those lots alone,
-each at its own latest count.
+each at its own latest count. A stock-take may take several days, place by place. What an ADJUST booked of the
+difference after the count is no difference any more: so it is in the closing that a form states.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ledger.vocabulary import Balance
+from ledger.vocabulary import Balance, Kind
 from tracer.balance import stock_by_lot, stock_kind
 from tracer.book import BookData, Count
 from tracer.moment import DAY_MS, iso_day
@@ -20,6 +21,12 @@ from tracer.replay import Delta
 
 Key = tuple[str, str]
 """(kind of stock, code); kinds as in `balance.stock_at`."""
+TAKE_DAYS = 7
+"""Days that one stock-take may take, place by place: a default without legal force."""
+
+
+_CARRIED = frozenset({Kind.OBSERVE, Kind.ACCEPT})
+"""Kinds by which goods may change their place and no balance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,8 @@ class StockTake:
     Attributes:
         lots: the lots that were counted, where the count names any; empty: all of the code.
         at_ms: end of the count.
-        expected_micro, counted_micro: books and count, in the unit of the code's lots.
+        expected_micro, counted_micro: books and count, in the unit of the code's lots; what was adjusted
+            after the count to book its difference is off the books here too.
         missing: what is missing for the comparison; then the figures mean nothing.
     """
 
@@ -72,12 +80,19 @@ def key_of(count: Count, semi: set[str]) -> Key:
 def stock_take(counts: Sequence[Count], offset: str) -> list[Count]:
     """The counts of the last day on which anything was counted; per lot and place the last of that day.
 
-    Of two for one moment it is the one stated later: they stand in the order in which they were stated.
+    Of two for one moment it is the one stated later: they stand in the order in which they were stated. Where
+    that day speaks of places, other places that were counted in the week before belong to it.
     """
-    day = max(iso_day(c.at.end_ms, offset) for c in counts)
-    last = {(c.lot, c.place): c for c in sorted(counts, key=lambda c: c.at.end_ms)
-            if iso_day(c.at.end_ms, offset) == day}
-    return list(last.values())
+    ordered = sorted(counts, key=lambda c: c.at.end_ms)
+    end = ordered[-1].at.end_ms
+    day = iso_day(end, offset)
+    last = {(c.lot, c.place): c for c in ordered if iso_day(c.at.end_ms, offset) == day}
+    places = {place for _, place in last}
+    if "" in places:
+        return list(last.values())
+    before = {(c.lot, c.place): c for c in ordered if c.place and c.place not in places
+              and c.at.end_ms > end - TAKE_DAYS * DAY_MS}
+    return [*before.values(), *last.values()]
 
 
 def stock_takes(book: BookData, deltas: Sequence[Delta], uoms: Mapping[str, str]) -> list[StockTake]:
@@ -99,11 +114,19 @@ def earlier_takes(book: BookData, deltas: Sequence[Delta], uoms: Mapping[str, st
             days[key_of(count, semi)][iso_day(count.at.end_ms, book.offset)].append(count)
     taker, result = _Taker(book, deltas, uoms), []
     for key in sorted(days):
-        for day in sorted(days[key])[:-1]:
-            counts = stock_take(days[key][day], book.offset)
+        told = {(c.lot, c.place, c.at.end_ms) for c in stock_take(
+            [c for of_day in days[key].values() for c in of_day], book.offset)}
+        for day in sorted(days[key], reverse=True)[1:]:
+            own = [c for c in days[key][day] if (c.lot, c.place, c.at.end_ms) not in told]
+            if not own:
+                continue  # a place that a later day's stock-take goes with
+            until = max(c.at.end_ms for c in own)
+            counts = stock_take([c for d in days[key] for c in days[key][d] if c.at.end_ms <= until],
+                                book.offset)
+            told |= {(c.lot, c.place, c.at.end_ms) for c in counts}
             lots = tuple(sorted({c.lot for c in counts})) if all(c.lot for c in counts) else ()
             result.append(taker.compared(key, counts, lots))
-    return result
+    return sorted(result, key=lambda t: (t.stock, t.code, t.at_ms))
 
 
 class _Taker:
@@ -112,7 +135,13 @@ class _Taker:
     def __init__(self, book: BookData, deltas: Sequence[Delta], uoms: Mapping[str, str]) -> None:
         self.book, self.deltas, self.uoms = book, deltas, uoms
         self.factors = Factors(book.conversions)
+        self.lots = {lot.id: lot for lot in book.lots}
         self.codes = {lot.id: lot.code for lot in book.lots}
+        self.adjusted: dict[Key, list[Delta]] = defaultdict(list)
+        for delta in deltas:
+            if delta.event.kind is Kind.ADJUST and delta.lot in self.lots:
+                kind = stock_kind(self.lots[delta.lot], delta.balance)
+                self.adjusted[kind, self.codes[delta.lot]].append(delta)
         self.known: dict[int, dict[Key, dict[str, int]]] = {}
 
     def at(self, at_ms: int) -> dict[Key, dict[str, int]]:
@@ -167,13 +196,46 @@ class _Taker:
         counted = 0
         for count in latest:
             rate = self.factors.rate(code, count.uom, uom, count.at)
-            if rate is None:
-                missing = (f"factor for {code} from {count.uom} to {uom}",)
-                return StockTake(*key, uom, lots, at, missing=missing)
-            counted += nearest(count.quantity_micro * rate)
+            since = self.moved(key, count, at)
+            if rate is None or since is None:
+                missing = f"factor for {code} from {count.uom} to {uom}" if rate is None else \
+                    f"count of {key[0]} stock of {code} at {count.place} on {iso_day(at, self.book.offset)}"
+                return StockTake(*key, uom, lots, at, missing=(missing,))
+            counted += nearest(count.quantity_micro * rate) + since
         held = self.at(at).get(key, {})
         expected = sum(q for lot, q in held.items() if not lots or lot in lots)
+        booked, short = self.booked(key, lots, at), counted - expected
+        if booked * short > 0:
+            expected += max(booked, short) if short < 0 else min(booked, short)
         return StockTake(*key, uom, lots, at, expected, counted, tuple(latest))
+
+    def booked(self, key: Key, lots: tuple[str, ...], at_ms: int) -> int:
+        """What adjustments after a count and within the period made of what the books say of it."""
+        return sum(delta.change for delta in self.adjusted.get(key, ())
+                   if at_ms < delta.event.occurred.start_ms <= self.book.period.end_ms
+                   and (not lots or delta.lot in lots))
+
+    def moved(self, key: Key, count: Count, at_ms: int) -> int | None:
+        """What came to the place of a count and left it, until the last place was counted; None where nobody
+        says where something happened, or goods were carried from place to place.
+        """
+        if count.at.end_ms == at_ms or not count.place or \
+                iso_day(count.at.end_ms, self.book.offset) == iso_day(at_ms, self.book.offset):
+            return 0
+        total = 0
+        for event in self.book.events:
+            if not count.at.end_ms < event.occurred.start_ms <= at_ms or not event.recorded \
+                    or all(self.codes.get(leg.unit) != key[1] for leg in event.legs):
+                continue
+            if not event.place or event.kind in _CARRIED:
+                return None
+        for delta in self.deltas:
+            event, lot = delta.event, self.lots.get(delta.lot)
+            if count.at.end_ms < event.occurred.start_ms <= at_ms and event.place == count.place \
+                    and lot is not None and (stock_kind(lot, delta.balance), lot.code) == key \
+                    and (not count.lot or count.lot == delta.lot):
+                total += delta.change
+        return total
 
 
 def previous_closing(book: BookData, uoms: Mapping[str, str]) -> Closing | None:

@@ -19,7 +19,9 @@ from ledger.vocabulary import Kind, LineRole, Thing
 from tracer.balance import Accounts
 from tracer.blend import Ratio, lowest, plus
 from tracer.book import BookData, Event, Leg, Norm
+from tracer.moment import DAY_MS
 from tracer.norms import RECYCLED, Edge, NormTable, Pair, base_needs
+from tracer.stocktake import StockTake
 
 MADE = (LineRole.PRODUCT, LineRole.CO_PRODUCT, LineRole.SEMI_FINISHED)
 
@@ -113,8 +115,8 @@ class Usage:
                 and not (flag in RECYCLED and material in products)]
 
 
-def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
-    """Consumption and norms of the book's period. Pure.
+def usage(book: BookData, books: Accounts, table: NormTable, takes: Iterable[StockTake] = ()) -> Usage:
+    """Consumption and norms of the book's period; `takes` say what was counted of the work in progress. Pure.
 
     Raises:
         InputError: norms or processes go round in a circle.
@@ -176,7 +178,7 @@ def usage(book: BookData, books: Accounts, table: NormTable) -> Usage:
     result.declared = {(p, m): q / declared_output[p] for (p, m), q in weighted.items()
                        if declared_output[p] and (q or (p, m) not in shifted)}
     _add_idle_norms(book, table, result)
-    _net(book, books, result)
+    _net(book, books, takes, result)
     for product, again in result.reworked.items():
         result.declared.pop((product, product), None)
         result.net[product] = result.net.get(product, Fraction(0)) - again
@@ -224,24 +226,19 @@ def _add_idle_norms(book: BookData, table: NormTable, result: Usage) -> None:
             result.flags[product, row.material] = row.flag
 
 
-def _net(book: BookData, books: Accounts, result: Usage) -> None:
-    counted: dict[str, int] = {}
-    latest: dict[str, int] = {}
-    for count in book.counts:
-        if count.stock != "wip" or not book.period.start_ms <= count.at.start_ms <= book.period.end_ms:
-            continue
-        if count.at.end_ms >= book.period.end_ms - 86_400_000:
-            if count.at.end_ms > latest.get(count.code, -1):
-                latest[count.code], counted[count.code] = count.at.end_ms, 0
-            counted[count.code] += count.quantity_micro
+def _net(book: BookData, books: Accounts, takes: Iterable[StockTake], result: Usage) -> None:
+    differs: dict[str, int] = defaultdict(int)
+    for take in takes:
+        if take.stock == "wip" and not take.missing and take.at_ms >= book.period.end_ms - DAY_MS:
+            differs[take.code] += take.counted_micro - take.expected_micro
     totals: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for (code, _), row in books.wip.items():
         put_in = row["issued"] - row["returned"] - row["other_issue"]
         for i, value in enumerate((put_in, row["opening"], row.closing)):
             totals[code][i] += value
     for code, (put_in, opening, closing) in totals.items():
-        at_end = counted.get(code, closing)
-        result.wip_source[code] = "counted" if code in counted else "ledger"
+        at_end = closing + differs.get(code, 0)
+        result.wip_source[code] = "counted" if code in differs else "ledger"
         result.net[code] = Fraction(put_in - (at_end - opening))
 
 

@@ -6,17 +6,19 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ledger.vocabulary import Kind, LineRole
+from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.book import Count, DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, iso_day
-from tracer.quantity import nearest, ratio_text
+from tracer.quantity import micro_text, nearest, ratio_text
+from tracer.replay import Delta
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 from tracer.stocktake import earlier_takes
 
 _OUTSIDE_FORM_15 = ("E13",)
 """Fixed assets are no material of form 15."""
+_MATERIAL = frozenset({Balance.RAW, Balance.WIP})
 
 
 @dataclass(slots=True)
@@ -35,37 +37,57 @@ def b4(facts: Facts, tally: Tally) -> None:
     Cleared import lines of the period against receipts on them (the import part of form 15 column 6: no
     returns, transfers or adjustments), cleared export lines against what was loaded for them (form 15a column
     8). A line cleared within five days of the period's end may be moved in the next period: it counts for
-    as much as was moved. A line that no act of this book draws on, and that names no book, may belong to
-    another book of the enterprise and is left out. Imports: below 5 % info, above 20 % severe; exports: below
-    1 % info, above 5 % severe. What was loaded and never left is X4's.
+    as much as was moved. What was received on an import line that was never cleared counts against nothing,
+    unless it was registered in those days. A line that names no book and that no act of this book draws on
+    may belong to another book of the enterprise and is left out; but an import line is of this book where
+    others of its code and regime were received here, and not evaluable where others of its regime alone
+    were. Imports: below 5 % info, above 20 % severe; exports: below 1 % info, above 5 % severe. What was
+    loaded and never left is X4's.
     """
     moved: dict[str, list[Event]] = defaultdict(list)
     for event in facts.of_kinds(Kind.RECEIVE_FACTORY, Kind.EXPORT_LOAD, Kind.REEXPORT, Kind.UNLOAD):
         if event.line:
             moved[event.line].append(event)
+    imports = {(line.regime, line.code) for line in facts.lines.values()
+               if line.purpose == LineRole.RECEIVE and line.key in moved}
+    regimes = {regime for regime, _ in imports}
     for purpose, name in ((LineRole.RECEIVE, "import"), (LineRole.EXPORT, "export")):
         sums: dict[str, _Sum] = defaultdict(_Sum)
         for line in sorted(facts.lines.values(), key=lambda x: x.key):
-            if line.purpose == purpose and line.regime not in _OUTSIDE_FORM_15:
-                _add(facts, tally, sums, line, moved.get(line.key, []))
+            events = moved.get(line.key, [])
+            if line.purpose != purpose or line.regime in _OUTSIDE_FORM_15 or not _of_period(
+                    facts, tally, line, events):
+                continue
+            alike = purpose == LineRole.RECEIVE and (line.regime, line.code) in imports
+            if line.book == facts.book.id or (not line.book and (events or alike)):
+                _add(facts, tally, sums, line, events)
+            elif not line.book and purpose == LineRole.RECEIVE and line.regime in regimes:
+                tally.missing(Subject("line", line.key), f"receipt of {line.key}, or the book that it is of")
         for code, total in sorted(sums.items()):
             _agree(facts, tally, code, total, name)
+
+
+def _of_period(facts: Facts, tally: Tally, line: DeclarationLine, events: list[Event]) -> bool:
+    """Whether a line is to be compared: cleared in the period, or received and never cleared."""
+    period = facts.book.period
+    if line.cancelled is not None:
+        return False
+    if line.cleared is not None:
+        return period.start_ms <= line.cleared.start_ms <= period.end_ms
+    soon = line.registered is not None and line.registered.end_ms > _last(facts, tally)
+    return line.purpose == LineRole.RECEIVE and bool(events) and not soon
+
+
+def _last(facts: Facts, tally: Tally) -> int:
+    """From when on what was cleared may still be on its way."""
+    return min(facts.book.period.end_ms, facts.book.as_of_ms) - tally.days_ms("cut_off")
 
 
 def _add(
     facts: Facts, tally: Tally, sums: dict[str, _Sum], line: DeclarationLine, events: list[Event]
 ) -> None:
-    book = facts.book
-    ours = line.book == book.id or (not line.book and events)
-    if (
-        not ours
-        or line.cleared is None
-        or line.cancelled is not None
-        or not book.period.start_ms <= line.cleared.start_ms <= book.period.end_ms
-    ):
-        return
     own = facts.uoms.get(line.code, line.uom)
-    rate = facts.factors.rate(line.code, line.uom, own, line.cleared)
+    rate = facts.factors.rate(line.code, line.uom, own, line.cleared or line.registered or facts.book.period)
     if rate is None:
         tally.missing(Subject("line", line.key), f"factor for {line.code} from {line.uom} to {own}")
         return
@@ -76,8 +98,9 @@ def _add(
         for leg in e.legs
         if leg.code == line.code
     )
-    end = min(book.period.end_ms, book.as_of_ms)
-    if line.cleared.end_ms > end - tally.days_ms("cut_off"):
+    if line.cleared is None:
+        declared = 0
+    elif line.cleared.end_ms > _last(facts, tally):
         declared = min(declared, amount)
     total.due += declared
     total.moved += amount
@@ -121,8 +144,10 @@ def b7(facts: Facts, tally: Tally) -> None:
 
     Closing work in progress of a material over what was issued of it a day, up to the date of the run, is
     the time that it stands for; longer than the declared production cycle (by default 90 days) is a finding:
-    material is parked on the line. That opening, issues, returns and consumption give the closing is how the
-    ledger works it out (B2 holds it against counts). A material that nothing was issued of is not looked at.
+    material is parked on the line. Of what nothing was issued nothing may stand there once a cycle of the
+    period is over. That opening, issues, returns and consumption give the closing is how the ledger works it
+    out (B2 holds it against counts). Whether it stands longer than it used to is not looked at: one book is
+    one period.
     """
     book = facts.book
     days = Fraction(min(book.period.end_ms, book.as_of_ms) - book.period.start_ms + 1, DAY_MS)
@@ -134,9 +159,9 @@ def b7(facts: Facts, tally: Tally) -> None:
         issued[code] += row["issued"] - row["returned"]
         closing[code] += row.closing
     for code in sorted(issued):
-        if issued[code] <= 0:
+        if issued[code] <= 0 and (closing[code] <= 0 or days <= tally.param("cycle")):
             continue
-        allowed = nearest(issued[code] / days * tally.param("cycle"))
+        allowed = nearest(max(issued[code], 0) / days * tally.param("cycle"))
         uom = facts.uoms.get(code, "")
         if closing[code] <= allowed or not tally.tol(allowed, uom).exceeded(closing[code] - allowed):
             tally.clean()
@@ -152,22 +177,26 @@ def b7(facts: Facts, tally: Tally) -> None:
             uom,
             evidence=events[-8:],
             duty_at_risk=facts.duty_on(code, closing[code] - allowed),
-            explanation=f"Work in progress stands for {closing[code] * days // issued[code]} days of issues.",
+            explanation=f"Work in progress stands for {closing[code] * days // issued[code]} days of issues."
+            if issued[code] > 0 else "Work in progress of which nothing was issued in the period.",
         )
 
 
 def b8(facts: Facts, tally: Tally) -> None:
-    """Stock is corrected after a count, rarely, and not always in the same direction.
+    """Stock is corrected after a count, rarely, not always in the same direction, and as it lay.
 
     Per code: an adjustment that no count of the code in the 30 days before it explains; adjustments that
-    together are more than 0.5 % of what came in and was there; three in a row of the same sign. The
-    difference is what the adjustments add up to. The ledger asks for a reason and a second party's approval;
-    it cannot tell habit.
+    together are more than 0.5 % of what came in and was there; three in a row of the same sign (lots that
+    are adjusted on one day are one correction). Where imported and domestic lots of a material lie beside
+    each other, a shortage is booked on both in proportion, unless a count names the lot that is short:
+    domestic lots that bear more of it leave imported goods without duty. The difference is what the
+    adjustments add up to. The ledger asks for a reason and a second party's approval; it cannot tell habit.
+    Who counted, and who saw it, is not in a book.
     """
-    adjusted: dict[str, list[tuple[int, Event]]] = defaultdict(list)
+    adjusted: dict[str, list[Delta]] = defaultdict(list)
     for delta in facts.replay.deltas:
         if delta.event.kind == Kind.ADJUST and delta.lot in facts.lots:
-            adjusted[facts.lots[delta.lot].code].append((delta.change, delta.event))
+            adjusted[facts.lots[delta.lot].code].append(delta)
     throughput: dict[str, int] = defaultdict(int)
     for table in (facts.accounts.materials, facts.accounts.products, facts.accounts.semi_finished):
         for (code, _), row in table.items():
@@ -175,10 +204,12 @@ def b8(facts: Facts, tally: Tally) -> None:
     counts: dict[str, list[Count]] = defaultdict(list)
     for count in facts.book.counts if adjusted else ():
         counts[count.code].append(count)
+    shifted = _shifted(facts, tally, counts) if adjusted else {}
     for code, changes in sorted(adjusted.items()):
-        signs = [change > 0 for change, _ in changes if change]
-        uncounted = [e for _, e in changes if not _counted(counts[code], tally, e)]
-        size = sum(abs(change) for change, _ in changes)
+        times = _times(facts, changes)
+        signs = [net > 0 for net in times if net]
+        uncounted = [d.event for d in changes if not _counted(counts[code], tally, d.event)]
+        size = sum(abs(d.change) for d in changes)
         limit = throughput[code] * tally.param("share")
         why = []
         if uncounted:
@@ -187,20 +218,58 @@ def b8(facts: Facts, tally: Tally) -> None:
             why.append(f"together more than {ratio_text(tally.param('share') * 100, 2)} % of throughput")
         if any(len(set(signs[i : i + 3])) == 1 for i in range(len(signs) - 2)):
             why.append("three in a row of the same sign")
+        if code in shifted:
+            why.append(f"domestic lots bear {micro_text(shifted[code])} more of the shortage than their part")
         if not why:
             tally.clean()
             continue
-        total = sum(change for change, _ in changes)
+        total = sum(d.change for d in changes)
         tally.amount(
             Subject("product" if code in facts.usage.output else "material", code),
             "medium",
             0,
             total,
             facts.uoms.get(code, ""),
-            evidence=[e for _, e in changes],
+            evidence=[d.event for d in changes],
             duty_at_risk=facts.duty_on(code, total) if total < 0 else None,
-            explanation=f"Stock was adjusted {len(changes)} time(s): {'; '.join(why)}.",
+            explanation=f"Stock was adjusted {len(times)} time(s): {'; '.join(why)}.",
         )
+
+
+def _times(facts: Facts, changes: list[Delta]) -> list[int]:
+    """What each correction came to, in order of time: lots that are adjusted on one day are one
+    correction, the same lot again is another.
+    """
+    by_lot: dict[tuple[str, str], list[str]] = defaultdict(list)
+    result: dict[tuple[str, int], int] = defaultdict(int)
+    for delta in sorted(changes, key=lambda d: (d.event.occurred.start_ms, d.event.seq)):
+        day = iso_day(delta.event.occurred.start_ms, facts.book.offset)
+        acts = by_lot[delta.lot, day]
+        if delta.event.id not in acts:
+            acts.append(delta.event.id)
+        result[day, acts.index(delta.event.id)] += delta.change
+    return [result[key] for key in sorted(result)]
+
+
+def _shifted(facts: Facts, tally: Tally, counts: dict[str, list[Count]]) -> dict[str, int]:
+    """How much more of the shortages of a material, that no count of the lot shows, domestic lots bear than
+    what they were of the stock.
+    """
+    held: dict[str, dict[Origin, int]] = defaultdict(lambda: defaultdict(int))
+    lost: dict[str, Fraction] = defaultdict(Fraction)
+    for delta in facts.replay.deltas:
+        lot = facts.lots.get(delta.lot)
+        if lot is None or lot.origin is Origin.OWN or delta.balance not in _MATERIAL:
+            continue
+        stock, event = held[lot.code], delta.event
+        whole = sum(stock.values())
+        named = [c for c in counts.get(lot.code, ()) if c.lot == delta.lot]
+        if event.kind is Kind.ADJUST and delta.change < 0 < whole and not _counted(named, tally, event):
+            part = Fraction(stock[Origin.DOMESTIC], whole)
+            lost[lot.code] -= delta.change * ((lot.origin is Origin.DOMESTIC) - part)
+        stock[lot.origin] += delta.change
+    return {code: nearest(q) for code, q in lost.items()
+            if q > 0 and tally.tol(0, facts.uoms.get(code, "")).exceeded(nearest(q))}
 
 
 def _counted(counts: list[Count], tally: Tally, event: Event) -> bool:
@@ -212,8 +281,10 @@ def b9(facts: Facts, tally: Tally) -> None:
     """A count within the period, rolled forward by the events, meets the closing of the books.
 
     B2 holds the last count against the books at its date. Every earlier count of the period is held against
-    them at its own date here, which is the same as rolling it forward to the end by the events since. Counts
-    are made on the day of an inspection, not at the year's end (Art. 59).
+    them at its own date here, which is the same as rolling it forward to the end by the events since. What an
+    ADJUST after it booked of the difference is in that closing, so it is no difference (B8 judges the act). A
+    count of one place of several within a week goes with those of the others. Counts are made on the day of
+    an inspection, not at the year's end (Art. 59).
     """
     for take in earlier_takes(facts.book, facts.replay.deltas, facts.uoms):
         subject = Subject("product" if take.stock == "product" else "material", take.code)
@@ -244,7 +315,7 @@ _FOUND = Law("Decree 169/2026/ND-CP Art. 10.1.d, 10.2", valid_from="2026-07-01")
 RULES = (
     Rule(
         "B4",
-        "1",
+        "2",
         "balance",
         "Declarations, receipts and loads agree",
         "book",
@@ -264,7 +335,7 @@ RULES = (
     ),
     Rule(
         "B7",
-        "2",
+        "3",
         "balance",
         "Work in progress beyond a production cycle",
         "book",
@@ -275,7 +346,7 @@ RULES = (
     ),
     Rule(
         "B8",
-        "1",
+        "2",
         "balance",
         "Stock adjusted without a count, or by habit",
         "book",
@@ -290,7 +361,7 @@ RULES = (
     ),
     Rule(
         "B9",
-        "1",
+        "2",
         "balance",
         "Count rolled forward",
         "book",

@@ -99,11 +99,12 @@ def b2(facts: Facts, tally: Tally) -> None:
     Per material, product, semi-finished code and scrap the latest stock-take of the period is taken; the
     identity of form 15 or 15a (for WIP, semi-finished goods and scrap that of their ledger) is worked out
     at the same date. A stock-take that names lots speaks of those lots alone: it is held against the stock
-    of the same lots, and lots in stock that nobody counted are not evaluable. Counted less is an unexplained
-    shortage: duty was not paid on something that is not there. Counted more is an unexplained surplus: an
-    undeclared import, an inflated norm or a missed receipt. Materials are never netted against each other. A
-    code with stock and no count is not evaluable. Goods short of a handover still count as stock until an
-    ADJUST books them.
+    of the same lots, and lots in stock that nobody counted are not evaluable. Places that were counted within
+    a week are one stock-take. What an ADJUST booked of the difference later in the period is off the books,
+    as it is off the form (B8 judges the act). Counted less is an unexplained shortage: duty was not paid on
+    something that is not there. Counted more is an unexplained surplus: an undeclared import, an inflated
+    norm or a missed receipt. Materials are never netted against each other. A code with stock and no count is
+    not evaluable. Goods short of a handover still count as stock until an ADJUST books them.
     """
     for take in facts.stock_takes:
         subject = Subject("product" if take.stock == "product" else "material", take.code)
@@ -175,7 +176,7 @@ _SHORT = (Law("Decree 128/2020/ND-CP", valid_from="2020-12-10", valid_to="2026-0
 
 RULES = (
     Rule("B1", "1", "balance", "Running balance never below zero", "book", circular_38("60.2.a"), (), {}, b1),
-    Rule("B2", "2", "balance", "Closing stock by identity against the count", "book", _SHORT, (),
+    Rule("B2", "3", "balance", "Closing stock by identity against the count", "book", _SHORT, (),
          {"B6": "what a count does not find, no outcome explains"}, b2,
          ("a stock-take of the period",)),
     Rule("B3", "1", "balance", "Opening stock is the last closing stock", "book",

@@ -135,7 +135,7 @@ def duty_range(facts: Facts, material: str, quantity: int) -> tuple[str, str, st
 
 
 RULES = (
-    Rule("B6", "2", "balance", "Every kilogram has an outcome", "book",
+    Rule("B6", "3", "balance", "Every kilogram has an outcome", "book",
          (Law("Law 54/2014/QH13 Art. 59.1", valid_from="2015-01-01"), *circular_38("60.2.a"),
           Law("Decree 169/2026/ND-CP Art. 10.1.d, 10.2", valid_from="2026-07-01")),
          (Param("rel", "0.005", "share", "of what came in, that may stay unexplained"),),

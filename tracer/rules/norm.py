@@ -20,13 +20,14 @@ def n1(facts: Facts, tally: Tally) -> None:
 
     Per material: theoretical consumption is the norm in force when a product was made, times the output,
     over all products (output, not exports, or growing finished stock would look like theft). Real
-    consumption is issued less returned less the change of work in progress; counted work in progress is
-    used where a count states it. The residual over theoretical consumption warns at 5 % and is severe at 20
-    %. Above zero, more was issued than the norms explain: material may have been diverted. Below zero the
-    norms are too high: the commonest way to cover a diversion, since a padded norm explains away what was
-    sold. Semi-finished goods without a norm of their own carry their materials forward to the product. A
-    co-product without a norm counts as part of its main product. Of materials in a registered group of
-    substitutes the norms count in the mix that production took, by the ratios of the group.
+    consumption is issued less returned less the change of work in progress; where a count states what is on
+    the line at the end, of the lots that it names or of the code, that is used. The residual over theoretical
+    consumption warns at 5 % and is severe at 20 %. Above zero, more was issued than the norms explain:
+    material may have been diverted. Below zero the norms are too high: the commonest way to cover a
+    diversion, since a padded norm explains away what was sold. Semi-finished goods without a norm of their
+    own carry their materials forward to the product. A co-product without a norm counts as part of its main
+    product. Of materials in a registered group of substitutes the norms count in the mix that production
+    took, by the ratios of the group.
     """
     sums = consumption(facts)
     for material in sums.materials:
@@ -143,7 +144,7 @@ def n6(facts: Facts, tally: Tally) -> None:
 
 
 RULES = (
-    Rule("N1", "2", "norm", "Consumption against norms", "book", circular_38("55"),
+    Rule("N1", "3", "norm", "Consumption against norms", "book", circular_38("55"),
          (Param("warn", "0.05", "share",
                 "residual over theoretical consumption that warns (practitioner's default)"),
           Param("severe", "0.20", "share", "residual that is severe (practitioner's default)")),
