@@ -24,8 +24,8 @@ def x3(facts: Facts, tally: Tally) -> None:
     Capacity of a product: machines times the rated output of one in an hour times the hours worked a day,
     on 300 days of 365, for as long as the row holds within the period. Output below half of it asks for whom
     the enterprise imports; above 150 % warns, above 200 % is severe: somebody else made the goods. A product
-    that was made and has no capacity row is not evaluable, nor is one before the period is over: a run of one
-    month may hold the work of several.
+    that was made and has no capacity row is not evaluable, nor is one with a row in a unit of measure without
+    a factor, nor one before the period is over: a run of one month may hold the work of several.
     """
     if facts.book.capacity is None:
         tally.missing(Subject("book", facts.book.id), "machines and their rates (capacity.csv)")
@@ -39,6 +39,11 @@ def x3(facts: Facts, tally: Tally) -> None:
         subject, uom = Subject("product", product), facts.uoms.get(product, "")
         if not facts.over:
             tally.missing(subject, "the end of the period")
+            continue
+        strange = sorted({row.uom for row in rows[product]
+                          if facts.factors.rate(product, row.uom, uom, facts.book.period) is None})
+        if strange:
+            tally.missing(subject, *(f"factor for {product} from {x} to {uom}" for x in strange))
             continue
         able = sum((_able(facts, tally, row, uom) for row in rows[product]), Fraction(0))
         if not able:
@@ -178,7 +183,8 @@ def p6(facts: Facts, tally: Tally) -> None:
 
     What production took of a material that stands in no row of the product's norm in force is a finding,
     unless material and a material of the norm stand in one group of substitutes at that date. Products
-    without any norm are N5's; semi-finished goods without a norm carry their materials to the product.
+    without any norm are N5's; semi-finished goods without a norm carry their materials to the product, and a
+    co-product without one counts as part of its main product.
     """
     groups: dict[str, list[Substitute]] = defaultdict(list)
     for row in facts.book.groups or ():
@@ -190,13 +196,14 @@ def p6(facts: Facts, tally: Tally) -> None:
     for event in facts.of_kinds(Kind.TRANSFORM):
         made = {leg.code for leg in lot_legs(event, *MADE)}
         norms = {p: {n.material for n in facts.norms.effective(p, event.occurred)} | unread[p] for p in made}
-        if not made or not all(norms.values()):
+        main = {leg.code for leg in lot_legs(event, LineRole.PRODUCT, LineRole.SEMI_FINISHED)} or made
+        if not made or not all(norms[p] for p in main):
             continue
         named = set[str]().union(*norms.values())
         for leg in lot_legs(event, LineRole.INPUT):
             if leg.code in named or leg.code in made or _stands_in(groups, leg.code, named, event):
                 continue
-            for product in sorted(made)[:1]:
+            for product in sorted(main)[:1]:
                 q, events = taken.get((product, leg.code), (0, []))
                 taken[product, leg.code] = (q + leg.quantity_micro, [*events, event])
         tally.clean()
@@ -228,7 +235,7 @@ def _holds(row: Substitute, event: Event) -> bool:
 RULES = (
     Rule(
         "X3",
-        "2",
+        "3",
         "export",
         "Output against capacity",
         "book",
@@ -275,7 +282,7 @@ RULES = (
     ),
     Rule(
         "P6",
-        "1",
+        "2",
         "production",
         "Material outside norm and substitutes",
         "book",

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from fractions import Fraction
 
-from ledger.vocabulary import MICRO, Balance, Kind, Thing
+from ledger.vocabulary import MICRO, Kind, Origin, Thing
+from tracer.blend import Ratio, plus, together
 from tracer.book import Event
 from tracer.facts import Facts
 from tracer.moment import iso_day
-from tracer.quantity import micro_text, ratio_text
+from tracer.quantity import micro_text, nearest, ratio_text
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 from tracer.rules.prices import import_price, in_own_currency
 
 _COLUMNS = {"opening": "opening", "generated": "generated", "sold": "taken_out", "destroyed": "destroyed",
             "recycled": "other_issue"}
 """Columns of the book of scrap, and of the ledger of scrap that the events give."""
-_HELD = (Balance.RAW, Balance.WIP)
+_HELD = ("in_store", "in_production")
+"""States of the lineage in which material is a rest."""
 
 
 def d2(facts: Facts, tally: Tally) -> None:
@@ -123,25 +125,22 @@ def d6(facts: Facts, tally: Tally) -> None:
     """What is left of a processing contract finds its end within thirty days.
 
     Contracts that ended more than thirty days before the date of the run: material received on their lines
-    that still lies in store or on the line. It is to be sold, re-exported, carried over to another contract,
-    given away or destroyed (Art. 64). A contract settled late, of which nothing is left, is a low finding.
-    Lines name their contract; with one contract alone, lines of the processing regimes (E21, E23) that name
-    none are of it.
+    that still lies in store or on the line, of joined lots its part. It is to be sold, re-exported, carried
+    over to another contract, given away or destroyed (Art. 64). A contract settled late, of which nothing is
+    left, is a low finding. Lines name their contract; with one contract alone, lines of the processing
+    regimes (E21, E23) that name none are of it.
     """
     contracts = facts.book.beside.contracts
     if contracts is None:
-        if facts.book.regime == "GC" or any(line.contract for line in facts.book.lines):
+        if facts.book.regime.upper() == "GC" or any(line.contract for line in facts.book.lines):
             tally.missing(Subject("book", facts.book.id), "contracts and their ends (contracts.csv)")
         return
     only = contracts[0].contract if len(contracts) == 1 else ""
     lines: dict[str, set[str]] = defaultdict(set)
     for line in facts.book.lines:
-        name = line.contract or (only if line.regime in ("E21", "E23") else "")
+        name = line.contract or (only if line.regime.upper() in ("E21", "E23") else "")
         lines[name].add(line.key)
-    rest: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for lot in facts.book.lots:
-        held = facts.replay.balances.get(lot.id, {})
-        rest[lot.source_line][lot.code] += sum(held.get(b, 0) for b in _HELD)
+    rest = _rest(facts)
     for contract in sorted(contracts, key=lambda c: c.contract):
         due = contract.ends.end_ms + tally.days_ms("days")
         if not lines[contract.contract]:
@@ -172,6 +171,27 @@ def d6(facts: Facts, tally: Tally) -> None:
             tally.clean()
 
 
+def _rest(facts: Facts) -> dict[str, dict[str, int]]:
+    """What of each import line lies in store or on the line as it came, by code: lots that were joined hold
+    their lines in proportion.
+    """
+    exact: dict[tuple[str, str], Ratio] = {}
+    sources = facts.lineage.sources
+    for position, portions in facts.lineage.placed.items():
+        lot = facts.lots.get(position.lot)
+        if position.state not in _HELD or lot is None or lot.origin is Origin.OWN:
+            continue
+        for source, q in together(portions).items():
+            about = sources[source]
+            if about.kind in ("line", "transferred"):
+                key = about.name, about.code
+                exact[key] = plus(exact.get(key, (0, 1)), q)
+    result: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for (line, code), q in exact.items():
+        result[line][code] += nearest(Fraction(*q))
+    return result
+
+
 RULES = (
     Rule("D2", "1", "outcome", "Book of scrap", "book", circular_38("64.1, 71, 75.7"), (), {}, d2,
          ("book of scrap",)),
@@ -180,7 +200,7 @@ RULES = (
           Law("Decree 169/2026/ND-CP Art. 15.1.g", valid_from="2026-07-01")),
          (Param("share", "0.60", "share", "of the import price that scrap never fetches"),), {}, d4,
          ("prices of scrap sold", "values of import lines")),
-    Rule("D6", "1", "outcome", "Left when a contract ended", "book",
+    Rule("D6", "2", "outcome", "Left when a contract ended", "book",
          (*circular_38("64"), Law("Decree 169/2026/ND-CP Art. 8.3.d", valid_from="2026-07-01")),
          (Param("days", "30", "days", "after the end of the contract"),), {}, d6,
          ("ends of contracts", "contracts of declaration lines")),

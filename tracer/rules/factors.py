@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 
 from tracer.book import Conversion
@@ -60,13 +61,17 @@ def u4(facts: Facts, tally: Tally) -> None:
 def u5(facts: Facts, tally: Tally) -> None:
     """A factor that changes within the period splits it.
 
-    Two rows of one code and pair of units with different factors, the second in force from a day inside the
-    period. Each event is converted by the row of its own date; norms are converted once, by the date from
-    which they hold. The finding asks for norms by part of the period.
+    Two rows of one code and pair of units with different factors, whichever way round they are stated, the
+    second in force from a day inside the period. Each event is converted by the row of its own date; norms
+    are converted once, by the date from which they hold. The finding asks for norms by part of the period.
     """
     groups: dict[tuple[str, str, str], list[Conversion]] = defaultdict(list)
     for row in facts.book.conversions:
-        groups[row.code, row.from_uom, row.to_uom].append(row)
+        back = (row.code, row.to_uom, row.from_uom)
+        if back in groups and row.factor:
+            groups[back].append(replace(row, from_uom=row.to_uom, to_uom=row.from_uom, factor=1 / row.factor))
+        else:
+            groups[row.code, row.from_uom, row.to_uom].append(row)
     period = facts.book.period
     for (code, from_uom, to_uom), rows in sorted(groups.items()):
         rows.sort(key=lambda r: r.valid_from.start_ms if r.valid_from else 0)
@@ -131,6 +136,6 @@ RULES = (
         {},
         u4,
     ),
-    Rule("U5", "1", "unit", "Factor changed within the period", "book", circular_38("60.2.a"), (), {}, u5),
+    Rule("U5", "2", "unit", "Factor changed within the period", "book", circular_38("60.2.a"), (), {}, u5),
     Rule("U6", "1", "unit", "Unit that has no factor", "book", circular_38("60.2.a"), (), {}, u6),
 )

@@ -31,7 +31,8 @@ def l1(facts: Facts, tally: Tally) -> None:
     """Everything used of a lot, in all books and contracts together, is at most what the lot held.
 
     The ledger refuses a use beyond what is left; the refused attempt is the evidence that somebody meant to
-    use the same goods twice, and the difference is what was asked beyond what was left. Where uses were
+    use the same goods twice, and the difference is what was asked beyond what was left, if that is more than
+    the tolerance. Where uses were
     recorded without such a guard (files), the difference is the sum of uses beyond the sum received.
     """
     into: dict[tuple[str, Balance], int] = defaultdict(int)
@@ -70,9 +71,11 @@ def l1(facts: Facts, tally: Tally) -> None:
                              duty_at_risk=facts.duty_on(code, out[key] - into[key]), evidence=takers[key],
                              explanation=f"More {key[1].name.lower()} stock was used than the lot ever held.")
         for attempt in attempts[lot]:
-            failed = True
             asked = attempt.leg.quantity_micro
             held = into[lot, attempt.balance]
+            if not tally.tol(held, uom).exceeded(asked - attempt.left):
+                continue
+            failed = True
             tally.amount(
                 Subject("lot", lot),
                 "critical",
@@ -235,7 +238,7 @@ def _names(facts: Facts, event: Event) -> Iterator[tuple[str, str, bool]]:
 
 
 RULES = (
-    Rule("L1", "1", "lineage", "The same goods used twice", "book",
+    Rule("L1", "2", "lineage", "The same goods used twice", "book",
          (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d", valid_from="2016-09-01"),
           Law("Decree 169/2026/ND-CP Art. 10.1.dd, e", valid_from="2026-07-01")), (),
          {"B1": "where the act was recorded, the lot goes below zero",

@@ -14,6 +14,7 @@ from tracer.facts import Facts
 from tracer.moment import DAY_MS
 from tracer.quantity import ratio_text
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
+from tracer.rules.outcome import in_unit_of
 from tracer.usage import MADE, lot_legs
 
 _MADE = (*MADE, LineRole.SCRAP, LineRole.OUTPUT)
@@ -23,9 +24,9 @@ _LEDGER = (Law("Law 54/2014/QH13 Art. 59.1", valid_from="2015-01-01"), *circular
 def l3(facts: Facts, tally: Tally) -> None:
     """What is re-exported against an import line is at most that line, and one declaration cites one.
 
-    The re-export lines that cite a line, added up, against its quantity. A re-export declaration whose lines
-    cite lines of two import declarations, where these are temporary imports (regimes G...): Art. 82.2.c
-    allows one.
+    The re-export lines that cite a line, added up in its unit of measure, against its quantity. A re-export
+    declaration whose lines cite lines of two import declarations, where these are temporary imports (regimes
+    G...): Art. 82.2.c allows one.
     """
     citing: dict[str, list[DeclarationLine]] = defaultdict(list)
     cited: dict[str, set[str]] = defaultdict(set)
@@ -33,13 +34,13 @@ def l3(facts: Facts, tally: Tally) -> None:
         if line.purpose == LineRole.RE_EXPORT and line.original and line.cancelled is None:
             citing[line.original].append(line)
             original = facts.lines.get(line.original)
-            if original is not None and original.regime.startswith("G"):
+            if original is not None and original.regime.upper().startswith("G"):
                 cited[line.key.rpartition("/")[0]].add(line.original.rpartition("/")[0])
     for key, lines in sorted(citing.items()):
         original = facts.lines.get(key)
         if original is None:
             continue  # L6
-        total = sum(x.quantity_micro for x in lines if (x.code, x.uom) == (original.code, original.uom))
+        total = sum(in_unit_of(facts, original, x) for x in lines if x.code == original.code)
         tolerance = tally.tol(original.quantity_micro, original.uom)
         if total > original.quantity_micro and tolerance.exceeded(total - original.quantity_micro):
             tally.amount(
@@ -147,7 +148,7 @@ def l8(facts: Facts, tally: Tally) -> None:
     told: dict[tuple[object, ...], list[Event]] = defaultdict(list)
     for event in facts.of_kinds(*_MOVING):
         if event.occurred.start_ms == event.occurred.end_ms and event.legs:
-            leg = event.legs[0]
+            leg = min(event.legs, key=lambda x: (x.unit, x.quantity_micro))
             told[event.kind, event.line, leg.unit, leg.quantity_micro, len(event.legs)].append(event)
     limit = int(tally.param("seconds") * 1_000)
     for events in told.values():
@@ -234,7 +235,7 @@ def t2(facts: Facts, tally: Tally) -> None:
 RULES = (
     Rule(
         "L3",
-        "1",
+        "2",
         "lineage",
         "Re-exported beyond the import line",
         "book",
@@ -248,7 +249,7 @@ RULES = (
     Rule("L7", "1", "lineage", "Lot made of itself", "book", _LEDGER, (), {}, l7),
     Rule(
         "L8",
-        "1",
+        "2",
         "lineage",
         "Act told twice",
         "book",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from fractions import Fraction
 
 from ledger.vocabulary import Kind
-from tracer.book import Event
+from tracer.book import Event, Norm, PeerNorm
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.norms import Pair
@@ -100,28 +100,36 @@ def n3(facts: Facts, tally: Tally) -> None:
 
     The norm in force in the period, against the versions filed before it: more than three standard deviations
     from their mean warns, five are severe; so do a jump of 20 % and of 50 % against the last version.
-    Fewer than three earlier versions tell nothing: not evaluable.
+    Fewer than three earlier versions tell nothing: not evaluable. Versions in several units of measure are
+    compared in the unit of the lots, by the factor of the day from which each holds. Of two versions from one
+    day the one declared later counts; rows of one version add up.
     """
-    table: dict[Pair, list[tuple[int, Fraction, str]]] = defaultdict(list)
-    for norm in facts.book.norms:
+    table: dict[Pair, dict[int, dict[tuple[int, str], Fraction]]] = defaultdict(lambda: defaultdict(dict))
+    for norm in facts.converted:
         if norm.flag != "KXDDM":
             start = norm.valid_from.start_ms if norm.valid_from else 0
-            table[norm.product, norm.material].append((start, norm.norm, norm.declared_by))
+            rows = table[norm.product, norm.material][start]
+            declared = norm.declared_ms, norm.declared_by
+            rows[declared] = rows.get(declared, Fraction(0)) + norm.norm
+    for norm in facts.unconverted:
+        table.pop((norm.product, norm.material), None)
     short = 0
     for (product, material), versions in sorted(table.items()):
-        known = [v for v in sorted(versions) if v[0] <= facts.book.period.end_ms]
-        past = [value for _, value, _ in known[:-1]]
+        latest = [(start, max(rows)) for start, rows in sorted(versions.items())]
+        known = [(versions[start][declared], declared[1]) for start, declared in latest
+                 if start <= facts.book.period.end_ms]
+        past = [value for value, _ in known[:-1]]
         if len(past) < int(tally.param("periods")):
             short += 1
             continue
-        now, mean = known[-1][1], sum(past, Fraction(0)) / len(past)
+        now, mean = known[-1][0], sum(past, Fraction(0)) / len(past)
         variance = sum(((x - mean) ** 2 for x in past), Fraction(0)) / (len(past) - 1)
         jump = abs(now / past[-1] - 1) if past[-1] else Fraction(0)
         severity = _degree(tally, (now - mean) ** 2, variance, jump)
         if severity is None:
             tally.clean()
             continue
-        events = [e for e in facts.events if e.id == known[-1][2]]
+        events = [e for e in facts.events if e.id == known[-1][1]]
         tally.found(
             Subject("product", product),
             severity,
@@ -151,8 +159,10 @@ def _degree(tally: Tally, square: Fraction, variance: Fraction, jump: Fraction) 
 def n4(facts: Facts, tally: Tally) -> None:
     """A norm is held against those of other firms for like products and materials.
 
-    Same six digits of the tariff for product and material, same units of measure, at least five firms (more
-    are better: practice asks for thirty). Further from their median than 3.5 times 1.4826 MAD is a finding.
+    Same six digits of the tariff for product and material, at least five firms (more are better: practice
+    asks for thirty). Norms in other units of measure are compared by the factors of the book, and left out
+    where there are none. The norm in force in the period counts. Further from the median of the firms than
+    3.5 times 1.4826 MAD is a finding.
     Peers' norms come from customs as figures without names. They also serve where customs may use another
     firm's norm (Art. 60.4.b.2).
     """
@@ -161,17 +171,15 @@ def n4(facts: Facts, tally: Tally) -> None:
         tally.missing(Subject("book", book.id), "norms of peers (peers.csv)")
         return
     hs = {**{line.code: line.hs for line in book.lines if line.hs}, **book.hs}
-    norms = {(n.product, n.material): n for n in book.norms if n.flag != "KXDDM"}
+    norms = {(n.product, n.material): n for product in facts.norms.products
+             for n in facts.stated.effective(product, book.period) if n.flag != "KXDDM"}
     short = 0
     for (product, material), norm in sorted(norms.items()):
-        mine = (hs.get(product, "")[:6], hs.get(material, "")[:6], norm.product_uom, norm.material_uom)
-        others = [
-            p.norm
-            for p in book.peers
-            if (p.product_hs[:6], p.material_hs[:6], p.product_uom, p.material_uom) == mine
-        ]
+        mine = (hs.get(product, "")[:6], hs.get(material, "")[:6])
+        others = [x for p in book.peers if (p.product_hs[:6], p.material_hs[:6]) == mine
+                  and (x := _peer(facts, norm, p)) is not None]
         spread = deviation(others) if others else Fraction(0)
-        if not all(mine[:2]) or len(others) < int(tally.param("peers")) or not spread:
+        if not all(mine) or len(others) < int(tally.param("peers")) or not spread:
             short += 1
             continue
         middle = median(others)
@@ -196,13 +204,21 @@ def n4(facts: Facts, tally: Tally) -> None:
         )
 
 
+def _peer(facts: Facts, norm: Norm, peer: PeerNorm) -> Fraction | None:
+    """A peer's norm in the units of measure of one's own; None without a factor."""
+    at = norm.valid_from or facts.book.period
+    materials = facts.factors.rate(norm.material, peer.material_uom, norm.material_uom, at)
+    products = facts.factors.rate(norm.product, peer.product_uom, norm.product_uom, at)
+    return None if materials is None or not products else peer.norm * materials / products
+
+
 _RUNS = Param("runs", "4", "runs", "least number that tells what is usual")
 _MAD = Param("mad", "3", "MAD", "distance from the median that is unusual")
 
 RULES = (
     Rule(
         "N2",
-        "2",
+        "3",
         "norm",
         "Declared norm against the ledger's",
         "book",
@@ -220,7 +236,7 @@ RULES = (
     ),
     Rule(
         "N3",
-        "1",
+        "2",
         "norm",
         "Norm against its own past",
         "book",
@@ -238,7 +254,7 @@ RULES = (
     ),
     Rule(
         "N4",
-        "1",
+        "2",
         "norm",
         "Norm against peers",
         "book",

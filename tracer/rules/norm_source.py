@@ -19,8 +19,9 @@ def n7(facts: Facts, tally: Tally) -> None:
     Issued from both sources while all its norm rows carry one flag: marked X (bought inland) although
     imported stock was issued, imported goods leave the account; marked as imported although stock bought
     inland was issued, the claim may take it for imported (the settlement then goes by the share really
-    issued, Art. 60.2.a). The difference is what was issued from the other source. Domestic purchases that
-    fall to nothing from one year to the next are not looked at: one book is one period.
+    issued, Art. 60.2.a). Other flags (KXDDM, TH, SPTN) say nothing of where it was bought. The difference is
+    what was issued from the other source. Domestic purchases that fall to nothing from one year to the next
+    are not looked at: one book is one period.
     """
     flags: dict[str, set[str]] = defaultdict(set)
     for norm in facts.book.norms:
@@ -30,7 +31,7 @@ def n7(facts: Facts, tally: Tally) -> None:
         issued[code][source] = row["issued"] - row["returned"]
     for code in sorted(flags):
         imported, domestic = issued[code].get("imported", 0), issued[code].get("domestic", 0)
-        if len(flags[code]) != 1:
+        if flags[code] not in ({""}, {"X"}):
             continue
         inland = flags[code] == {"X"}
         other = imported if inland else domestic
@@ -137,7 +138,7 @@ _MAD = Param("mad", "3", "MAD", "distance from the median that is unusual")
 RULES = (
     Rule(
         "N7",
-        "1",
+        "2",
         "norm",
         "Domestic material as imported, or the reverse",
         "book",

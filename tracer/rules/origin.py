@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from fractions import Fraction
 
-from ledger.vocabulary import Kind, LineRole, Origin, Step
+from ledger.vocabulary import MICRO, Kind, LineRole, Origin, Step
 from tracer.book import DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.quantity import ratio_text
 from tracer.rules.conservation import MASS
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
+from tracer.rules.prices import trade_price, trade_value
 from tracer.usage import MADE, lot_legs
 
 _KILOGRAM = "KGM"
@@ -86,9 +87,9 @@ def o2(facts: Facts, tally: Tally) -> None:
 
     For every export line with such a claim: an imported material of the product in the same subheading
     (six digits; four by parameter where the applicable rule of origin says so) means that there was no
-    change of classification. Where that material is 95 % or more of the product's weight (of its value,
-    where weights are not known), nothing else was added: critical. Otherwise medium. Without the tariff code
-    of the product or of an imported material the line is not evaluable.
+    change of classification. Where that material is 95 % or more of the product's weight (of its value in one
+    currency, where weights are not known), nothing else was added: critical. Otherwise medium. Without the
+    tariff code of the product or of an imported material the line is not evaluable.
     """
     digits = int(tally.param("digits"))
     codes = _tariff(facts)
@@ -139,23 +140,17 @@ def _share(facts: Facts, line: DeclarationLine, same: dict[str, Fraction]) -> tu
     parts = [(q, _weight(facts, m, facts.uoms.get(m, ""))) for m, q in same.items()]
     if own and all(w is not None for _, w in parts):
         return sum((q * w for q, w in parts if w is not None), Fraction(0)) / own, "weight"
-    prices = [(q, _price(facts, m)) for m, q in same.items()]
-    if line.value and line.quantity_micro and all(p is not None for _, p in prices):
-        unit = line.value / line.quantity_micro
+    prices = [(q, trade_price(facts, (x for x in facts.lines_of.get(m, ()) if x.purpose == LineRole.RECEIVE)))
+              for m, q in same.items()]
+    value = trade_value(facts, line)
+    if value and line.quantity_micro and all(p is not None for _, p in prices):
+        unit = value * MICRO / line.quantity_micro
         return sum((q * p for q, p in prices if p is not None), Fraction(0)) / unit, "value"
     return None, ""
 
 
 def _weight(facts: Facts, code: str, uom: str) -> Fraction | None:
     return MASS.get(uom) or facts.factors.rate(code, uom, _KILOGRAM, facts.book.period)
-
-
-def _price(facts: Facts, material: str) -> Fraction | None:
-    """Value of a micro-unit by the import lines."""
-    lines = [x for x in facts.book.lines
-             if x.code == material and x.purpose == LineRole.RECEIVE and x.value is not None]
-    quantity = sum(x.quantity_micro for x in lines)
-    return sum((x.value for x in lines if x.value is not None), Fraction(0)) / quantity if quantity else None
 
 
 def _norms(facts: Facts) -> dict[tuple[str, str], Fraction]:
@@ -171,7 +166,7 @@ def _tariff(facts: Facts) -> dict[str, str]:
 RULES = (
     Rule("O1", "1", "origin", "Origin claimed without a transformation", "book", _LAWS, (), {}, o1,
          ("origin claimed on export lines",)),
-    Rule("O2", "1", "origin", "Origin claimed without a change of tariff classification", "book", _LAWS,
+    Rule("O2", "2", "origin", "Origin claimed without a change of tariff classification", "book", _LAWS,
          (Param("digits", "6", "digits", "of the tariff code that must change"),
           Param("share", "0.95", "share", "of weight or value in the same code that is critical")),
          {}, o2, ("origin claimed on export lines", "tariff codes of products and imported materials",

@@ -14,7 +14,7 @@ from tracer.quantity import micro_text, ratio_text
 from tracer.rules.conservation import MASS
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
 from tracer.rules.origin import claims
-from tracer.rules.prices import line_value
+from tracer.rules.prices import trade_value
 
 _LAWS = (Law("Decision 824/QD-TTg (2019)", valid_from="2019-07-04"),)
 
@@ -41,13 +41,14 @@ def _imports(facts: Facts, line: DeclarationLine) -> Mixture:
 def o3(facts: Facts, tally: Tally) -> None:
     """Goods that claim to originate here stayed long enough to be worked on.
 
-    Per export line: from the receipt of the import lot that most of the goods hold to the first loading. Less
-    than the least time of a process (four hours by default; the trade's own time is the parameter) means
-    that nothing was made of it. An opening has no receipt and is long enough.
+    Per export line: from the first receipt on the import line that most of the goods hold to the first
+    loading. Less than the least time of a process (four hours by default; the trade's own time is the
+    parameter) means that nothing was made of it. An opening has no receipt and is long enough.
     """
     received: dict[str, Event] = {}
     for event in facts.of_kinds(Kind.RECEIVE_FACTORY):
-        received.setdefault(event.line, event)
+        if event.line not in received or event.occurred < received[event.line].occurred:
+            received[event.line] = event
     loads: dict[str, Event] = {}
     for event in facts.of_kinds(Kind.EXPORT_LOAD):
         if event.line not in loads or event.occurred < loads[event.line].occurred:
@@ -81,16 +82,16 @@ def o4(facts: Facts, tally: Tally) -> None:
 
     (FOB - value of non-originating material) / FOB, FOB being the value of the export line and
     non-originating what its goods hold of import lines, at their value. Below 40 % is a finding; the
-    agreement in question may ask for more or less. Without values, or with values in currencies for which
-    there is no rate, the line is not evaluable. Products that left from opening stock hold material of
+    agreement in question may ask for more or less. Without values, or with values in several currencies of
+    which one has no rate, the line is not evaluable. Products that left from opening stock hold material of
     unknown value, which counts with nothing: the content is then at most what is stated.
     """
     for line in _lines(facts):
         mixture = _imports(facts, line)
         if not mixture:
             continue
-        prices = {key: line_value(facts, facts.lines[key]) for key in mixture}
-        fob = line_value(facts, line)
+        prices = {key: trade_value(facts, facts.lines[key]) for key in mixture}
+        fob = trade_value(facts, line)
         lacking = [f"factor for the norm of {n.product} on {n.material}" for n in facts.unconverted]
         lacking += [
             f"value of {key} in the book's currency"
@@ -172,7 +173,7 @@ def _weight(facts: Facts, code: str) -> Fraction | None:
 RULES = (
     Rule(
         "O3",
-        "1",
+        "2",
         "origin",
         "Too fast to have been made",
         "book",
@@ -184,7 +185,7 @@ RULES = (
     ),
     Rule(
         "O4",
-        "1",
+        "2",
         "origin",
         "Too little value added",
         "book",

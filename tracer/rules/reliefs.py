@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from fractions import Fraction
 
 from ledger.vocabulary import MICRO, Kind, LineRole
@@ -24,9 +25,9 @@ def l4(facts: Facts, tally: Tally) -> None:
 
     Refund, drawback, exemption and the credit for re-export exclude each other. Per import line: what was
     claimed as refund or drawback, what was used exempt in goods that left (or claimed, if that is more) and
-    what was re-exported on it, together at most the line. Per lot: claims of two kinds or more, together at
-    most what the lot ever held. A claim without a quantity is for all of it. The difference is what was freed
-    twice.
+    what was re-exported on it, together at most the line; a claim for a lot counts on the line that the lot
+    came in on. Per lot: all claims, together at most what the lot ever held. A claim without a quantity is
+    for all of it. The difference is what was freed twice.
     """
     reliefs = facts.book.beside.reliefs
     if reliefs is None:
@@ -39,23 +40,28 @@ def l4(facts: Facts, tally: Tally) -> None:
             lines[relief.line].append(relief)
         if relief.lot:
             lots[relief.lot].append(relief)
-    used = _used(facts) if lines else {}
-    for key, claims in sorted(lines.items()):
-        _line(facts, tally, key, claims, used.get(key, {}))
     held = _held(facts) if lots else {}
     for lot, claims in sorted(lots.items()):
         if lot not in held:
             tally.missing(Subject("lot", lot), f"what lot {lot} held")
             continue
-        total = sum(held[lot] if c.quantity is None else c.quantity for c in claims)
-        kinds = sorted({c.kind for c in claims})
+        whole = [replace(c, quantity=held[lot] if c.quantity is None else c.quantity) for c in claims]
+        total = sum(c.quantity or 0 for c in whole)
         uom = facts.lots[lot].uom if lot in facts.lots else ""
         tolerance = tally.tol(held[lot], uom)
-        if len(kinds) > 1 and total > held[lot] and tolerance.exceeded(total - held[lot]):
+        if total > held[lot] and tolerance.exceeded(total - held[lot]):
             tally.amount(Subject("lot", lot), "high", held[lot], total, uom, tolerance=tolerance,
+                         duty_at_risk=facts.duty_on(facts.lots[lot].code, total - held[lot])
+                         if lot in facts.lots else None,
                          explanation=f"Asked for twice: {', '.join(f'{c.kind} {c.claim}' for c in claims)}.")
-        else:
-            tally.clean()
+            continue
+        tally.clean()
+        source = facts.lots[lot].source_line if lot in facts.lots else ""
+        if source in facts.lines:
+            lines[source] += [c for c in whole if not c.line]
+    used = _used(facts) if lines else {}
+    for key, claims in sorted(lines.items()):
+        _line(facts, tally, key, claims, used.get(key, {}))
 
 
 def _line(facts: Facts, tally: Tally, key: str, claims: list[Relief], used: dict[str, int]) -> None:
@@ -150,7 +156,7 @@ def l9(facts: Facts, tally: Tally) -> None:
 
 
 RULES = (
-    Rule("L4", "1", "lineage", "Freed of duty twice", "book",
+    Rule("L4", "2", "lineage", "Freed of duty twice", "book",
          (Law("Law 107/2016/QH13 Art. 16, 19", valid_from="2016-09-01"),
           Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d, 36", valid_from="2016-09-01")), (),
          {}, l4, ("claims of refund and drawback",)),

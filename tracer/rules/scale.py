@@ -47,10 +47,15 @@ def x5(facts: Facts, tally: Tally) -> None:
 def d3(facts: Facts, tally: Tally) -> None:
     """What was destroyed is what the contractor's weight ticket says.
 
-    As W2, for destructions: the weighing named with the act against the quantity taken out of the books.
-    Whether notice was given and minutes were taken is not in a book; the ledger asks for a second party's
-    approval.
+    As W2, for destructions: the weighing named with the act against the quantity taken out of the books. A
+    destruction without a weighing is not evaluable. Whether notice was given and minutes were taken is not in
+    a book; the ledger asks for a second party's approval.
     """
+    for event in facts.of_kinds(Kind.DESTROY):
+        if event.weighing is None:
+            lots = [leg.unit for leg in event.legs if leg.thing == Thing.LOT]
+            tally.missing(Subject("lot", lots[0]) if lots else Subject("event", event.id),
+                          f"weight ticket of the destruction {event.id}")
     _weigh(facts, tally, (Kind.DESTROY,), "was destroyed")
 
 
@@ -296,7 +301,7 @@ RULES = (
     ),
     Rule(
         "D3",
-        "1",
+        "2",
         "outcome",
         "Destroyed weight against the ticket",
         "book",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from fractions import Fraction
+from unicodedata import normalize
 
 from ledger.vocabulary import Kind, LineRole
 from tracer.book import Event
@@ -14,10 +15,16 @@ from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 from tracer.rules.spread import median, outliers
 from tracer.yields import Run
 
-_THEFT = re.compile(r"\b(theft|stolen|stole|robbery|burglary)\b|trộm|mất cắp|bị cướp", re.IGNORECASE)
-_DISASTER = re.compile(
-    r"\b(fire|burnt|flood|storm|earthquake)\b|hỏa hoạn|cháy|lũ lụt|thiên tai|bão", re.IGNORECASE
+_THEFT = re.compile(
+    r"\b(theft|thief|thieves|stolen|stole|robbery|robbed|burglary|(mat|bi|an) (trom|cap|cuop)|trom cap)\b"
+    r"|trộm|mất cắp|ăn cắp|bị cướp", re.IGNORECASE
 )
+_DISASTER = re.compile(
+    r"\b(fire|burnt|burned|flood|flooded|storm|earthquake|hoa hoan|bi chay|chay (kho|no|xuong)|lu lut"
+    r"|thien tai)\b"
+    r"|hỏa hoạn|hoả hoạn|cháy|lũ lụt|thiên tai|bão", re.IGNORECASE
+)
+"""Words of reasons; Vietnamese also without its marks, as people type it in a hurry."""
 
 
 def _series(facts: Facts) -> dict[tuple[str, tuple[str, ...]], list[tuple[Fraction, Run]]]:
@@ -138,10 +145,11 @@ def d9(facts: Facts, tally: Tally) -> None:
 
     Stock written off, destroyed or adjusted for a stated reason of theft is dutiable in full. One of fire,
     flood or storm needs the papers of whoever confirms it: no other party named with the act is a finding for
-    review. Reasons are read in Vietnamese and English words.
+    review. Reasons are read in Vietnamese (with its marks or without) and English words.
     """
     for event in facts.of_kinds(Kind.ADJUST, Kind.DESTROY):
-        stolen, disaster = bool(_THEFT.search(event.reason)), bool(_DISASTER.search(event.reason))
+        reason = normalize("NFC", event.reason)
+        stolen, disaster = bool(_THEFT.search(reason)), bool(_DISASTER.search(reason))
         if not stolen and (not disaster or event.counterparty):
             tally.clean()
             continue
@@ -212,7 +220,7 @@ RULES = (
     ),
     Rule(
         "D9",
-        "1",
+        "2",
         "outcome",
         "Theft or disaster",
         "book",

@@ -8,13 +8,14 @@ from fractions import Fraction
 import networkx as nx
 
 from ledger.errors import InputError
-from ledger.vocabulary import MICRO, Kind, LineRole, Origin, Outcome, Thing
+from ledger.vocabulary import Kind, LineRole, Origin, Outcome, Thing
 from tracer.book import DeclarationLine, Event, Norm
 from tracer.facts import Facts
 from tracer.norms import RECYCLED, declared_bill, explode
 from tracer.production import allocate_co_products, starts_needed
 from tracer.quantity import micro_text, nearest
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
+from tracer.rules.prices import trade_price
 from tracer.usage import MADE, lot_legs
 
 TAXED = {"TDMDSDSP": Origin.IMPORTED, "NVLCTXK": Origin.DOMESTIC}
@@ -213,9 +214,9 @@ def p3(facts: Facts, tally: Tally) -> None:
 
     Runs that make several products together, per material and set of products: consumption shared by norm
     (Vietnam), which adds up exactly, against sharing by quantity and by relative value at the price of export
-    lines. An exported product that gets a fifth more of the consumption by its norm than by either is a
-    finding: norms of co-products can carry exempt material from goods sold inland to goods that left.
-    Products in different units without a price are not evaluable.
+    lines, all in one currency. An exported product that gets a fifth more of the consumption by its norm than
+    by either is a finding: norms of co-products can carry exempt material from goods sold inland to goods
+    that left. Products in different units without a price are not evaluable.
     """
     used: dict[tuple[str, tuple[str, ...]], int] = defaultdict(int)
     made: dict[tuple[str, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -275,17 +276,10 @@ def _fair(facts: Facts, consumed: int, output: dict[str, int]) -> list[dict[str,
         )
     prices: dict[str, Fraction] = {}
     for product in output:
-        lines = [
-            x
-            for x in facts.lines_of.get(product, ())
-            if x.purpose == LineRole.EXPORT
-            and x.value is not None
-            and x.cancelled is None
-            and x.quantity_micro
-        ]
-        if lines:
-            worth = sum((x.value for x in lines if x.value is not None), Fraction(0))
-            prices[product] = worth / sum(x.quantity_micro for x in lines) * MICRO
+        exports = (x for x in facts.lines_of.get(product, ()) if x.purpose == LineRole.EXPORT)
+        price = trade_price(facts, exports)
+        if price is not None:
+            prices[product] = price
     if len(prices) == len(output) and any(prices.values()):
         result.append(allocate_co_products(consumed, [(p, q, prices[p]) for p, q in output.items()], "VALUE"))
     return result
@@ -368,7 +362,7 @@ RULES = (
     ),
     Rule(
         "P3",
-        "1",
+        "2",
         "production",
         "Norm of a co-product that carries its sisters' material",
         "book",

@@ -21,9 +21,10 @@ def n8(facts: Facts, tally: Tally) -> None:
     """Supplies for which no norm can be set (KXDDM) are used as they always are, and on vouchers.
 
     Per such material: what was issued in a month, less returns, over what was made in it of the products
-    whose form 16 names it. With six months or more, a month further than three MAD and a tenth from the
-    median is a finding; the difference is what was issued beyond (or below) the usual share. Issues that name
-    no voucher are a finding of their own (Art. 55.2).
+    whose form 16 names it; what was issued in a month in which none were made counts in the next in which
+    some were. With six months or more, a month further than three MAD and a tenth from the median is a
+    finding; the difference is what was issued beyond (or below) the usual share. Issues that name no voucher
+    are a finding of their own (Art. 55.2).
     """
     products: dict[str, set[str]] = defaultdict(set)
     for norm in facts.book.norms:
@@ -63,17 +64,29 @@ def _months(facts: Facts, tally: Tally, code: str, issued: dict[str, int],  # no
         tally.missing(Subject("material", code),
                       f"{least} months in which {code} could be used ({len(months)} of {least})")
         return
-    shares = [Fraction(issued.get(m, 0), output[m]) for m in months]
+    used, behind = _carried(months, issued, acts, code)
+    shares = [Fraction(used[m], output[m]) for m in months]
     usual, uom = median(shares), facts.uoms.get(code, "")
     strange = outliers(shares, tally.param("mad"), tally.param("share"))
     for i in strange:
         month = months[i]
         tally.amount(
-            Subject("material", code), "low", nearest(usual * output[month]), issued.get(month, 0), uom,
-            evidence=acts[code, month][:16],
+            Subject("material", code), "low", nearest(usual * output[month]), used[month], uom,
+            evidence=behind[month][:16],
             explanation=f"In {month} more or less of {code} was issued than is usual for what was made.")
     if not strange:
         tally.clean()
+
+
+def _carried(months: list[str], issued: dict[str, int], acts: dict[tuple[str, str], list[Event]], code: str
+             ) -> tuple[dict[str, int], dict[str, list[Event]]]:
+    """What was issued for the work of each month, and the acts: what no work followed counts in the last."""
+    used, behind = dict.fromkeys(months, 0), {m: list[Event]() for m in months}
+    for month in sorted(issued):
+        into = next((m for m in months if m >= month), months[-1])
+        used[into] += issued[month]
+        behind[into] += acts[code, month]
+    return used, behind
 
 
 def _vouchers(facts: Facts, tally: Tally, code: str, events: list[Event]) -> None:
@@ -122,7 +135,7 @@ def u2(facts: Facts, tally: Tally) -> None:
 
 
 RULES = (
-    Rule("N8", "1", "norm", "Supplies without a norm", "book", circular_38("55.2"),
+    Rule("N8", "2", "norm", "Supplies without a norm", "book", circular_38("55.2"),
          (Param("months", "6", "months", "least number that tells what is usual"),
           Param("mad", "3", "MAD", "distance from the median that is unusual"),
           Param("share", "0.10", "share", "of the median by which it must differ as well")),

@@ -100,14 +100,16 @@ def _machines_grew(facts: Facts) -> bool | None:
 def o8(facts: Facts, tally: Tally) -> None:
     """One certificate of origin goes with one export declaration, for goods that left.
 
-    The same number on lines of two declarations is used twice; the difference is the quantity on all but the
-    first. What was certified and never left is X4's, what could not have been made X2's.
+    The same number, in whatever case and spacing, on lines of two declarations of export or re-export is used
+    twice; the difference is the quantity on all but the first. What was certified and never left is X4's,
+    what could not have been made X2's.
     """
     by_number: dict[str, list[DeclarationLine]] = defaultdict(list)
     for line in sorted(facts.lines.values(), key=lambda x: x.key):
-        if line.certificate and line.purpose == LineRole.EXPORT and line.cancelled is None:
-            by_number[line.certificate].append(line)
-    for number, lines in sorted(by_number.items()):
+        exports = line.purpose in (LineRole.EXPORT, LineRole.RE_EXPORT)
+        if line.certificate and exports and line.cancelled is None:
+            by_number["".join(line.certificate.split()).casefold()].append(line)
+    for _, lines in sorted(by_number.items()):
         first = lines[0].key.rpartition("/")[0]
         others = [x for x in lines if x.key.rpartition("/")[0] != first]
         if not others:
@@ -120,7 +122,7 @@ def o8(facts: Facts, tally: Tally) -> None:
             sum(x.quantity_micro for x in others),
             others[0].uom,
             evidence=[facts.by_id[x.cleared_by] for x in lines if x.cleared_by in facts.by_id],
-            explanation=f"Certificate {number} stands on {', '.join(x.key for x in lines)}.",
+            explanation=f"Certificate {lines[0].certificate} stands on {', '.join(x.key for x in lines)}.",
         )
 
 
@@ -196,7 +198,7 @@ RULES = (
     ),
     Rule(
         "O8",
-        "1",
+        "2",
         "origin",
         "Certificate of origin used twice",
         "book",
