@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from enterprise import PERIOD, q
-from test_more_rules import BOX, _event, _stored, _weighed, custody, found
+from test_more_rules import BOX, _event, _stored, _weighed, custody, found, missing
 from test_seals import saw, that_day
 from test_second_rules import _seen, day
 from test_third_rules import beside, clean, the
@@ -210,3 +210,46 @@ def test_w4__honest_weighbridge__by_its_own_steps(step: int, n: int) -> None:
 def test_w4__equal_readings__stand_next_to_each_other() -> None:
     assert the(scale(23_987, 24_000, 24_000, 24_000, 23_981), "W4")[2] == "2"
     assert clean(scale(24_000, 23_987, 24_000, 23_981, 24_000), "W4")
+
+
+def test_w1__a_weighing_without_tare__does_not_part_two_others() -> None:
+    bare = replace(_weighed(2, 2, "20000"), weighing=Weighing(q(23_900)))
+    assert the(custody(_weighed(1, 1, "20000"), bare, _weighed(3, 3, "19000")), "W1")[1] == "high"
+    assert found(custody(bare, _weighed(3, 3, "19000")), "W1") == [] == found(custody(bare), "W1")
+    assert missing(custody(bare, _weighed(3, 3, "19000")), "W1") == {"tare of the weighing at scale-2"}
+    assert missing(custody(bare), "W1") == set()
+
+
+def test_w1__small_losses_on_many_lanes__while_one_party_had_the_goods() -> None:
+    def runs(*carriers: str) -> BookData:
+        events = []
+        for n, carrier in enumerate(carriers):
+            leg = replace(BOX, unit=f"BL/{n}")
+            events += [replace(_event(Kind.ARRIVE, 3 * n, carrier, 3 * n, leg)),
+                       replace(_weighed(3 * n + 1, 3 * n + 1, "20000"), legs=(leg,), place=f"from-{n % 4}"),
+                       replace(_weighed(3 * n + 2, 3 * n + 2, "19940"), legs=(leg,), place=f"to-{n % 4}")]
+        return custody(*events)
+
+    (one,) = found(runs(*["haulier"] * 8), "W1")
+    assert "on 4 lanes while haulier had the goods" in one.explanation
+    assert found(runs(*(f"haulier-{n % 4}" for n in range(8))), "W1") == []
+
+
+# -- C1 ------------------------------------------------------------------------------------------------------------
+
+
+def test_c1__hold_on_what_is_inside_or_around__is_in_the_way_of_the_other() -> None:
+    inside, alone = Leg("BL/C", Thing.CARGO, LineRole.INPUT), Leg("BL/C", Thing.CARGO, LineRole.CARGO)
+    stuff, strip = (_event(kind, 2 + 2 * n, "cfs", 2 + 2 * n, BOX, inside) for n, kind in enumerate((Kind.STUFF, Kind.STRIP)))
+
+    def out(held: Leg, leaving: Leg, *between: Event, lifted: Leg | None = None) -> BookData:
+        unhold = [] if lifted is None else [_event(Kind.UNHOLD, 6, "customs", 6, lifted)]
+        return custody(ARRIVED, stuff, _event(Kind.HOLD, 3, "customs", 3, held), *between, *unhold,
+                       _event(Kind.ELIGIBLE, 7, "customs", 7, leaving), _event(Kind.GATE_OUT, 8, "yard", 8, leaving))
+
+    for held, leaving in ((alone, BOX), (BOX, alone)):
+        assert the(out(held, leaving), "C1") == (leaving.unit, "critical", "1")
+        assert found(out(held, leaving, lifted=held), "C1") == []
+    assert found(out(alone, BOX, strip), "C1") == []  # it was taken out, and stays behind
+    assert the(out(BOX, alone, strip), "C1")[1] == "critical"  # taken out of a held box, it is held
+    assert the(out(BOX, alone, strip, lifted=BOX), "C1")[1] == "critical" and found(out(BOX, alone, strip, lifted=alone), "C1") == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from ledger.vocabulary import MICRO, Kind, Outcome, Step, Thing
+from ledger.vocabulary import MICRO, Kind, LineRole, Outcome, Step, Thing
 from tracer.book import Event, Leg
 from tracer.facts import Facts
 from tracer.finding import Severity
@@ -19,17 +19,25 @@ _NO_RIGHT = (Outcome.HELD, Outcome.NOT_ELIGIBLE)
 
 @dataclass(slots=True)
 class _Right:
-    """What speaks for and against a unit's release at some moment."""
+    """What speaks for and against a unit's release at some moment.
 
-    holds: set[str] = field(default_factory=set)
+    `holds` says who holds the unit and each thing that it has to do with; `inside` what is in it; `box` what
+    it is in.
+    """
+
+    unit: str
+    box: str = ""
+    holds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    inside: set[str] = field(default_factory=set)
     eligible: bool = False
     events: list[Event] = field(default_factory=list)
     cited: tuple[str, ...] = ()
 
     def fault(self, facts: Facts, gate: Event, known_ms: int) -> str:
         """Why the unit may not leave, by what was known at a moment; empty if it may."""
-        if self.holds:
-            return f"held by {', '.join(sorted(self.holds))}"
+        held = set[str]().union(*(self.holds[name] for name in sorted({self.unit, self.box} | self.inside)))
+        if held:
+            return f"held by {', '.join(sorted(held))}"
         if not self.eligible:
             return "not eligible to pass the supervised area"
         for key in self.cited:
@@ -46,7 +54,8 @@ def c1(facts: Facts, tally: Tally) -> None:
 
     Two views of each gate-out: as known when it was recorded (what the operator could see), and with
     everything known at the date of the run, by when things happened (a hold set before the gate-out but
-    recorded after it). A gate-out that the ledger refused because the unit was held or not eligible is
+    recorded after it). A container is held where something inside it is, and what is taken out of a held one
+    stays held. A gate-out that the ledger refused because the unit was held or not eligible is
     evidence of the attempt; if the unit was later seen leaving, that is said. A unit seen leaving without
     any gate-out is reported as well.
     """
@@ -55,8 +64,10 @@ def c1(facts: Facts, tally: Tally) -> None:
         for leg in event.legs:
             if leg.thing in (Thing.CONTAINER, Thing.CARGO):
                 by_unit[leg.unit].append(event)
-    for unit, events in sorted(by_unit.items()):
-        thing = next(leg.thing for leg in events[0].legs if leg.unit == unit)
+    related = _Related(facts)
+    for unit, own in sorted(by_unit.items()):
+        events = related.events(unit, own)
+        thing = next(leg.thing for leg in own[0].legs if leg.unit == unit)
         subject = Subject(thing.name.lower(), unit)
         seen = [e for e in events if e.kind == Kind.OBSERVE and e.step == Step.LEFT]
         refused = [e for e in events if e.kind == Kind.GATE_OUT and e.outcome in _NO_RIGHT]
@@ -65,16 +76,40 @@ def c1(facts: Facts, tally: Tally) -> None:
             _released(facts, tally, subject, gate, events)
         left = [e for e in seen if not any(g.seq < e.seq for g in passed)]
         if refused:
-            right = _right(facts, events, refused[0], by_occurrence=False)
+            right = _right(facts, unit, events, refused[0], by_occurrence=False)
             why = right.fault(facts, refused[0], refused[0].recorded_ms) or refused[0].outcome.name.lower()
             seen_leaving = "; it was seen leaving all the same" if left else ""
             _report(tally, subject, "critical", [*refused, *right.events, *left],
                     f"Release was tried {len(refused)} time(s) and refused: {why}{seen_leaving}.")
         elif left:
-            right = _right(facts, events, left[0], by_occurrence=False)
+            right = _right(facts, unit, events, left[0], by_occurrence=False)
             why = right.fault(facts, left[0], left[0].recorded_ms) or "no gate-out was posted"
             _report(tally, subject, "critical", [*left, *right.events],
                     f"Seen leaving the supervised area without a recorded gate-out: {why}.")
+
+
+class _Related:
+    """Holds of what a unit is packed with: set on one of them, they are in the way of the other."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._place = {event.id: place for place, event in enumerate(facts.events)}
+        self._packed: dict[str, list[Event]] = defaultdict(list)
+        self._holds: dict[str, list[Event]] = defaultdict(list)
+        for event in facts.of_kinds(Kind.STUFF, Kind.STRIP):
+            for leg in event.legs:
+                self._packed[leg.unit].append(event)
+        for event in facts.of_kinds(Kind.HOLD, Kind.UNHOLD) if self._packed else ():
+            for leg in event.legs:
+                self._holds[leg.unit].append(event)
+
+    def events(self, unit: str, own: list[Event]) -> list[Event]:
+        """The events of a unit, with those that hold what it was packed with, in the ledger's order."""
+        others = {leg.unit for event in self._packed.get(unit, ()) for leg in event.legs} - {unit}
+        holds = [event for other in others for event in self._holds.get(other, ())]
+        if not holds:
+            return own
+        every = {event.id: event for event in (*own, *holds)}
+        return sorted(every.values(), key=lambda event: self._place[event.id])
 
 
 def _report(
@@ -86,8 +121,8 @@ def _report(
 
 
 def _released(facts: Facts, tally: Tally, subject: Subject, gate: Event, events: list[Event]) -> None:
-    then = _right(facts, events, gate, by_occurrence=False)
-    now = _right(facts, events, gate, by_occurrence=True)
+    then = _right(facts, subject.id, events, gate, by_occurrence=False)
+    now = _right(facts, subject.id, events, gate, by_occurrence=True)
     known_then, known_now = (
         then.fault(facts, gate, gate.recorded_ms),
         now.fault(facts, gate, facts.book.as_of_ms),
@@ -113,10 +148,10 @@ def _released(facts: Facts, tally: Tally, subject: Subject, gate: Event, events:
         tally.clean()
 
 
-def _right(facts: Facts, events: list[Event], gate: Event, *, by_occurrence: bool) -> _Right:
+def _right(facts: Facts, unit: str, events: list[Event], gate: Event, *, by_occurrence: bool) -> _Right:
     """The state of a unit just before an event: by the ledger's order, or by when things happened."""
     u = 2 * facts.book.clock_uncertainty_ms
-    result = _Right()
+    result = _Right(unit)
     order = sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)) if by_occurrence else events
     for event in order:
         if event.id == gate.id or not event.recorded:
@@ -130,9 +165,14 @@ def _right(facts: Facts, events: list[Event], gate: Event, *, by_occurrence: boo
         if not earlier:
             continue
         if event.kind == Kind.HOLD:
-            result.holds.add(event.actor)
+            for leg in event.legs:
+                result.holds[leg.unit].add(event.actor)
         elif event.kind == Kind.UNHOLD:
-            result.holds.discard(event.actor)
+            for leg in event.legs:
+                result.holds[leg.unit].discard(event.actor)
+        elif event.kind in (Kind.STUFF, Kind.STRIP):
+            _packed(result, event)
+            continue
         elif event.kind == Kind.ELIGIBLE:
             result.eligible, result.cited = True, event.cited
         elif event.kind == Kind.REVOKE or (event.kind == Kind.GATE_OUT and not by_occurrence):
@@ -141,6 +181,21 @@ def _right(facts: Facts, events: list[Event], gate: Event, *, by_occurrence: boo
             continue
         result.events.append(event)
     return result
+
+
+def _packed(right: _Right, event: Event) -> None:
+    """Goods that go in or come out; what comes out has the holds of its container."""
+    box = next((leg.unit for leg in event.legs if leg.role == LineRole.CONTAINER), "")
+    goods = {leg.unit for leg in event.legs} - {box}
+    if event.kind == Kind.STRIP:
+        right.inside -= goods
+        if right.unit in goods:
+            right.holds[right.unit] |= right.holds[box]
+            right.box = ""
+    elif right.unit == box:
+        right.inside |= goods
+    elif right.unit in goods:
+        right.box = box
 
 
 def c2(facts: Facts, tally: Tally) -> None:
@@ -225,7 +280,7 @@ def _about(leg: Leg) -> Subject:
 
 
 RULES = (
-    Rule("C1", "1", "custody", "Release without right", "custody",
+    Rule("C1", "2", "custody", "Release without right", "custody",
          (*circular_38("52, 52d"),
           Law("Decree 169/2026/ND-CP Art. 25.3", valid_from="2026-07-01")), (),
          {}, c1),
