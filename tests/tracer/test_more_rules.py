@@ -205,7 +205,7 @@ def test_c5__inside_a_declared_outage__the_time_runs_from_its_end() -> None:
 
 
 @pytest.mark.parametrize(("actor", "reason", "customs_seal", "inspected", "severity"), [
-    ("yard", "", False, False, "high"), ("yard", "opened", False, False, None),
+    ("yard", "", False, False, "high"), ("yard", "opened", False, False, "low"),
     ("yard", "opened", True, False, "critical"), ("customs", "", True, False, None),
     ("yard", "", True, True, None)])
 def test_s2__break_under_supervision__needs_a_right(

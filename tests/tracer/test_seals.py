@@ -136,3 +136,14 @@ def test_s2__seal_that_an_event_says_was_found_broken__is_found() -> None:
     assert (said.seals, said.customs_seals, said.broken_seals) == (("HQ1", "ML1"), ("HQ1",), ("HQ1",))
     event = _event(Kind.ACCEPT, 1, "yard", 1, seals=said.seals, customs_seals=said.customs_seals, broken_seals=said.broken_seals)
     assert the(custody(event), "S2") == ("BL/1", "critical", "1")
+
+
+def test_s2__a_reason_of_the_breakers_own__is_for_customs_to_accept() -> None:
+    opened = saw(3, 2, Step.SEAL_BREAK, "A1", reason="damaged")
+    (one,) = found(custody(ARRIVED, opened), "S2")
+    assert one.severity == "low" and "on its own: damaged" in one.explanation
+    look = _event(Kind.OBSERVE, 4, "customs", 4, step=Step.INSPECT)
+    assert clean(custody(ARRIVED, opened, look), "S2")
+    assert clean(custody(saw(1, 1, Step.SEAL_APPLY, "A1"), opened), "S2")  # its own export box, not yet at any port
+    late = gate(5, "A1", customs_seals=("A1",))  # that it was of customs was said later only
+    assert the(custody(ARRIVED, opened, late), "S2")[1] == "critical"

@@ -531,3 +531,22 @@ def test_l3__one_declaration_of_two_temporary_imports__is_found() -> None:
 def test_every_second_rule__in_a_large_clean_enterprise__finds_nothing() -> None:
     plan = Plan(materials=((160, False), (50, True), (75, False)), runs=(400, 800, 400, 1200), exported_share=100, opening=True)
     assert examine(clean_book(plan)).findings == []
+
+
+def test_t2__split_or_merged__is_as_old_as_what_it_came_from() -> None:
+    book = replace(CLEAN, as_of_ms=CLEAN.as_of_ms + 400 * DAY_MS)
+    lot = next(x for x in book.lots if x.id == "M0-1")
+    seq = max(e.seq for e in book.events)
+    at = point(PERIOD.end_ms - HOUR_MS)
+
+    def part(kind: Kind, number: int, source: str, result: str) -> Event:
+        return Event(f"part-{number}", seq + number, kind, at, at.end_ms, CLEAN.enterprise, (
+            Leg(source, Thing.LOT, LineRole.INPUT, Balance.RAW, q(100) if kind == Kind.MERGE else 0, "M0", "KGM"),
+            Leg(result, Thing.LOT, LineRole.OUTPUT, Balance.RAW, q(100) if kind == Kind.SPLIT else 0, "M0", "KGM")))
+
+    lots = (*book.lots, replace(lot, id="M0-1a"), replace(lot, id="M0-1b"))
+    parted = replace(book, lots=lots, events=(*book.events, part(Kind.SPLIT, 1, "M0-1", "M0-1a"),
+                                              part(Kind.MERGE, 2, "M0-1a", "M0-1b")))
+    assert {(f.subject_id, f.difference) for f in found(book, "T2")} >= {("M0-1", "100")}
+    assert {(f.subject_id, f.difference) for f in found(parted, "T2")} >= {("M0-1b", "100")}
+    assert "M0-1" not in {f.subject_id for f in found(parted, "T2")}

@@ -18,6 +18,8 @@ from tracer.rules.outcome import in_unit_of
 from tracer.usage import MADE, lot_legs
 
 _MADE = (*MADE, LineRole.SCRAP, LineRole.OUTPUT)
+_PARTS = frozenset({Kind.SPLIT, Kind.MERGE, Kind.TRANSFER})
+"""By these a lot goes on under another name."""
 _LEDGER = (Law("Law 54/2014/QH13 Art. 59.1", valid_from="2015-01-01"), *circular_38("60.2.a"))
 
 
@@ -191,31 +193,51 @@ _MOVING = (
 )
 
 
+def _came(facts: Facts, lot: str, known: dict[str, tuple[int, Event] | None]) -> tuple[int, Event] | None:
+    """When the oldest of what a lot came from came in, and the act; None where nothing did."""
+    waiting = [lot]
+    while waiting:
+        name = waiting[-1]
+        made = facts.replay.created_by.get(name)
+        if name in known or made is None:
+            known.setdefault(name, None)
+            waiting.pop()
+        elif made.kind in (Kind.RECEIVE_FACTORY, Kind.OPENING):
+            at = made.occurred.end_ms
+            known[name] = (max(at, facts.book.period.start_ms) if made.kind == Kind.OPENING else at), made
+            waiting.pop()
+        else:
+            legs = made.legs if made.kind in _PARTS else ()
+            parents = [leg.unit for leg in legs if leg.thing == Thing.LOT and leg.role == LineRole.INPUT]
+            open_ones = [parent for parent in parents if parent not in known and parent not in waiting]
+            if open_ones:
+                waiting += open_ones
+                continue
+            found = [one for one in map(known.get, parents) if one is not None]
+            known[name] = min(found, key=lambda one: (one[0], one[1].seq), default=None)
+            waiting.pop()
+    return known[lot]
+
+
 def t2(facts: Facts, tally: Tally) -> None:
     """Imported material does not lie longer than one and a half production cycles.
 
     Per imported lot with stock left at the date of the run: its age since it came in (since the period began,
     for an opening) against the production cycle times 1.5. The cycle is a parameter, a year by default: the
     law speaks of an enterprise whose cycle passed without an export, and asks for an explanation first
-    (Decree 08/2015 Art. 40.1.a).
+    (Decree 08/2015 Art. 40.1.a). A lot split off, moved to another contract or merged is as old as the oldest
+    of what it came from.
     """
     limit = tally.param("cycle") * tally.param("times")
+    came: dict[str, tuple[int, Event] | None] = {}
     for lot in sorted(facts.lots.values(), key=lambda x: x.id):
-        made = facts.replay.created_by.get(lot.id)
         held = facts.replay.balances.get(lot.id, {}).get(Balance.RAW, 0)
-        if (
-            made is None
-            or made.kind not in (Kind.RECEIVE_FACTORY, Kind.OPENING)
-            or held <= 0
-            or not facts.is_material(lot.code)
-            or lot.origin.name != "IMPORTED"
-        ):
+        if held <= 0 or not facts.is_material(lot.code) or lot.origin.name != "IMPORTED":
             continue
-        start = (
-            max(made.occurred.end_ms, facts.book.period.start_ms)
-            if made.kind == Kind.OPENING
-            else made.occurred.end_ms
-        )
+        began = _came(facts, lot.id, came)
+        if began is None:
+            continue
+        start, made = began
         age = Fraction(facts.book.as_of_ms - start, DAY_MS)
         if age <= limit:
             tally.clean()
@@ -261,7 +283,7 @@ RULES = (
     ),
     Rule(
         "T2",
-        "1",
+        "2",
         "time",
         "Production cycle passed",
         "book",

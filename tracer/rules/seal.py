@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ledger.vocabulary import MICRO, Kind, Outcome, Step, Thing
 from tracer.book import Event
 from tracer.facts import Facts
+from tracer.finding import Severity
 from tracer.moment import DAY_MS
 from tracer.rules.core import PIECE, Law, Rule, Subject, Tally, circular_38
 from tracer.seal_numbers import seal_key, seal_keys
@@ -122,10 +123,12 @@ def s2(facts: Facts, tally: Tally) -> None:
 
     A seal found broken or tampered with is a finding, critical where customs had set it. So is a break that
     was recorded while the unit was under supervision (before it left the gate), unless customs did it, or
-    customs inspected the unit that day, or a reason was stated; a reason does not excuse breaking a seal of
-    customs there. After the gate-out the owner opens what it received; only a seal of customs broken before
-    the receipt without a reason is a finding then. Where a date without a time does not tell which
-    came first, the gate-out and the receipt did.
+    customs inspected the unit that day. A reason that the breaker states is for customs to accept: with one
+    the finding is low, or none where the unit never arrived and was sealed here; it does not excuse breaking
+    a seal of customs there. After the gate-out the owner opens what it received; only a seal of customs
+    broken before the receipt without a reason is a finding then. Where a date without a time does not tell
+    which came first, the gate-out and the receipt did. A seal is of customs where any act about the unit says
+    so.
     """
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
     for event in facts.events:
@@ -139,12 +142,11 @@ def s2(facts: Facts, tally: Tally) -> None:
 
 
 def _intact(facts: Facts, tally: Tally, subject: Subject, events: list[Event]) -> None:
-    of_customs: set[str] = set()
+    of_customs = seal_keys(number for event in events for number in event.customs_seals)
     on: set[str] = set()
     told: set[str] = set()
     failed = False
     for event in events:
-        of_customs |= seal_keys(event.customs_seals)
         broken = {n for n in event.broken_seals if seal_key(n) not in told}
         if broken:
             told |= seal_keys(broken)
@@ -158,13 +160,14 @@ def _intact(facts: Facts, tally: Tally, subject: Subject, events: list[Event]) -
             opened = seal_keys(event.seals) or frozenset(on)
             theirs = bool(opened & of_customs) and not _passed(facts, Kind.RECEIVE_FACTORY, event, events)
             supervised = not _passed(facts, Kind.GATE_OUT, event, events)
-            if _unlawful(facts, event, events, theirs=theirs, supervised=supervised):
+            severity = _unlawful(facts, event, events, theirs=theirs, supervised=supervised)
+            if severity is not None:
                 failed = True
                 named = ", ".join(sorted(event.seals or opened)) or "of the unit"
                 whose = "of customs" if theirs else "under supervision"
-                tally.amount(subject, "critical" if theirs else "high", 0, MICRO, PIECE, evidence=[event],
-                             explanation=f"{event.actor} broke seal {named} {whose} "
-                                         f"{'on its own' if event.reason else 'and stated no reason'}.")
+                why = f"on its own: {event.reason}" if event.reason else "and stated no reason"
+                tally.amount(subject, severity, 0, MICRO, PIECE, evidence=[event],
+                             explanation=f"{event.actor} broke seal {named} {whose} {why}.")
             on -= opened
         else:
             on |= seal_keys(event.seals)
@@ -178,14 +181,21 @@ def _passed(facts: Facts, kind: Kind, event: Event, events: list[Event]) -> bool
     return any(e.kind == kind and not event.occurred.before(e.occurred, u) for e in events)
 
 
-def _unlawful(facts: Facts, event: Event, events: list[Event], *, theirs: bool, supervised: bool) -> bool:
-    """Whether a recorded break of a seal had no right behind it."""
+def _unlawful(facts: Facts, event: Event, events: list[Event], *, theirs: bool,
+              supervised: bool) -> Severity | None:
+    """How grave it is that a seal was broken by somebody; None where there was a right to."""
     customs = facts.book.customs
     if event.actor in customs or not (theirs or supervised):
-        return False
+        return None
     inspected = any(e.kind == Kind.OBSERVE and e.step == Step.INSPECT and e.actor in customs
                     and abs(e.occurred.start_ms - event.occurred.start_ms) <= DAY_MS for e in events)
-    return not inspected and (not event.reason or (theirs and supervised))
+    if inspected or (event.reason and theirs and not supervised):
+        return None
+    if theirs:
+        return "critical"
+    if not event.reason:
+        return "high"
+    return "low" if _passed(facts, Kind.ARRIVE, event, events) else None
 
 
 RULES = (
@@ -204,7 +214,7 @@ RULES = (
         {},
         s1,
     ),
-    Rule("S2", "2", "seal", "Seal broken or tampered with", "custody",
+    Rule("S2", "3", "seal", "Seal broken or tampered with", "custody",
          (Law("Law 54/2014/QH13 Art. 64.4, 65", valid_from="2015-01-01"), *circular_38("50.2"),
           Law("Decree 169/2026/ND-CP Art. 13.3, 13.6", valid_from="2026-07-01")), (),
          {}, s2, ("who is customs, and which seals are theirs",)),
