@@ -758,3 +758,55 @@ def test_unloaded__what_stood_in_another_column__comes_off_that_column(
         """)
     (row,) = settle(told).to_json()["form15a"]
     assert (row["exported"], row["other_issue"], row["closing"]) == (exported, other, "40")
+
+
+# -- what proves an export ---------------------------------------------------------------------------------------------
+
+
+def one_export(folder: Path, more: str = "", description: str = "", pairs: str = "") -> BookData:
+    """50 P of 100 kg loaded on E1, cleared on 7 February, with no exit in declarations."""
+    told = book(folder, """
+        I1,1,import,E31,2026-01-05,2026-01-05,,M,100,KGM,1000,USD,10
+        E1,1,export,E62,2026-02-07,2026-02-07,,P,50,C62,9000,USD,
+        """, "P,M,2,C62,KGM,,,,", f"""
+        1,2026-01-06,RECEIVE_FACTORY,,,,M,A,100,KGM,I1,1,,
+        2,2026-01-07,ISSUE_PROD,,,,M,A,100,KGM,,,P,
+        3,2026-01-08,TRANSFORM,r1,in,,M,A,100,KGM,,,,
+        4,2026-01-08,TRANSFORM,r1,out,product,P,P1,50,C62,,,,
+        5,2026-02-08,EXPORT_LOAD,,,,P,P1,50,C62,E1,1,,{more}
+        """)
+    if not description:
+        return told
+    table = (folder / "declarations.csv").read_text().splitlines()
+    (folder / "declarations.csv").write_text("\n".join(
+        [table[0] + ",description", table[1] + ",cloth", table[2] + "," + description]) + "\n")
+    (folder / "on_spot.csv").write_text(
+        "declaration,line,import_declaration,import_line,registered,cleared,notified,delivered,quantity,uom\n" + pairs)
+    return read_book(folder).book
+
+
+def test_exit__confirmed_of_a_line__is_of_all_that_is_loaded_for_it(tmp_path: Path) -> None:
+    told = one_export(tmp_path / "b", """
+        6,2026-02-09,EXIT_CONFIRM,,,,,,,,E1,1,,""")
+    assert freed(settle(told)) == {("M", "I1/1"): "100 100"}
+    assert check(told) == []
+
+
+@pytest.mark.parametrize(("description", "pairs", "expected"), [
+    ("Caps #&XKTC", "E1,1,N1,1,2026-02-08,2026-02-09,2026-02-10,2026-02-08,50,C62", "100 100"),
+    ("Caps #&XKTC", "E1,1,N1,1,2026-02-08,2026-02-09,2026-02-10,2026-02-08,20,C62", "40 40"),
+    ("Caps #&XKTC", "E1,1,N1,1,2026-02-08,2026-02-09,2026-02-10,2026-02-08,,", "100 100"),
+    ("Caps #&XKTC", "E1,1,N1,1,2026-02-08,2026-02-09,2026-02-10,2026-02-08,20,C62\n"
+                    "E1,1,N2,1,2026-02-08,2027-01-09,2026-02-10,2026-02-08,30,C62", "40 40"),
+    ("Caps #&XKTC", "E1,1,N1,1,2026-02-08,2026-02-09,2026-02-10,2026-02-08,20,C62\n"
+                    "E1,1,N2,1,2026-02-08,2026-03-09,2026-02-10,2026-02-08,30,C62", "100 100"),
+    ("Caps #&XKTC", "E1,1,N1,1,2026-02-08,,2026-02-10,2026-02-08,50,C62", ""),  # the import is not cleared
+    ("Caps #&XKTC", "E1,1,N1,1,2026-02-08,2027-01-09,2026-02-10,2026-02-08,50,C62", ""),  # not in this period
+    ("Caps", "E1,1,N1,1,2026-02-08,2026-02-09,2026-02-10,2026-02-08,50,C62", ""),  # no on-spot export
+])
+def test_on_spot__is_proven_when_both_declarations_are_cleared(
+        tmp_path: Path, description: str, pairs: str, expected: str) -> None:
+    """Goods that never leave the country: Art. 53 takes the two clearances for the exit."""
+    told = one_export(tmp_path / "b", description=description, pairs=pairs)
+    assert expected != "100 100" or check(told) == []
+    assert freed(settle(told)) == ({("M", "I1/1"): expected} if expected else {})

@@ -94,7 +94,8 @@ What is on the line or loaded of a lot stays under its number |
 | EXPORT_LOAD, REEXPORT | loaded for the export line named; UNLOAD: taken off again. Without a line it \
 stands in form 15a (9) |
 | EXIT_CONFIRM | customs confirmed that it left; without a quantity, all that is loaded for the line. \
-`exit_confirmed_at` of `declarations` says the same for a whole line |
+`exit_confirmed_at` of `declarations` says the same for a whole line. An on-spot export (#&XKTC) has none: \
+it counts when both it and its import in `on_spot` are cleared |
 | FG_RETURN | goods of the export line named come back: of its lot, if that left on the line, else a part of \
 all that left |
 | REPURPOSE, SELL_INLAND | change of purpose or sale under the A42 line named; domestic material needs none |

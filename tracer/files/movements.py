@@ -210,6 +210,8 @@ class Movements:
         elif not get("lot") and (not get("code") or get("role", "") in THINGS):
             if kind in (Kind.HOLD, Kind.UNHOLD) and get("declaration"):
                 return True
+            if kind == Kind.EXIT_CONFIRM and self._line(row) in self.reference.lines:
+                return True  # customs confirms a line; what is loaded for it is of the line's code
             self._fault(row, "lot", f"{kind.name} names neither a lot nor a code.", "Name what was moved.")
         else:
             return True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ledger.errors import InputError
-from ledger.vocabulary import Balance, Kind, LineRole, Origin, Thing
+from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Origin, Thing
+from tracer.beside import Beside
 from tracer.book import BookData, Count, DeclarationLine, Event, Leg
 from tracer.currency import common, own_of
 from tracer.files import tables as t
@@ -24,6 +25,8 @@ from tracer.files.records import Reference, Stock
 from tracer.files.settings import FILE, read_settings
 from tracer.files.usual import Lots
 from tracer.moment import DAY_MS, Span, iso_day
+from tracer.on_spot import on_spot
+from tracer.quantity import nearest
 from tracer.replay import Replay
 from tracer.usage import MADE
 
@@ -128,10 +131,11 @@ def _assembled(
         leg.code for e in movements.events if e.kind == Kind.TRANSFORM for leg in e.legs if leg.role in MADE
     } | {norm.product for norm in reference.norms}
     domestic = _domestic(reference, movements)
+    tables = read_tables(reference)
     events = [
         *movements.events,
         *_clearances(reference, settings),
-        *_exits(reference, movements, settings),
+        *_exits(reference, movements, settings, _delivered(lines, tables)),
         *_counted(counts, settings),
     ]
     events += [_opened(settings, *one, made=made, domestic=domestic) for one in opening]
@@ -155,7 +159,7 @@ def _assembled(
         groups=reference.groups,
         rates=reference.rates,
         peers=reference.peers,
-        beside=read_tables(reference),
+        beside=tables,
         customs=frozenset(signed.customs),
         elsewhere=frozenset(signed.elsewhere),
         hs=dict(sorted(signed.hs.items())),
@@ -330,8 +334,26 @@ def _clearances(reference: Reference, settings: BookData) -> Iterator[Event]:
             )
 
 
-def _exits(reference: Reference, movements: Movements, settings: BookData) -> Iterator[Event]:
-    """Exits that only declarations.csv states: of all that was loaded for the line.
+def _delivered(lines: Mapping[str, DeclarationLine], tables: Beside
+               ) -> dict[str, list[tuple[Span, int | None]]]:
+    """When on-spot exports are proven, and how much of them, None all: each time that both declarations are
+    cleared (Circular 38/2015 Art. 53). They never leave.
+    """
+    result: dict[str, list[tuple[Span, int | None]]] = defaultdict(list)
+    for pair in tables.on_spot or ():
+        line = lines.get(pair.line)
+        if pair.cleared is None or line is None or line.cleared is None or not on_spot(line):
+            continue
+        quantity = pair.quantity if pair.uom in ("", line.uom) else None
+        result[pair.line].append((max(line.cleared, pair.cleared, key=lambda at: at.end_ms),
+                                  None if quantity is None else nearest(quantity * MICRO)))
+    return {key: sorted(found, key=lambda one: one[0].end_ms) for key, found in result.items()}
+
+
+def _exits(reference: Reference, movements: Movements, settings: BookData,
+           delivered: Mapping[str, list[tuple[Span, int | None]]]) -> Iterator[Event]:
+    """Exits that only declarations.csv states: of all that was loaded for the line. Those of on-spot exports
+    are stated by what clears them and the import that answers them.
 
     A line cleared before the period, on which this book loaded nothing, left with the goods of the period
     before: its exit speaks of the line alone, and moves no stock.
@@ -345,26 +367,21 @@ def _exits(reference: Reference, movements: Movements, settings: BookData) -> It
                 loaded[event.line][leg.unit, leg.code] += sign * leg.quantity_micro
                 uoms[leg.code] = leg.uom
     for key, row in reference.rows.items():
-        at = row.get("exit_confirmed_at")
-        if at is None or Kind.EXIT_CONFIRM in movements.cited.get(key, set()):
+        stated: Span | None = row.get("exit_confirmed_at")
+        if Kind.EXIT_CONFIRM in movements.cited.get(key, set()):
             continue
-        legs = tuple(
-            Leg(unit, Thing.LOT, LineRole.NONE, Balance.LOADED, q, code, uoms[code])
-            for (unit, code), q in sorted(loaded[key].items())
-            if q > 0
-        )
-        line = reference.lines[key]
-        if not legs and line.cleared is not None and line.cleared.end_ms < settings.period.start_ms:
-            legs = (Leg(key, Thing.NONE, quantity_micro=line.quantity_micro, code=line.code, uom=line.uom),)
-        if legs:
-            yield Event(
-                f"{row.file}:{row.number}:exit",
-                0,
-                Kind.EXIT_CONFIRM,
-                at,
-                at.end_ms,
-                CUSTOMS,
-                legs,
-                book=settings.id,
-                line=key,
-            )
+        for i, (at, most) in enumerate(delivered.get(key, []) if stated is None else [(stated, None)]):
+            line, rest, parts = reference.lines[key], most, []
+            for (unit, code), q in sorted(loaded[key].items()):
+                part = q if rest is None else min(q, rest)
+                if part > 0:
+                    parts.append(Leg(unit, Thing.LOT, LineRole.NONE, Balance.LOADED, part, code, uoms[code]))
+                    loaded[key][unit, code] -= part
+                    rest = None if rest is None else rest - part
+            if not parts and stated and line.cleared and line.cleared.end_ms < settings.period.start_ms:
+                parts = [Leg(key, Thing.NONE, quantity_micro=line.quantity_micro, code=line.code,
+                             uom=line.uom)]
+            if parts:
+                name = f"{row.file}:{row.number}:exit" + (f":{i + 1}" if i else "")
+                yield Event(name, 0, Kind.EXIT_CONFIRM, at, at.end_ms, CUSTOMS, tuple(parts),
+                            book=settings.id, line=key)
