@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
+
+from tracer.spelling import bare
 
 _FORM = re.compile(r"^(.*?)([0-9]{1,18})$")
 
@@ -20,8 +21,7 @@ def seal_key(text: str) -> str:
 
     One gate writes ML-0042 and the next ml0042: that is no other seal, and no way to use one twice.
     """
-    plain = unicodedata.normalize("NFKC", text).upper()
-    return "".join(c for c in plain if c.isalnum()) or text
+    return bare(text) or text
 
 
 def seal_keys(numbers: Iterable[str]) -> frozenset[str]:

@@ -18,6 +18,8 @@ from tracer.files.columns import Table
 from tracer.files.example import write_example
 from tracer.files.reading import BookFolder
 from tracer.rules import rule
+from tracer.seal_numbers import seal_key
+from tracer.spelling import container_name
 
 ROWS = {
     "documents": "number,type,sha256,picture,date,declaration,line\nINV-1,invoice," + "0a" * 32 + ",00ff00ff00ff00ff,2026-02-01,106000000001,1",
@@ -118,3 +120,23 @@ def test_movements__steps_seals_scales_and_prices__reach_the_events(tmp_path: Pa
     assert event.weighing is not None and event.weighing.gross_micro == 24_010_500_000 and event.weighing.tare_micro == 3_900_000_000
     more = event.more
     assert (more.signer, more.device, str(more.temperature), more.documents[0].number) == ("K-1", "SCALE", "-37/2", "W-7")
+
+
+def test_movements__container_written_in_two_ways__is_one(tmp_path: Path) -> None:
+    write_example(tmp_path / "b")
+    path = tmp_path / "b" / "movements.csv"
+    heading = path.read_text("utf-8").splitlines()[0].split(",")
+    rows = [("ARRIVE", "BL-7/csqu 305438-3", "ML0001", "24000"), ("ELIGIBLE", "BL-7/CSQU3054383", "", ""),
+            ("GATE_OUT", "BL-7/СSQU305438 3", "ML0002", "23000")]  # the third begins with a Cyrillic letter
+    with path.open("a", encoding="utf-8", newline="") as file:
+        for n, (kind, unit, seal, gross) in enumerate(rows):
+            csv.DictWriter(file, heading, lineterminator="\n").writerow({
+                "id": f"Z-{n}", "at": f"2026-02-02T0{n + 1}:00", "kind": kind, "role": "container", "lot": unit, "seals": seal,
+                "gross_kg": gross, "tare_kg": gross and "3900", "actor": "" if kind == "ELIGIBLE" else "terminal"})
+    (tmp_path / "b" / "manifest.csv").write_text("unit\nBL-7/CSQU305438-3\n", encoding="utf-8")
+    read = read_book(tmp_path / "b")
+    assert [str(f) for f in read.faults.found] == []
+    results = examine(read.book, [rule(name) for name in ("S1", "W1", "S6", "C1", "C6", "C8")]).findings
+    assert {(f.rule, f.subject_id) for f in results if f.subject_id.startswith("BL-7/")} == {
+        ("S1", "BL-7/CSQU3054383"), ("W1", "BL-7/CSQU3054383")}
+    assert container_name("BL 7/Truck 7") == "BL 7/Truck 7" and seal_key("нq-0001") == seal_key("HQ0001")

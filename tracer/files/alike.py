@@ -6,8 +6,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-_LATIN = str.maketrans("АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXo")
-"""Cyrillic and Greek letters that are drawn as Latin ones."""
+from tracer.spelling import latin
 
 
 def alike(codes: Iterable[str]) -> list[list[str]]:
@@ -20,6 +19,5 @@ def alike(codes: Iterable[str]) -> list[list[str]]:
 
 def _seen(code: str) -> str:
     kinds = {"Pd": "-", "Zs": " ", "Cf": ""}
-    plain = unicodedata.normalize("NFKC", code).translate(_LATIN)
-    drawn = "".join(kinds.get(unicodedata.category(c), c) for c in plain)
+    drawn = "".join(kinds.get(unicodedata.category(c), c) for c in latin(code))
     return " ".join(drawn.split()).casefold()

@@ -26,6 +26,7 @@ from tracer.moment import Span
 from tracer.norms import uom_of
 from tracer.quantity import nearest
 from tracer.seal_numbers import split_number
+from tracer.spelling import container_name
 
 Record = TypeVar("Record")
 _HEX = {"sha256": re.compile(r"[0-9a-fA-F]{64}"), "picture": re.compile(r"[0-9a-fA-F]{16}")}
@@ -122,7 +123,7 @@ def read_tables(reference: Reference) -> b.Beside:
         remedies=read.of(t.REMEDIES, b.Remedy),
         signers=read.of(t.SIGNERS, b.Signer),
         devices=read.of(t.DEVICES, b.Device),
-        manifest=read.of(t.MANIFEST, b.Manifested),
+        manifest=read.of(t.MANIFEST, b.Manifested, read.manifested),
         seal_ranges=read.of(t.SEAL_RANGES, b.SealRange, read.seal_range),
         seal_readings=read.of(t.SEAL_READINGS, b.SealReading, read.seal_reading),
         densities=read.of(t.DENSITIES, b.Density, read.density),
@@ -181,6 +182,10 @@ class _Tables:
     def on_spot(self, row: Row, values: dict[str, Any]) -> bool:
         values["line"] = self._line(row)
         values["imported"] = label(row["import_declaration"], row.text("import_line") or "1")
+        return True
+
+    def manifested(self, row: Row, values: dict[str, Any]) -> bool:
+        values["unit"] = container_name(row["unit"])
         return True
 
     def seal_range(self, row: Row, _: dict[str, Any]) -> bool:

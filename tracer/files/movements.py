@@ -19,6 +19,7 @@ from tracer.files.records import Reference
 from tracer.files.usual import BALANCE, BOXES, MADE, PLAIN, STOCK, THINGS, Lots, Usual
 from tracer.labels import label
 from tracer.moment import Span
+from tracer.spelling import container_name
 
 CUSTOMS = "customs"
 """Who acts where a row about holds, eligibility, exit, channel or a check by customs names nobody."""
@@ -129,7 +130,9 @@ class Movements:
             role = row.values.get("role", "")
             if role in THINGS and kind in t.CUSTODY_KINDS:
                 thing = THINGS[role]
-                legs.append(Leg(row.text("lot"), thing, BOXES[thing]))
+                unit = row.text("lot")
+                unit = container_name(unit) if thing is Thing.CONTAINER else unit
+                legs.append(Leg(unit, thing, BOXES[thing]))
                 used.append(row)
                 continue
             goods = self._goods(kind, row)
@@ -159,7 +162,7 @@ class Movements:
     def _carried(self, kind: Kind, row: Row) -> list[Leg]:
         """The container that goods come or go in; none where the kind has no place for it, which is told."""
         if kind in t.CARRIED:
-            return [Leg(row["container"], Thing.CONTAINER, LineRole.CONTAINER)]
+            return [Leg(container_name(row["container"]), Thing.CONTAINER, LineRole.CONTAINER)]
         self.reference.folder.faults.note(
             row.file, row.number, "container", f"{kind.name} names no container; it was ignored.",
             f"Name it with {', '.join(k.name for k in t.CARRIED)}; ARRIVE and its like have it in `lot`.")

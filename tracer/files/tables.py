@@ -358,7 +358,8 @@ MOVEMENTS = Table(
         Column(
             "container",
             "name",
-            "container that goods are received out of or loaded into, `consignment/number`; of "
+            "container that goods are received out of or loaded into, `consignment/number`, the number with "
+            "blanks and dashes or without; of "
             + ", ".join(kind.name for kind in CARRIED),
         ),
     ),

@@ -14,6 +14,7 @@ from tracer.book import Event, Leg, Place
 from tracer.facts import Facts
 from tracer.moment import HOUR_MS, zone_of
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
+from tracer.spelling import bare
 
 _ISO = re.compile(r"^[A-Z]{3}[UJZ][0-9]{7}$")
 _LETTERS = {
@@ -177,7 +178,7 @@ class _Stay:
 
 
 def _number(unit: str) -> str:
-    return "".join(c for c in unit.rpartition("/")[2].upper() if c.isalnum())
+    return bare(unit.rpartition("/")[2])
 
 
 def _numbers(tally: Tally, seen: dict[str, Event]) -> None:
