@@ -229,10 +229,11 @@ def _risk(view: dict[str, Any]) -> RenderableType:
         parts.append(
             table(
                 "Units",
-                ("unit", "points", "expected duty", "suggested", "because"),
+                ("unit", "place", "points", "expected duty", "suggested", "because"),
                 [
                     (
                         u["unit"],
+                        u["place"],
                         str(u["points"]),
                         money(u["expected_duty"], u["currency"]),
                         ", ".join(u["suggested"]),
@@ -240,7 +241,7 @@ def _risk(view: dict[str, Any]) -> RenderableType:
                     )
                     for u in view["units"][:_SHOWN]
                 ],
-                right=(1, 2),
+                right=(2, 3),
             )
         )
     parts.append(

@@ -15,11 +15,13 @@ from sqlmodel import col, select
 
 from api.views.findings import Sight, once
 from api.views.names import iso_ms
+from indexer.lookups import visible_units
 from indexer.models import EventLine, Unit, UnitName
 from indexer.queries import position
 from ledger.errors import InputError
 from tracer.labels import label
 from tracer.moment import DAY_MS
+from tracer.names import Names
 from tracer.risk.conduct import WINDOW_DAYS, incidents, records, standing
 from tracer.risk.controls import propose
 from tracer.risk.ranking import confirmed_shares, ranked
@@ -59,7 +61,7 @@ def risk_view(sight: Sight, *, capacity: int = 0, aeo: Sequence[str] = ()) -> di
         "known_at": {"block": here.block_number, "hash": here.block_hash},
         "books": books,
         "actors": _actors(sight, books, everything, operators, here.timestamp * 1000 + 999),
-        "units": _units(sight.session, ranked(everything, closed)),
+        "units": _units(sight, ranked(everything, closed)),
         "controls": propose([{"id": b["book"], **{k: b[k] for k in _OF_CONTROL}} for b in books], capacity,
                             here.block_hash),
         "capacity": capacity,
@@ -128,11 +130,12 @@ def _actors(sight: Sight, books: Sequence[Mapping[str, Any]], findings: Sequence
     return sorted(rows, key=lambda a: (-a["level"], a["participant"]))
 
 
-def _units(session: Session, findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _units(sight: Sight, findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Containers, cargo and lots that open findings are about, or whose custody events are their evidence:
-    points (the sum of the findings' weights), what is suggested, where the unit is.
+    points (the sum of the findings' weights), what is suggested, and where the unit is, where the caller may
+    see that.
     """
-    named = _named(session, findings)
+    named = _named(sight.session, findings)
     about: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for finding in findings:
         if finding["subject"]["type"] in _THINGS:
@@ -140,16 +143,34 @@ def _units(session: Session, findings: Sequence[dict[str, Any]]) -> list[dict[st
         elif finding["rule"][0] in "CSW":
             for unit in sorted({unit for e in finding["evidence"] for unit in named.get(e["id"], ())}):
                 about[unit].append(finding)
-    rows = []
+    rows, places = [], _places(sight, list(about))
     for unit, told in about.items():
         points = sum(WEIGHTS[f["severity"]] for f in told)
-        rows.append({"unit": unit, "points": points,
+        rows.append({"unit": unit, "place": places.get(unit, ""), "points": points,
                      "suggested": list(dict.fromkeys(f["suggested"] for f in told)),
                      "because": [{"id": f["id"], "rule": f["rule"], "severity": f["severity"],
                                   "explanation": f["explanation"]} for f in told],
                      "expected_duty": str(sum((Decimal(f["expected_duty"] or 0) for f in told), Decimal(0))),
                      "currency": currency_of(told)})
     return sorted(rows, key=lambda u: (-Decimal(u["expected_duty"]), -u["points"], u["unit"]))
+
+
+def _places(sight: Sight, units: Sequence[str]) -> dict[str, str]:
+    """The facility at which each unit is, by the unit's name, of those that the caller may see."""
+    named: dict[str, str] = {}
+    facility: dict[str, int] = {}
+    numbers = sorted({unit.rpartition("/")[2] for unit in units})
+    for start in range(0, len(numbers), _CHUNK):
+        for name, unit in sight.session.exec(
+            select(UnitName, Unit).join(Unit, col(Unit.unit) == col(UnitName.unit)).where(
+                col(UnitName.number).in_(numbers[start:start + _CHUNK]))
+        ):
+            named[label(name.scope, name.number)] = unit.unit
+            facility[unit.unit] = unit.facility
+    wanted = {unit: named[unit] for unit in units if unit in named}
+    seen = visible_units(sight.session, wanted.values(), sight.reader)
+    names = Names(sight.session, sight.home.directory)
+    return {unit: names.facility(facility[found]) for unit, found in wanted.items() if found in seen}
 
 
 def _named(session: Session, findings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

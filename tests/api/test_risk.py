@@ -118,7 +118,8 @@ def test_custody__kept_without_a_book__tells_customs_of_containers_and_nobody_el
     units = {u["unit"]: u for u in as_json("risk", home=folder)["units"]}
     box = units[f"{world.CONSIGNMENT}/{world.BOX}"]
     assert {(f["rule"], f["severity"]) for f in box["because"]} >= {("C1", "critical")}  # the refused gate-out
-    assert "hold" in box["suggested"]
+    assert "hold" in box["suggested"] and box["place"] == "quay"
+    assert f"{world.BOX}</a> at quay" in client.get("/view/risk", headers={"Cookie": f"{COOKIE}={world.token(home, 'customs')}"}).text
     assert client.get(f"/runs/{kept['run']}", headers=headers("customs")).status_code == 200
     page = client.get(f"/view/run/{kept['run']}", headers={"Cookie": f"{COOKIE}={world.token(home, 'customs')}"})
     assert "Custody of containers" in page.text

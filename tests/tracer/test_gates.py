@@ -253,3 +253,9 @@ def test_c1__hold_on_what_is_inside_or_around__is_in_the_way_of_the_other() -> N
     assert found(out(alone, BOX, strip), "C1") == []  # it was taken out, and stays behind
     assert the(out(BOX, alone, strip), "C1")[1] == "critical"  # taken out of a held box, it is held
     assert the(out(BOX, alone, strip, lifted=BOX), "C1")[1] == "critical" and found(out(BOX, alone, strip, lifted=alone), "C1") == []
+
+
+def test_t4__stuffed_here__arrives_at_the_port_later() -> None:
+    quay = _event(Kind.ARRIVE, 30, "port", 2, place="port")
+    assert found(custody(_event(Kind.STUFF, 1, "factory", 1), quay), "T4") == []
+    assert the(custody(_event(Kind.EXPORT_LOAD, 1, "factory", 1), quay), "T4")[1] == "medium"

@@ -18,14 +18,14 @@ _FREE = (Kind.OBSERVE, Kind.DECLARE, Kind.CORRECT, Kind.COUNT, Kind.APPROVE, Kin
 def t4(facts: Facts, tally: Tally) -> None:
     """No act may be dated before the act it builds on.
 
-    Checked: a lot used before it was received or made; production before the issue to production; an
-    exit before the loading; drawing from or loading for a line before it was cleared; receipt before
-    the gate-out of what it came in; a gate-out before its eligibility; an acceptance before its offer;
-    clearance before the channel or before the declaration was registered; an inspection after the exit was
-    confirmed; a paper dated after the act it was given for (documents). A date without a time is
-    the whole day; "before" holds only when the intervals lie apart by more than both clocks'
-    uncertainty. One finding for each thing and kind of fault, with the earliest act; the difference
-    is in hours. Since when a device was in use is not in a book.
+    Checked: a lot used before it was received or made; production before the issue to production; an exit
+    before the loading; drawing from or loading for a line before it was cleared; receipt before the gate-out
+    of what it came in; a gate-out before its eligibility; an acceptance before its offer; clearance before
+    the channel or before the declaration was registered; an inspection after the exit was confirmed; a paper
+    dated after the act it was given for (documents). A date without a time is the whole day; "before" holds
+    only when the intervals lie apart by more than both clocks' uncertainty. One finding for each thing and
+    kind of fault, with the earliest act; the difference is in hours. A container that was stuffed here before
+    it arrived somewhere began there. Since when a device was in use is not in a book.
     """
     _lots(facts, tally)
     _lines(facts, tally)
@@ -165,6 +165,7 @@ def _lines(facts: Facts, tally: Tally) -> None:
 
 
 def _units(facts: Facts, tally: Tally) -> None:
+    clocks = 2 * facts.book.clock_uncertainty_ms
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
     for event in facts.boxed:
         for leg in event.legs:
@@ -175,7 +176,9 @@ def _units(facts: Facts, tally: Tally) -> None:
         arrival = next((e for e in events if e.kind == Kind.ARRIVE), None)
         gate = next((e for e in events if e.kind == Kind.GATE_OUT), None)
         eligible = [e for e in events if e.kind == Kind.ELIGIBLE and gate is not None and e.seq < gate.seq]
-        if arrival is not None:
+        packed_here = arrival is not None and any(
+            e.kind == Kind.STUFF and e.occurred.before(arrival.occurred, clocks) for e in events)
+        if arrival is not None and not packed_here:
             later = [e for e in events if e.kind not in _FREE and e.id != arrival.id and e.kind != Kind.HOLD]
             _check(
                 facts,
