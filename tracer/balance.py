@@ -150,24 +150,17 @@ def accounts(book: BookData, deltas: Iterable[Delta]) -> Accounts:
         place = places[key] if key in places else places.setdefault(key, _place(result, delta, lot))
         if place is None:
             continue
-        table, columns, by_kind, adding = place
+        rows, by_kind, adding = place
         column = _column(book, delta, by_kind, adding, late)
-        for source, change in _by_source(lot, delta, blends):
-            row = table.get((lot.code, source))
-            if row is None:
-                row = table[lot.code, source] = Row(lot.code, lot.uom, source, columns, adding)
-            if column:
-                row.add(column, change, event)
+        if not column:
+            continue
+        if len(rows) == 1:
+            rows[0].add(column, delta.change, event)
+        else:
+            imported = nearest(blends[lot.id] * delta.change)
+            rows[0].add(column, imported, event)
+            rows[1].add(column, delta.change - imported, event)
     return result
-
-
-def _by_source(lot: Lot, delta: Delta, blends: Mapping[str, Fraction]) -> tuple[tuple[Source, int], ...]:
-    """A change by where the goods are from."""
-    share = blends.get(delta.lot)
-    if share is None or delta.balance not in _RAW_OR_WIP:
-        return ((_source(lot), delta.change),)
-    imported = nearest(share * delta.change)
-    return ("imported", imported), ("domestic", delta.change - imported)
 
 
 def _blends(book: BookData, deltas: Sequence[Delta], lots: Mapping[str, Lot]) -> dict[str, Fraction]:
@@ -212,13 +205,27 @@ def _when(delta: Delta) -> tuple[int, int, int]:
 
 
 _Table = dict[tuple[str, Source], Row]
-_Place = tuple[_Table, tuple[str, ...], dict[Kind, str], frozenset[str]]
+_Place = tuple[tuple[Row, ...], dict[Kind, str], frozenset[str]]
 
 
 def _place(result: Accounts, delta: Delta, lot: Lot) -> _Place | None:
-    """The ledger that a balance belongs to."""
-    material = lot.origin in (Origin.IMPORTED, Origin.DOMESTIC)
-    balance = delta.balance
+    """The rows that a lot's goods in a balance belong to: two where imported and domestic material was joined
+    in it, the imported part first.
+    """
+    ledger = _ledger(result, delta.balance, material=lot.origin in (Origin.IMPORTED, Origin.DOMESTIC))
+    if ledger is None:
+        return None
+    table, columns, by_kind, adding = ledger
+    joined = lot.id in result.blends and delta.balance in _RAW_OR_WIP
+    sources: tuple[Source, ...] = ("imported", "domestic") if joined else (_source(lot),)
+    rows = [table.get((lot.code, source)) or table.setdefault(
+        (lot.code, source), Row(lot.code, lot.uom, source, columns, adding)) for source in sources]
+    return tuple(rows), by_kind, adding
+
+
+def _ledger(result: Accounts, balance: Balance, *, material: bool,
+            ) -> tuple[_Table, tuple[str, ...], dict[Kind, str], frozenset[str]] | None:
+    """The ledger that a balance belongs to, its columns, that of each kind, and which of them add."""
     if balance == Balance.SHORT:
         balance = Balance.RAW if material else Balance.FINISHED
     if balance == Balance.RAW:
