@@ -212,7 +212,7 @@ class Facts:
     @cached_property
     def exits(self) -> dict[tuple[str, str], int]:
         """Quantity that really left in the period by (export line, product code): confirmed exits less
-        returns.
+        returns. What left on a line that customs never cleared is no export that is proven (Art. 53).
         """
         result: dict[tuple[str, str], int] = defaultdict(int)
         for delta in self.replay.deltas:
@@ -220,6 +220,8 @@ class Facts:
             if event.kind not in CROSSES or not self.inside(event):
                 continue
             line = self.lines.get(event.line)
+            if line is not None and (line.cleared is None or line.cancelled is not None):
+                continue
             left = event.kind == Kind.EXIT_CONFIRM and not (line and line.purpose == LineRole.RE_EXPORT)
             if left or event.kind == Kind.FG_RETURN:
                 code = self.lots[delta.lot].code if delta.lot in self.lots else ""

@@ -810,3 +810,20 @@ def test_on_spot__is_proven_when_both_declarations_are_cleared(
     told = one_export(tmp_path / "b", description=description, pairs=pairs)
     assert expected != "100 100" or check(told) == []
     assert freed(settle(told)) == ({("M", "I1/1"): expected} if expected else {})
+
+
+@pytest.mark.parametrize(("cleared", "claim", "expected"), [
+    ("2026-02-07", "", {("M", "I1/1"): "100 100"}), ("", "", {}), ("2027-01-07", "", {}), ("", "100", {})])
+def test_exit__of_a_line_that_customs_never_cleared__is_no_proven_export(
+        tmp_path: Path, cleared: str, claim: str, expected: dict[tuple[str, str], str]) -> None:
+    """Both are needed: the clearance and the confirmation (Circular 38/2015 Art. 53). Who claims it is told."""
+    one_export(tmp_path / "b", """
+        6,2026-02-09,EXIT_CONFIRM,,,,P,P1,50,C62,E1,1,,""")
+    table = (tmp_path / "b" / "declarations.csv").read_text()
+    (tmp_path / "b" / "declarations.csv").write_text(
+        table.replace("E62,2026-02-07,2026-02-07,", f"E62,2026-02-07,{cleared},"))
+    told = read_book(tmp_path / "b").book
+    if claim:
+        told = replace(told, claims={"M": int(claim) * 10**6})
+    assert freed(settle(told)) == expected
+    assert {f.rule for f in check(told)} == ({"X4", "N6"} if claim else {"X4"} if not expected else set())
