@@ -259,3 +259,31 @@ def test_t4__stuffed_here__arrives_at_the_port_later() -> None:
     quay = _event(Kind.ARRIVE, 30, "port", 2, place="port")
     assert found(custody(_event(Kind.STUFF, 1, "factory", 1), quay), "T4") == []
     assert the(custody(_event(Kind.EXPORT_LOAD, 1, "factory", 1), quay), "T4")[1] == "medium"
+
+
+# -- handovers of which the day alone is known ---------------------------------------------------------------------
+
+
+def test_c3__handed_over_on_the_day_of_arrival__by_the_date_alone() -> None:
+    arrived, offer = _event(Kind.ARRIVE, 10, "carrier", 1), _event(Kind.OFFER, 12, "carrier", 2, counterparty="yard")
+    taken = _event(Kind.ACCEPT, 13, "yard", 3, reference=offer.id)
+    on = _event(Kind.OFFER, 15, "yard", 4, counterparty="haulier")
+    last = _event(Kind.ACCEPT, 16, "haulier", 5, reference=on.id)
+    assert found(custody(arrived, that_day(offer), that_day(taken), on, last), "C3") == []
+    assert found(custody(arrived, that_day(offer), that_day(taken), _event(Kind.GATE_OUT, 40, "yard", 6)), "C3") == []
+    thief = _event(Kind.ACCEPT, 60, "thief", 7, reference="offer-99")
+    assert the(custody(arrived, that_day(offer), that_day(taken), on, last, thief), "C3")[1] == "critical"
+
+
+def test_t1__taken_into_a_store_on_the_day_of_arrival__by_the_date_alone() -> None:
+    arrived = _event(Kind.ARRIVE, 10, "carrier", 1, place="quay")
+    stored = that_day(_event(Kind.ACCEPT, 13, "store", 2, place="store"))
+    places = (Place("quay", kind="port"), Place("store", kind="bonded"))
+    assert clean(custody(arrived, stored, _event(Kind.GATE_OUT, 120 * 24, "store", 3), places=places), "T1")
+
+
+def test_w1__two_boxes_on_one_lorry__say_nothing_of_each() -> None:
+    both = replace(_weighed(1, 1, "40000"), legs=(BOX, replace(BOX, unit="BL/2")))
+    book = custody(both, _weighed(2, 2, "20000"), _weighed(3, 3, "20000"))
+    assert found(book, "W1") == [] and missing(book, "W1") == {"weight of each unit at scale-1"}
+    assert the(custody(_weighed(1, 4, "21000"), both, _weighed(2, 2, "20000")), "W1")[1] == "high"

@@ -11,7 +11,7 @@ from test_fourth_rules import RANGES
 from test_more_rules import _event, custody, found
 from test_third_rules import beside, clean, the
 
-from ledger.vocabulary import Kind, LineRole, Step, Thing
+from ledger.vocabulary import Kind, LineRole, Outcome, Step, Thing
 from tracer.beside import SealReading
 from tracer.book import BookData, Event, Leg, Weighing
 from tracer.content import content_of
@@ -147,3 +147,12 @@ def test_s2__a_reason_of_the_breakers_own__is_for_customs_to_accept() -> None:
     assert clean(custody(saw(1, 1, Step.SEAL_APPLY, "A1"), opened), "S2")  # its own export box, not yet at any port
     late = gate(5, "A1", customs_seals=("A1",))  # that it was of customs was said later only
     assert the(custody(ARRIVED, opened, late), "S2")[1] == "critical"
+
+
+def test_s1__a_slip_in_a_refused_act__is_one_finding() -> None:
+    slip = _event(Kind.ACCEPT, 2, "yard", 2, seals=("A7",), outcome=Outcome.NO_OPEN_OFFER)
+    for after in ("A1", "A7"):
+        assert the(custody(ARRIVED, slip, gate(3, after)), "S1")[:2] == ("BL/1", "high")
+    assert len(found(custody(ARRIVED, slip, gate(3, "A9")), "S1")) == 2
+    right = _event(Kind.ACCEPT, 2.5, "yard", 3, seals=("A1",))
+    assert len(found(custody(ARRIVED, slip, right, gate(3, "A7")), "S1")) == 2

@@ -150,7 +150,7 @@ class _Run:
         running: dict[tuple[str, Thing], dict[str, tuple[int, Event]]] = defaultdict(dict)
         arrived: dict[tuple[str, Thing], Event] = {}
         place: dict[tuple[str, Thing], str] = {}
-        for event in sorted(self.facts.of_kinds(*_WALKED), key=lambda e: (e.occurred.start_ms, e.seq)):
+        for event in sorted(self.facts.of_kinds(*_WALKED), key=_walk):
             keys: list[tuple[str, Thing]] = [
                 (leg.unit, leg.thing) for leg in event.legs if leg.thing != Thing.NONE]
             if event.kind in (Kind.SPLIT, Kind.MERGE, Kind.STUFF, Kind.STRIP):
@@ -258,6 +258,12 @@ def _re_exported(facts: Facts, line: DeclarationLine) -> tuple[int | None, list[
     return None, exits
 
 
+def _walk(event: Event) -> tuple[int, int]:
+    """Order of a walk: of a date alone, an arrival counts from its first moment, all else from its last."""
+    at = event.occurred
+    return at.start_ms if event.kind in (Kind.ARRIVE, Kind.OPENING) else at.end_ms, event.seq
+
+
 def _moves(event: Event) -> bool:
     """Whether an event says that its units are now at its place."""
     return event.kind in _BRINGS or (
@@ -297,7 +303,7 @@ def _months_on(at_ms: int, months: int, offset: str) -> int:
 
 
 RULES = (
-    Rule("T1", "4", "time", "A time set by law ran out", "custody",
+    Rule("T1", "5", "time", "A time set by law ran out", "custody",
          tuple(dict.fromkeys(law for clock in CLOCKS for law in clock.law)), (), {}, t1,
          ("kinds of places (places)", "date on which the settlement report was filed")),
 )

@@ -27,7 +27,8 @@ def c3(facts: Facts, tally: Tally) -> None:
     Somebody else who takes it over meanwhile, without an offer by the holder, holds it at the same time:
     the overlap lasts from that moment until the first holder let go, or the date of the run. Overlaps within
     the uncertainty of both clocks do not count. An act of a holder that the ledger refused because another
-    one held the unit counts as a claim to it.
+    one held the unit counts as a claim to it. Where a date without a time or clocks do not tell in which
+    order a unit changed hands, it did in the order of offer and acceptance.
     """
     offers = facts.offers
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
@@ -69,6 +70,8 @@ def _unit(facts: Facts, tally: Tally, subject: Subject, offers: dict[str, Event]
         offer = offers.get(event.reference)
         handed = event.kind == Kind.ACCEPT and offer is not None and holder is not None \
             and offer.actor == holder.actor
+        if holder is not None and event.recorded and _reversed(holder, event, offers, u):
+            continue
         if holder is not None and not handed and event.actor != holder.actor:
             end = _let_go(facts, holder, offers, events[i + 1:]) if event.recorded else event.occurred.end_ms
             overlap = max(end - event.occurred.end_ms, 0)
@@ -84,6 +87,13 @@ def _unit(facts: Facts, tally: Tally, subject: Subject, offers: dict[str, Event]
             holder = event
     if tested and not failed:
         tally.clean()
+
+
+def _reversed(holder: Event, event: Event, offers: dict[str, Event], clocks_ms: int) -> bool:
+    """Whether an act may be the one before the holder's, which took over what its actor offered."""
+    offer = offers.get(holder.reference)
+    handed = holder.kind == Kind.ACCEPT and offer is not None and offer.actor == event.actor
+    return handed and not holder.occurred.before(event.occurred, clocks_ms)
 
 
 def _goes_on(holder: Event, offers: dict[str, Event], later: list[Event]) -> bool:
@@ -151,7 +161,7 @@ def _percentile(ordered: list[int], percent: int) -> str:
 
 
 RULES = (
-    Rule("C3", "1", "custody", "Two holders at once", "custody",
+    Rule("C3", "2", "custody", "Two holders at once", "custody",
          (Law("Law 54/2014/QH13 Art. 41, 64", valid_from="2015-01-01"),), (), {}, c3),
     Rule("C5", "2", "custody", "Told too late", "custody",
          (*circular_38("52, 52dd.3"), Law("Decree 169/2026/ND-CP Art. 25.2", valid_from="2026-07-01")),

@@ -29,11 +29,12 @@ def s1(facts: Facts, tally: Tally) -> None:
 
     Every event of the unit that states seal numbers is a reading, in the order in which things happened; a
     SEAL_BREAK takes the numbers it names (or all) away, a SEAL_APPLY adds its own. A reading that differs
-    from the seals then known is a finding; after it the new numbers are taken as known, so one change is
-    one finding. A reading in an act that the ledger refused still counts: somebody read that seal. Capitals,
-    spaces and hyphens make no other number. Where clocks or a date without a time do not tell whether a
-    reading came before or after a break or a new seal, it may be either. An act that names several units
-    does not say which seal is whose: none may be missing that was known of one of them.
+    from the seals then known is a finding; after it the new numbers are taken as known, so one change is one
+    finding. A reading in an act that the ledger refused still counts: somebody read that seal; after it
+    either may be right. Capitals, spaces and hyphens make no other number. Where clocks or a date without a
+    time do not tell whether a reading came before or after a break or a new seal, it may be either. An act
+    that names several units does not say which seal is whose: none may be missing that was known of one of
+    them.
     """
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
     for event in facts.events:
@@ -53,13 +54,14 @@ def _same(facts: Facts, tally: Tally, subject: Subject, events: list[Event]) -> 
     written: dict[str, str] = {}
     known: frozenset[str] = frozenset()
     past: list[tuple[Event, frozenset[str]]] = []  # changes so far, with what was known before each
+    doubt: frozenset[str] | None = None
     last: Event | None = None
     for i, event in enumerate(events):
         read = seal_keys(event.seals)
         written |= {seal_key(number): number for number in event.seals}
         if _changes(event):
             past.append((event, known))
-            known = _changed(known, event)
+            known, doubt = _changed(known, event), None
         elif _several(event):
             possible = _possible(facts, event, known, past, events[i + 1:])
             if last is not None and not any(may <= read for may in possible):
@@ -68,12 +70,12 @@ def _same(facts: Facts, tally: Tally, subject: Subject, events: list[Event]) -> 
             else:
                 tally.clean()
             continue  # which of them are its own is not said
-        elif last is None or any(read == may for may in _possible(facts, event, known, past, events[i + 1:])):
-            known = known if last is not None else read
+        elif last is None or read == doubt or read in _possible(facts, event, known, past, events[i + 1:]):
+            known, doubt = read if last is None or read == doubt else known, None
             tally.clean()
         else:
             _became(tally, subject, (last, event), (known, read), written)
-            known = read
+            known, doubt = (read, None) if event.recorded else (known, read)
         last = event
 
 
@@ -201,7 +203,7 @@ def _unlawful(facts: Facts, event: Event, events: list[Event], *, theirs: bool,
 RULES = (
     Rule(
         "S1",
-        "2",
+        "3",
         "seal",
         "Seal changed without a record",
         "custody",

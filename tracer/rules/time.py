@@ -238,7 +238,7 @@ def _papers(facts: Facts, tally: Tally) -> None:
 RULES = (
     Rule(
         "T4",
-        "3",
+        "4",
         "time",
         "Order of cause and effect",
         "custody",

@@ -27,10 +27,10 @@ def w1(facts: Facts, tally: Tally) -> None:
     the combined standard uncertainty of the four readings behind them; a scale that states none counts with
     20 kg a reading. What evaporates or dries by a norm is not taken into account: no change is expected. A
     weighing without a tare is not evaluable. Where dates do not tell whether something was put in or taken
-    out before, between or after two weighings, they are not compared. A weighing
-    without tare does not stand between two others. A series of small losses along one lane, or on several
-    lanes while one party had the goods, each within tolerance, is found by a running sum (CUSUM) of the
-    losses beyond half a standard deviation: skimming.
+    out before, between or after two weighings, they are not compared. Nor is what was weighed together with
+    another unit. A weighing without tare does not stand between two others. A series of small losses along
+    one lane, or on several lanes while one party had the goods, each within tolerance, is found by a running
+    sum (CUSUM) of the losses beyond half a standard deviation: skimming.
     """
     lanes: dict[tuple[str, str], list[_Loss]] = defaultdict(list)
     parties: dict[str, dict[tuple[str, str], list[_Loss]]] = defaultdict(lambda: defaultdict(list))
@@ -49,7 +49,9 @@ def w1(facts: Facts, tally: Tally) -> None:
         holder = ""
         others = [e for e in events if e.kind in _OTHER_CONTENT]
         for event in sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)):
-            if _net(event.weighing) is not None:
+            if event.weighing is not None and _several(event):
+                tally.missing(subject, f"weight of each unit at {event.place or event.actor}")
+            elif _net(event.weighing) is not None:
                 if last is None and bare is not None:
                     _bare(tally, subject, bare)
                 if last is not None and not any(_between(facts, last, e, event) for e in others):
@@ -70,6 +72,11 @@ def w1(facts: Facts, tally: Tally) -> None:
         pairs = [loss for lane, losses in own.items() if lane not in found for loss in losses]
         if holder and len(own.keys() - found) > 1:
             _skimming(facts, tally, f"on {len(own.keys() - found)} lanes while {holder} had the goods", pairs)
+
+
+def _several(event: Event) -> bool:
+    """Whether a scale showed what several containers or cargoes weigh together."""
+    return len({leg.unit for leg in event.legs if leg.thing in (Thing.CONTAINER, Thing.CARGO)}) > 1
 
 
 def _bare(tally: Tally, subject: Subject, event: Event) -> None:
