@@ -276,7 +276,8 @@ def same_heading(look: Look) -> ExampleFault | None:
             key = {"declaration": line["declaration"], "line": line["line"]}
             return ExampleFault(
                 "same-heading", "A product is exported under the tariff code of its imported material.",
-                edit("declarations", key, hs=bought[0]["hs"]), "O2", "/".join(key.values()), "")
+                edit("declarations", key, hs=bought[0]["hs"]), "O2", "/".join(key.values()), "",
+                companions=frozenset({"B4"}))
     return None
 
 

@@ -10,15 +10,17 @@ from unicodedata import normalize
 
 import pytest
 from enterprise import OFFSET, added, after, edit, first, q
+from test_fourth_rules import trade
 from test_more_rules import found, missing
 from test_second_rules import _history, day
-from test_third_rules import CLEAN, clean, supplies, the
+from test_third_rules import CLEAN, beside, clean, supplies, the
 
 from ledger.vocabulary import Balance, Kind, LineRole, Outcome
+from tracer.beside import OnSpot
 from tracer.book import BookData, Conversion, Count
 from tracer.files import read_book
 from tracer.files.example import Files, write_example
-from tracer.moment import parse_span
+from tracer.moment import DAY_MS, iso_day, parse_span
 from tracer.replay import replay
 
 Change = Callable[[Files], None]
@@ -375,15 +377,20 @@ def test_o2__values_in_two_currencies_without_a_rate__say_no_share(folder: Folde
 def test_o3__a_receipt_told_late__is_still_the_first(folder: Folder) -> None:
     """Half of the fabric was received in February and told after the other half, which came on the day of the loading."""
     def change(files: Files) -> None:
-        put(files, "movements", {"id": "R-1"}, quantity=2000)
+        put(files, "movements", {"id": "R-1"}, quantity=1500)
         add(files, "movements", **{**next(r for r in files["movements"] if r["id"] == "R-1"), "id": "R-1b", "lot": "FAB-1B",
-                                   "quantity": "1000"})
+                                   "quantity": "1500"})
     book = folder(change)
     (early, late) = (e for e in book.events if e.kind == Kind.RECEIVE_FACTORY and e.line == "106000000001/1")
     load = first(book, Kind.EXPORT_LOAD)
-    told = edit(edit(book, lambda e: e.id == early.id, lambda e: replace(e, occurred=load.occurred)),
+    book = edit(book, lambda e: e.kind == Kind.EXPORT_LOAD and e.line == load.line,
+                lambda e: replace(e, occurred=parse_span("2026-04-12T10:00", OFFSET)))
+    same = parse_span("2026-04-12T08:00", OFFSET)
+    told = edit(edit(book, lambda e: e.id == early.id, lambda e: replace(e, occurred=same)),
                 lambda e: e.id == late.id, lambda e: replace(e, seq=load.seq - 1))
     assert found(told, "O3") == []
+    both = edit(told, lambda e: e.id == late.id, lambda e: replace(e, occurred=same))
+    assert {f.severity for f in found(both, "O3")} == {"high"}
 
 
 def test_o4__all_values_in_one_foreign_currency__need_no_rate(folder: Folder) -> None:
@@ -539,3 +546,98 @@ def test_d9__a_reason__however_its_marks_are_written(folder: Folder, reason: str
         adjusted("1995", "5")(files)
         put(files, "movements", {"id": "ADJ"}, reason=reason, partner="")
     assert [f.severity for f in found(folder(change), "D9")] == ([severity] if severity else [])
+
+
+# -- X6, O6, X8, B4, N5, D8: what is written otherwise, in parts, or under another heading ---------------------------
+
+
+def sent_back(*quantities: int, uom: str = "C62", value: int = 480_000, partner: str = "Nordfjell Outdoor") -> Change:
+    """Jackets of September that come in again in October, a declaration each."""
+    def change(files: Files) -> None:
+        jackets = next(r for r in files["declarations"] if r["declaration"] == "305000000002")
+        for n, quantity in enumerate(quantities):
+            add(files, "declarations", **{
+                **jackets, "declaration": f"10600000001{n}", "direction": "import", "regime": "A12", "quantity": quantity,
+                "registered_at": f"2026-10-0{n + 1}", "cleared_at": f"2026-10-0{n + 1}", "value": quantity * value,
+                "exit_confirmed_at": "", "uom": uom, "partner": partner})
+    return change
+
+
+def test_x6__what_comes_back_in_parts__is_found(folder: Folder) -> None:
+    assert the(folder(sent_back(500, 300)), "X6") == ("106000000010/1", "high", "800")
+
+
+@pytest.mark.parametrize("change", [sent_back(500, 200), sent_back(500, 300, value=100_000),
+                                    sent_back(500, 300, partner="Somebody Else")])
+def test_x6__less__cheaper_or_from_others__is_trade(folder: Folder, change: Change) -> None:
+    assert clean(folder(change), "X6")
+
+
+def test_x6__weights__are_compared_in_kilograms(folder: Folder) -> None:
+    book = folder(sent_back(800))
+    kilograms = {"305000000002/1": ("KGM", q(800)), "106000000010/1": ("TNE", q(800) // 1000)}
+    lines = tuple(replace(x, uom=kilograms[x.key][0], quantity_micro=kilograms[x.key][1]) if x.key in kilograms else x
+                  for x in book.lines)
+    assert the(replace(book, lines=lines), "X6")[2] == "800"
+
+
+def test_o6__weights__are_compared_in_kilograms() -> None:
+    route = trade((10, 10, 12), (14, 14, 12), (9, 9, 12), (20, 20, 12))
+    tonnes = tuple(replace(x, uom="TNE", quantity_micro=x.quantity_micro // 1000)
+                   if x.purpose == LineRole.EXPORT and x.uom == "KGM" else x for x in route.lines)
+    assert tonnes != route.lines
+    assert the(replace(route, lines=tonnes), "O6") == the(route, "O6")
+
+
+@pytest.mark.parametrize(("origin", "hs"), [("VN", "62014090"), ("vn", "6201.40.90"), ("Vn", "6201 4090")])
+def test_claim_of_origin__however_country_and_tariff_code_are_written(folder: Folder, origin: str, hs: str) -> None:
+    def change(files: Files) -> None:
+        for row in files["declarations"]:
+            if row["declaration"].startswith("305"):
+                row["origin"] = origin
+            if row["code"] == "FAB-PES":
+                row["hs"] = hs
+    assert len(found(folder(change), "O2")) == 2
+
+
+@pytest.mark.parametrize(("hs", "severity"), [
+    ("54075200", None), ("54075210", None), ("54076100", "info"), ("54081000", "medium"), ("60053600", "high")])
+def test_b4__one_code_under_several_tariff_codes(folder: Folder, hs: str, severity: str | None) -> None:
+    book = folder(lambda f: put(f, "declarations", {"declaration": "106000000002", "code": "FAB-PES"}, hs=hs))
+    assert [f.severity for f in found(book, "B4")] == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize("regime", ["E13", "e13"])
+def test_n5__a_machine_that_is_material_too__is_found(folder: Folder, regime: str) -> None:
+    book = folder(lambda f: put(f, "declarations", {"declaration": "106000000002", "line": "1"}, regime=regime))
+    assert the(book, "N5")[:2] == ("FAB-PES", "medium")
+
+
+def on_spot(*notified: str) -> BookData:
+    """An on-spot export that so many imports answer in equal parts; customs was told of each on its day."""
+    line = replace(next(x for x in CLEAN.lines if x.purpose == LineRole.EXPORT), description="P #&XKTC")
+    cleared = line.cleared or CLEAN.period
+    part = Fraction(line.quantity_micro, 1_000_000) / len(notified)
+    pairs = tuple(OnSpot(line.key, f"IM-{n}/1", cleared, cleared, day(at), cleared, line.hs, part, line.uom)
+                  for n, at in enumerate(notified))
+    book = replace(CLEAN, lines=tuple(line if x.key == line.key else x for x in CLEAN.lines))
+    return beside(book, on_spot=pairs)
+
+
+def test_x8__of_several_imports__each_is_told_in_time() -> None:
+    cleared = next(x for x in CLEAN.lines if x.purpose == LineRole.EXPORT).cleared
+    assert cleared is not None
+    soon, late = (iso_day(cleared.start_ms + days * DAY_MS, OFFSET) for days in (2, 40))
+    assert clean(on_spot(soon, soon), "X8")
+    assert the(on_spot(soon, late), "X8")[1] == the(on_spot(late, soon), "X8")[1] == "medium"
+
+
+@pytest.mark.parametrize(("cleared", "fires"), [("2026-11-19", False), ("", True)])
+def test_d8__scrap_leaves_on_a_line_that_was_cleared(folder: Folder, cleared: str, fires: bool) -> None:
+    def change(files: Files) -> None:
+        add(files, "declarations", **{**next(r for r in files["declarations"] if r["code"] == "PCH-01"),
+            "declaration": "305000000009", "line": "1", "code": "FAB-PES", "hs": "54075200", "quantity": "49.2",
+            "uom": "MTR", "registered_at": "2026-11-18", "cleared_at": cleared, "exit_confirmed_at": ""})
+        put(files, "movements", {"id": "S-2"}, declaration="305000000009", line="1")
+    book = replace(folder(change), regime="EPE")
+    assert [f.severity for f in found(book, "D8")] == (["medium"] if fires else [])

@@ -84,6 +84,10 @@ def parser_of(column: Column, style: Style) -> Parser:
         return _currency
     if column.form == "uom":
         return _uom
+    if column.form == "tariff":
+        return lambda text: re.sub("[. ]", "", _name(text))
+    if column.form == "country":
+        return lambda text: _name(text).upper()
     if column.form == "choice":
         return lambda text: _choice(text, column)
     return _name if column.form == "name" else _text

@@ -7,7 +7,7 @@ from typing import Literal
 
 Form = Literal[
     "text", "name", "moment", "quantity", "signed", "decimal", "amount", "percent", "currency", "uom",
-    "choice",
+    "choice", "tariff", "country",
 ]
 """How a cell is written; `FORMS` says it in words."""
 
@@ -23,6 +23,8 @@ FORMS: dict[Form, str] = {
     "currency": "code of ISO 4217: VND, USD",
     "uom": "code of UNECE Recommendation 20: KGM, MTR, C62",
     "choice": "one of the words named",
+    "tariff": "tariff code: 54075200 or 5407.52.00",
+    "country": "code of ISO 3166, two letters: VN, CN",
 }
 
 

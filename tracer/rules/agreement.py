@@ -18,6 +18,8 @@ from tracer.stocktake import earlier_takes
 
 _OUTSIDE_FORM_15 = ("E13",)
 """Fixed assets are no material of form 15."""
+_SIX = 6
+"""Digits of a tariff code that are the same all over the world."""
 _MATERIAL = frozenset({Balance.RAW, Balance.WIP})
 
 
@@ -42,7 +44,8 @@ def b4(facts: Facts, tally: Tally) -> None:
     may belong to another book of the enterprise and is left out; but an import line is of this book where
     others of its code and regime were received here, and not evaluable where others of its regime alone
     were. Imports: below 5 % info, above 20 % severe; exports: below 1 % info, above 5 % severe. What was
-    loaded and never left is X4's.
+    loaded and never left is X4's. A code that stands under several tariff codes is a finding of its own:
+    another chapter is severe, another heading warns, another subheading is for information.
     """
     moved: dict[str, list[Event]] = defaultdict(list)
     for event in facts.of_kinds(Kind.RECEIVE_FACTORY, Kind.EXPORT_LOAD, Kind.REEXPORT, Kind.UNLOAD):
@@ -65,6 +68,31 @@ def b4(facts: Facts, tally: Tally) -> None:
                 tally.missing(Subject("line", line.key), f"receipt of {line.key}, or the book that it is of")
         for code, total in sorted(sums.items()):
             _agree(facts, tally, code, total, name)
+    _tariff(facts, tally)
+
+
+def _tariff(facts: Facts, tally: Tally) -> None:
+    """One code, one tariff code: digits that differ say how far apart the goods are."""
+    for code, lines in sorted(facts.lines_of.items()):
+        stated: dict[str, DeclarationLine] = {}
+        for line in sorted(lines, key=lambda x: (x.registered.start_ms if x.registered else 0, x.key)):
+            if line.purpose in (LineRole.RECEIVE, LineRole.EXPORT) and line.cancelled is None \
+                    and line.book in ("", facts.book.id) and len(line.hs) >= _SIX:
+                stated.setdefault(line.hs[:_SIX], line)
+        if len(stated) < 2:
+            continue
+        first, *others = stated
+        chapter, heading = (any(x[:n] != first[:n] for x in others) for n in (2, 4))
+        severity: Severity = "high" if chapter else "medium" if heading else "info"
+        tally.found(
+            Subject("material" if facts.is_material(code) else "product", code),
+            severity,
+            first,
+            ", ".join(others),
+            evidence=[facts.by_id[x.cleared_by] for x in stated.values() if x.cleared_by in facts.by_id],
+            explanation=f"{code} stands under {len(stated)} tariff codes: "
+            f"{', '.join(f'{hs} on {x.key}' for hs, x in stated.items())}.",
+        )
 
 
 def _of_period(facts: Facts, tally: Tally, line: DeclarationLine, events: list[Event]) -> bool:

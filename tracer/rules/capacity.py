@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from dataclasses import replace
 from fractions import Fraction
 
 from ledger.vocabulary import Kind, LineRole
@@ -12,6 +13,7 @@ from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, iso_day
 from tracer.quantity import micro_text, nearest, ratio_text
+from tracer.rules.conservation import MASS
 from tracer.rules.core import Law, Param, Rule, Subject, Tally, circular_38
 from tracer.usage import MADE, lot_legs
 
@@ -89,39 +91,75 @@ def x6(facts: Facts, tally: Tally) -> None:
     """The same goods do not go out and come back.
 
     An import line registered within 60 days after an export line was, under the same six digits of the
-    tariff, with a quantity within 1 % (same unit of measure) and, where both state one in one currency, a
-    value within 1 %. The same partner on both makes it graver. Returns declared as such (FG_RETURN) are left
-    aside. Serial numbers and hashes of specifications are not in a book, so they are not compared.
+    tariff, with a quantity within 1 % (same unit of measure; weights in kilograms) and, where both state one
+    in one currency, a value within 1 %. The same partner on both makes it graver. Several import lines of one
+    partner, none of which comes back alone, are taken together where both quantity and value are within 1 %
+    of what went out to that partner. Returns declared as such (FG_RETURN) are left aside. Serial numbers and
+    hashes of specifications are not in a book, so they are not compared.
     """
     returned = {e.line for e in facts.of_kinds(Kind.FG_RETURN)}
     out: dict[tuple[str, str], list[DeclarationLine]] = defaultdict(list)
     back = []
-    for line in facts.book.lines:
-        if line.cancelled is None and line.registered and line.hs:
+    for stated in facts.book.lines:
+        if stated.cancelled is None and stated.registered and stated.hs:
+            line = in_kilograms(stated)
             if line.purpose == LineRole.EXPORT:
                 out[line.hs[:6], line.uom].append(line)
             elif line.purpose == LineRole.RECEIVE and line.key not in returned:
                 back.append(line)
     for lines in out.values():
         lines.sort(key=lambda x: (x.quantity_micro, x.key))
+    parts: dict[tuple[str, str, str], list[DeclarationLine]] = defaultdict(list)
     for line in sorted(back, key=lambda x: x.key):
         alike = _alike(out.get((line.hs[:6], line.uom), []), line.quantity_micro, tally.param("within"))
         same = next((x for x in alike if _round_trip(tally, x, line)), None)
         if same is None:
             tally.clean()
+            if line.partner and line.value:
+                parts[line.hs[:6], line.uom, line.partner].append(line)
             continue
-        known = bool(line.partner) and line.partner == same.partner
-        events = [facts.by_id[x.cleared_by] for x in (same, line) if x.cleared_by in facts.by_id]
-        tally.amount(
-            Subject("line", line.key),
-            "high" if known else "medium",
-            0,
-            line.quantity_micro,
-            line.uom,
-            evidence=events,
-            explanation=f"As much of heading {line.hs[:6]} left under {same.key} shortly "
-            f"before{', with the same partner' if known else ''}.",
-        )
+        _came_back(facts, tally, same, [line])
+    for (heading, uom, partner), lines in sorted(parts.items()):
+        for one in out.get((heading, uom), []) if len(lines) > 1 else ():
+            some = [x for x in lines if _within_time(tally, one, x) and x.currency == one.currency]
+            whole = sum(x.quantity_micro for x in some)
+            worth = sum((x.value for x in some if x.value is not None), Fraction(0))
+            within = tally.param("within")
+            if one.partner == partner and one.value and len(some) > 1 \
+                    and abs(whole - one.quantity_micro) <= within * one.quantity_micro \
+                    and abs(worth - one.value) <= within * one.value:
+                _came_back(facts, tally, one, some)
+                break
+
+
+def _came_back(facts: Facts, tally: Tally, out: DeclarationLine, back: list[DeclarationLine]) -> None:
+    known = bool(back[0].partner) and back[0].partner == out.partner
+    events = [facts.by_id[x.cleared_by] for x in (out, *back) if x.cleared_by in facts.by_id]
+    tally.amount(
+        Subject("line", back[0].key),
+        "high" if known else "medium",
+        0,
+        sum(x.quantity_micro for x in back),
+        back[0].uom,
+        evidence=events,
+        explanation=f"As much of heading {out.hs[:6]} left under {out.key} shortly "
+        f"before{', with the same partner' if known else ''}"
+        f"{f', and came back in {len(back)} parts' if len(back) > 1 else ''}.",
+    )
+
+
+def in_kilograms(line: DeclarationLine) -> DeclarationLine:
+    """The line, its quantity in kilograms where it is stated in a unit of mass."""
+    kilograms = MASS.get(line.uom)
+    if kilograms is None or line.uom == "KGM":
+        return line
+    return replace(line, quantity_micro=nearest(line.quantity_micro * kilograms), uom="KGM")
+
+
+def _within_time(tally: Tally, out: DeclarationLine, back: DeclarationLine) -> bool:
+    if out.registered is None or back.registered is None:
+        return False
+    return 0 <= back.registered.start_ms - out.registered.start_ms <= tally.days_ms("days")
 
 
 def _alike(lines: list[DeclarationLine], quantity: int, within: Fraction) -> list[DeclarationLine]:
@@ -132,11 +170,10 @@ def _alike(lines: list[DeclarationLine], quantity: int, within: Fraction) -> lis
 
 
 def _round_trip(tally: Tally, out: DeclarationLine, back: DeclarationLine) -> bool:
-    if out.registered is None or back.registered is None or not out.hs or out.hs[:6] != back.hs[:6]:
-        return False
-    gap, within = back.registered.start_ms - out.registered.start_ms, tally.param("within")
+    within = tally.param("within")
     if (
-        not 0 <= gap <= tally.days_ms("days")
+        not _within_time(tally, out, back)
+        or out.hs[:6] != back.hs[:6]
         or out.uom != back.uom
         or abs(back.quantity_micro - out.quantity_micro) > within * out.quantity_micro
     ):
@@ -252,7 +289,7 @@ RULES = (
     ),
     Rule(
         "X6",
-        "1",
+        "2",
         "export",
         "Goods that go out and come back",
         "book",

@@ -12,6 +12,7 @@ from tracer.book import DeclarationLine
 from tracer.facts import Facts
 from tracer.moment import DAY_MS, Span, iso_day
 from tracer.quantity import ratio_text
+from tracer.rules.capacity import in_kilograms
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
 
 _SIX = 6
@@ -24,7 +25,7 @@ def o6(facts: Facts, tally: Tally) -> None:
     trade-remedy duty on that country's goods: where what comes in goes out within thirty days on average
     (first in, first out), and the quantities of the months rise and fall together (correlation above 0.9 over
     four months or more). One finding for each heading and pair of countries; the difference is what was
-    exported. Lines without destination, or fewer months, are not evaluable.
+    exported, weights in kilograms. Lines without destination, or fewer months, are not evaluable.
     """
     remedies = facts.book.beside.remedies
     if remedies is None:
@@ -33,7 +34,8 @@ def o6(facts: Facts, tally: Tally) -> None:
     exports: dict[tuple[str, str, str], list[DeclarationLine]] = defaultdict(list)
     imports: dict[tuple[str, str, str], list[DeclarationLine]] = defaultdict(list)
     blind: list[DeclarationLine] = []
-    for line in facts.book.lines:
+    for stated in facts.book.lines:
+        line = in_kilograms(stated)
         heading = line.hs[:_SIX]
         if line.cancelled is not None or len(heading) < _SIX or _at(line) is None:
             continue
@@ -126,7 +128,7 @@ def _together(a: list[int], b: list[int], limit: Fraction) -> bool:
 
 
 RULES = (
-    Rule("O6", "1", "origin", "Round a trade remedy", "book",
+    Rule("O6", "2", "origin", "Round a trade remedy", "book",
          (Law("Decision 824/QD-TTg (2019)", valid_from="2019-07-04"),),
          (Param("days", "30", "days", "from import to export on average"),
           Param("correlation", "0.9", "ratio", "of the quantities of the months"),

@@ -13,6 +13,8 @@ from tracer.quantity import ratio_text
 from tracer.rules.core import PIECE, Param, Rule, Subject, Tally, circular_38
 
 _NO_NORM = "KXDDM"
+FIXED_ASSETS = "E13"
+"""Regime of an export-processing enterprise's machines."""
 FLAGS = ("", "X", _NO_NORM, "TH", "SPTN")
 """What form 16's column 9 may say."""
 
@@ -25,15 +27,17 @@ def n5(facts: Facts, tally: Tally) -> None:
     never stood in stock. A norm in another unit of measure than the declaration's, without a factor between
     them. The same material twice in one version of a norm. A semi-finished code as a material that has no
     norm of its own, so that it cannot be rolled up to base materials. A material flagged KXDDM (no norm can
-    be set) that states a norm, or has one in another product. What may still come or be made is no finding
-    before the period is over. For information only: many codes under one
-    heading of the tariff whose names begin alike, which can hide one material behind several.
+    be set) that states a norm, or has one in another product. A code imported as a machine (E13, outside form
+    15) that is imported or issued as material too. What may still come or be made is no finding before the
+    period is over. For information only: many codes under one heading of the tariff whose names begin alike,
+    which can hide one material behind several.
     """
     for norm in facts.book.norms:
         _row(facts, tally, norm)
     _versions(facts, tally)
     _products(facts, tally)
     _no_norm_can_be_set(facts, tally)
+    _machines(facts, tally)
     _fragments(facts, tally)
 
 
@@ -150,6 +154,22 @@ def _no_norm_can_be_set(facts: Facts, tally: Tally) -> None:
                    "has a norm.")
 
 
+def _machines(facts: Facts, tally: Tally) -> None:
+    """What came in as a fixed asset is in no form 15: as material it would be out of sight."""
+    imports = [x for x in facts.book.lines if x.purpose == LineRole.RECEIVE and x.cancelled is None]
+    machines = {x.code: x for x in imports if x.regime.upper() == FIXED_ASSETS}
+    issued = {leg.code: e for e in facts.of_kinds(Kind.ISSUE_PROD) for leg in e.legs} if machines else {}
+    for code, line in sorted(machines.items()):
+        other = next((x for x in imports if x.code == code and x.regime.upper() != FIXED_ASSETS), None)
+        if other is None and code not in issued:
+            tally.clean()
+            continue
+        behind = [issued[code]] if code in issued else []
+        tally.found(Subject("material", code), "medium", f"a machine ({line.key})",
+                    f"material ({other.key if other else 'issued to production'})", evidence=behind,
+                    explanation=f"{code} came in as a machine under {line.regime}, and is material as well.")
+
+
 def _fragments(facts: Facts, tally: Tally) -> None:
     groups: dict[tuple[str, str], set[str]] = defaultdict(set)
     for line in facts.book.lines:
@@ -165,7 +185,7 @@ def _fragments(facts: Facts, tally: Tally) -> None:
 
 
 RULES = (
-    Rule("N5", "2", "norm", "Norms of the wrong shape", "book", circular_38("55"),
+    Rule("N5", "3", "norm", "Norms of the wrong shape", "book", circular_38("55"),
          (Param("fragments", "10", "codes",
                 "under one heading with one word in front (practitioner's default)"),),
          {}, n5, ("norms", "tariff codes of import lines, for the note on fragments")),

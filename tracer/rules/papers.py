@@ -19,6 +19,7 @@ from tracer.quantity import nearest
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
 
 _BITS = 64
+_NEVER_MS = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,8 @@ def x8(facts: Facts, tally: Tally) -> None:
     Export lines marked #&XKTC against the import that names them (#&NKTC#&number), in the book or as the
     buyer's in on_spot. Customs is told of the pair within 15 days of the clearance of the export, and the
     import is declared within 15 working days (Monday to Friday; public holidays are not known here and count
-    in nobody's favour). Quantity, unit of measure and tariff heading agree. Between related parties the goods
-    must really have been handed over. Until a time has run out it is pending.
+    in nobody's favour); of several imports each. Quantity, unit of measure and tariff heading agree. Between
+    related parties the goods must really have been handed over. Until a time has run out it is pending.
     """
     pairs: dict[str, list[OnSpot]] = defaultdict(list)
     for pair in facts.book.beside.on_spot or ():
@@ -196,12 +197,13 @@ def _faults(facts: Facts, tally: Tally, line: DeclarationLine, cleared: Span, pa
         if now > due:
             yield ("high", whole, 0, "Cleared for delivery inside the country, and no import answers it.")
         return
-    pair = pairs[0]
+    pair = max(pairs, key=lambda x: x.notified.start_ms if x.notified else _NEVER_MS)
     told = pair.notified
     if (told is None and now > due) or (told is not None and told.start_ms > due):
         when = "never" if told is None else f"on {iso_day(told.start_ms, offset)}"
         yield ("medium", whole, whole if told else 0,
                f"Customs was told of the import {when}; due was {iso_day(due, offset)}.")
+    pair = max(pairs, key=lambda x: x.registered.start_ms if x.registered else _NEVER_MS)
     if (pair.registered is None and now > last) or (
             pair.registered is not None and pair.registered.start_ms > last):
         yield ("medium", whole, whole, f"{pair.imported} was declared after {iso_day(last, offset)}.")
@@ -213,12 +215,15 @@ def _faults(facts: Facts, tally: Tally, line: DeclarationLine, cleared: Span, pa
             break
         taken += nearest(one.quantity * rate * MICRO)
     if tally.tol(whole, line.uom).exceeded(taken - whole):
-        yield ("medium", whole, taken, f"{pair.imported} declares another quantity.")
-    if any(x.uom and facts.factors.rate(line.code, x.uom, line.uom, cleared) is None for x in pairs):
-        yield ("low", whole, whole, f"{pair.imported} counts in {pair.uom}, and there is no factor.")
-    if line.hs and pair.hs and line.hs[:6] != pair.hs[:6]:
-        yield ("medium", whole, whole, f"Exported under {line.hs}, imported under {pair.hs}.")
-    if pair.related == "yes" and pair.delivered is None:
+        yield ("medium", whole, taken, f"{pairs[0].imported} declares another quantity.")
+    strange = [x for x in pairs if x.uom and facts.factors.rate(line.code, x.uom, line.uom, cleared) is None]
+    if strange:
+        yield ("low", whole, whole,
+               f"{strange[0].imported} counts in {strange[0].uom}, and there is no factor.")
+    others = [x for x in pairs if line.hs and x.hs and line.hs[:6] != x.hs[:6]]
+    if others:
+        yield ("medium", whole, whole, f"Exported under {line.hs}, imported under {others[0].hs}.")
+    if any(x.related == "yes" and x.delivered is None for x in pairs):
         yield ("high", whole, 0, "Seller and buyer are related, and nothing was handed over.")
 
 
@@ -236,7 +241,7 @@ RULES = (
          (Law("Law 54/2014/QH13 Art. 18.2", valid_from="2015-01-01"),),
          (Param("bits", "4", "bits", "of 64 in which two pictures of one scene may differ"),),
          {}, x7, ("hashes of papers",)),
-    Rule("X8", "1", "export", "On-spot export without its import", "book",
+    Rule("X8", "2", "export", "On-spot export without its import", "book",
          (*circular_38("86.4, 86.5"),
           Law("Decree 134/2016/ND-CP Art. 10.2.g, 12.2.e", valid_from="2016-09-01")),
          (Param("days", "15", "days", "from clearance to the notice to customs"),

@@ -119,13 +119,15 @@ def d8(facts: Facts, tally: Tally) -> None:
     """Scrap of an export-processing enterprise leaves it by declarations.
 
     A sale inland of scrap by such an enterprise is an export by it and an import by the buyer (Art. 75.4): a
-    SCRAP_OUT that names no declaration line is a finding. Other enterprises need no customs procedure.
+    SCRAP_OUT that names no cleared line of export is a finding. The buyer's import is not in a book. Other
+    enterprises need no customs procedure.
     """
     if facts.book.regime.upper() not in ("EPE", "DNCX"):
         return
     for event in facts.of_kinds(Kind.SCRAP_OUT):
         line = facts.lines.get(event.line)
-        if line is not None and line.purpose in (LineRole.EXPORT, LineRole.RE_EXPORT):
+        exports = line is not None and line.purpose in (LineRole.EXPORT, LineRole.RE_EXPORT)
+        if line is not None and exports and line.cleared is not None and line.cancelled is None:
             tally.clean()
             continue
         for leg in event.legs:
@@ -209,7 +211,7 @@ RULES = (
     ),
     Rule(
         "D8",
-        "1",
+        "2",
         "outcome",
         "Scrap of an export-processing enterprise",
         "book",
