@@ -641,3 +641,36 @@ def test_d8__scrap_leaves_on_a_line_that_was_cleared(folder: Folder, cleared: st
         put(files, "movements", {"id": "S-2"}, declaration="305000000009", line="1")
     book = replace(folder(change), regime="EPE")
     assert [f.severity for f in found(book, "D8")] == (["medium"] if fires else [])
+
+
+# -- L2, D2, D4 ------------------------------------------------------------------------------------------------------
+
+
+def counted(*rows: tuple[str, int, str]) -> BookData:
+    """The lot M0-1 counted at one moment: place, kilograms, unit."""
+    counts = tuple(Count(day("2026-12-30"), "material", "M0", q(n) // (1000 if uom == "TNE" else 1), uom, "M0-1", place)
+                   for place, n, uom in rows)
+    factor = Conversion("M0", "TNE", "KGM", Fraction(1000), "definition")
+    return replace(CLEAN, counts=(*CLEAN.counts, *counts), conversions=(*CLEAN.conversions, factor))
+
+
+def test_l2__counted_in_two_places__in_whatever_unit__is_found() -> None:
+    assert the(counted(("A", 2_000, "KGM"), ("B", 2_000, "KGM")), "L2") == the(
+        counted(("A", 2_000, "KGM"), ("B", 2_000, "TNE")), "L2")
+
+
+def test_l2__a_count_of_a_place_that_was_put_right__is_not_added() -> None:
+    assert clean(counted(("A", 1_000, "KGM"), ("A", 1_001, "KGM"), ("B", 1, "KGM")), "L2")
+
+
+def test_d2__two_rows_of_one_scrap__are_one(folder: Folder) -> None:
+    rows = ("code,opening,generated,sold,destroyed,recycled,closing,uom\nFAB-PES,0,49.2,49.2,0,0,0,MTR\n"
+            "FAB-PES,0,39.3,0,0,0,39.3,MTR\nLIN-PES,0,64.8,0,0,0,64.8,MTR\n")
+    assert clean(folder(lambda _: None, scrap_book=rows), "D2")
+
+
+def test_d4__a_price_abroad__is_in_the_currency_of_the_book(folder: Folder) -> None:
+    def change(files: Files) -> None:
+        put(files, "declarations", {}, currency="EUR")
+        put(files, "movements", {"id": "S-2"}, value=49.2 * 37_500, currency="EUR")
+    assert {f.uom for f in found(replace(folder(change), jurisdiction="EU"), "D4")} == {"EUR"}

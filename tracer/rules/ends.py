@@ -6,8 +6,10 @@ from collections import defaultdict
 from fractions import Fraction
 
 from ledger.vocabulary import MICRO, Kind, Origin, Thing
+from tracer.beside import ScrapBook
 from tracer.blend import Ratio, plus, together
 from tracer.book import Event
+from tracer.currency import own_of
 from tracer.facts import Facts
 from tracer.moment import iso_day
 from tracer.quantity import micro_text, nearest, ratio_text
@@ -24,20 +26,25 @@ _HELD = ("in_store", "in_production")
 def d2(facts: Facts, tally: Tally) -> None:
     """The enterprise's book of scrap adds up, and says what the events say.
 
-    Per code: opening and generated less sold, destroyed and recycled is closing; and each column against the
-    movements of the period (recycled: what left the scrap by other ways). One finding for a code, with the
-    first figure that differs. Scrap that moved and stands in no row is a finding too. What a count finds of
-    scrap is B2's.
+    Per code, all its rows together: opening and generated less sold, destroyed and recycled is closing; and
+    each column against the movements of the period (recycled: what left the scrap by other ways). One finding
+    for a code, with the first figure that differs. Scrap that moved and stands in no row is a finding too.
+    What a count finds of scrap is B2's.
     """
     rows = facts.book.beside.scrap_book
     if rows is None:
         tally.missing(Subject("book", facts.book.id), "book of scrap (scrap_book.csv)")
         return
     ledger: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for (code, _), row in facts.accounts.scrap.items():
+    for (code, _), moved_row in facts.accounts.scrap.items():
         for column in (*_COLUMNS.values(), "closing"):
-            ledger[code][column] += row[column]
-    for said in sorted(rows, key=lambda r: r.code):
+            ledger[code][column] += moved_row[column]
+    book: dict[str, ScrapBook] = {}
+    for row in sorted(rows, key=lambda r: r.code):
+        before = book.get(row.code)
+        book[row.code] = row if before is None else ScrapBook(row.code, *(
+            getattr(before, name) + getattr(row, name) for name in (*_COLUMNS, "closing")))
+    for said in book.values():
         own, uom = ledger.pop(said.code, defaultdict(int)), facts.uoms.get(said.code, "")
         rest = said.opening + said.generated - said.sold - said.destroyed - said.recycled
         pairs = [("closing by its own columns", rest, said.closing)]
@@ -96,7 +103,7 @@ def d4(facts: Facts, tally: Tally) -> None:
                 tally.clean()
                 continue
             tally.found(Subject("event", event.id), "medium", ratio_text(limit, 2), ratio_text(each, 2),
-                        difference=ratio_text(each - limit, 2), uom="VND", evidence=[event],
+                        difference=ratio_text(each - limit, 2), uom=own_of(facts.book), evidence=[event],
                         duty_at_risk=facts.duty_on(code, whole),
                         explanation=f"{micro_text(whole)} of {code} went at "
                                     f"{ratio_text(each * 100 / price, 0)} % of the import price.")
@@ -193,9 +200,9 @@ def _rest(facts: Facts) -> dict[str, dict[str, int]]:
 
 
 RULES = (
-    Rule("D2", "1", "outcome", "Book of scrap", "book", circular_38("64.1, 71, 75.7"), (), {}, d2,
+    Rule("D2", "2", "outcome", "Book of scrap", "book", circular_38("64.1, 71, 75.7"), (), {}, d2,
          ("book of scrap",)),
-    Rule("D4", "1", "outcome", "Good material sold as scrap", "book",
+    Rule("D4", "2", "outcome", "Good material sold as scrap", "book",
          (Law("Decree 134/2016/ND-CP Art. 10.4, 12.4", valid_from="2016-09-01"),
           Law("Decree 169/2026/ND-CP Art. 15.1.g", valid_from="2026-07-01")),
          (Param("share", "0.60", "share", "of the import price that scrap never fetches"),), {}, d4,

@@ -9,7 +9,7 @@ from itertools import pairwise
 from ledger.vocabulary import MICRO, Balance, Kind, LineRole, Outcome, Thing
 from tracer.book import Count, Event
 from tracer.facts import Facts
-from tracer.quantity import micro_text
+from tracer.quantity import micro_text, nearest
 from tracer.replay import STOCK
 from tracer.rules.core import PIECE, Law, Rule, Subject, Tally, circular_38
 
@@ -102,8 +102,8 @@ def l2(facts: Facts, tally: Tally) -> None:
 
     A unit counted by pieces of which there is one is consumed by at most one transformation. A lot that acts
     of one book use is not used by acts of another book while the first still uses it, unless it was handed on
-    between them. One stock-take does not find more of a lot, over all places, than the lot ever held.
-    Several transformations drawing parts of one lot are normal.
+    between them. One stock-take does not find more of a lot, over all places and in whatever unit, than the
+    lot ever held. Several transformations drawing parts of one lot are normal.
     """
     used: dict[str, list[Event]] = defaultdict(list)
     acts: dict[str, list[Event]] = defaultdict(list)
@@ -165,16 +165,18 @@ def _two_books(tally: Tally, facts: Facts, lot: str, acts: list[Event]) -> bool:
 
 def _counted_twice(tally: Tally, facts: Facts, lot: str, received: int) -> bool:
     """One stock-take that finds a lot in several places."""
-    by_day: dict[int, list[Count]] = defaultdict(list)
+    by_day: dict[int, dict[tuple[str, str], Count]] = defaultdict(dict)
     for count in facts.counts_by_lot.get(lot, ()):
-        by_day[count.at.end_ms].append(count)
-    for _, counts in sorted(by_day.items()):
+        by_day[count.at.end_ms][count.stock, count.place] = count  # what is stated later puts it right
+    for _, stated in sorted(by_day.items()):
+        counts = list(stated.values())
         places = {c.place for c in counts}
-        total = sum(c.quantity_micro for c in counts)
         uom = facts.lots[lot].uom if lot in facts.lots else counts[0].uom
+        rates = [facts.factors.rate(c.code, c.uom, uom, c.at) for c in counts]
+        total = sum(nearest(c.quantity_micro * rate)
+                    for c, rate in zip(counts, rates, strict=True) if rate is not None)
         tolerance = tally.tol(received, uom)
-        if len(places) > 1 and {c.uom for c in counts} == {uom} and tolerance.exceeded(total - received) \
-                and total > received:
+        if len(places) > 1 and tolerance.exceeded(total - received) and total > received:
             tally.amount(
                 Subject("lot", lot), "high", received, total, uom, tolerance=tolerance,
                 evidence=[facts.by_id[c.event] for c in counts if c.event in facts.by_id],
@@ -245,7 +247,7 @@ RULES = (
           "B2": "where the act was recorded, count and identity differ",
           "N1": "where the act was recorded and large, more was issued than the norms explain",
           "N2": "and the norm of a product is off by as much"}, l1),
-    Rule("L2", "1", "lineage", "In two places or books at once", "book",
+    Rule("L2", "2", "lineage", "In two places or books at once", "book",
          (Law("Decree 134/2016/ND-CP Art. 10.2.dd, 12.2.d", valid_from="2016-09-01"),
           Law("Decree 169/2026/ND-CP Art. 10.1.dd, e", valid_from="2026-07-01")), (),
          {}, l2),
