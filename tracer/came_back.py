@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from ledger.vocabulary import Kind
+from ledger.vocabulary import Kind, LineRole
 from tracer.blend import Portion, Ratio, fractions_of, together
 from tracer.graph import Mixture, Source
 from tracer.replay import Delta
@@ -41,6 +41,29 @@ class Away:
     held: Held = field(default_factory=dict)
     quantity: dict[tuple[str, str], int] = field(default_factory=dict)
     came_back: dict[str, Mixture] = field(default_factory=dict)
+
+
+def came_from(facts: Facts) -> dict[str, str]:
+    """The export line by return that names another line or none: the one that its line of re-import changes,
+    else the only one on which that lot, or that product, had left; else what it names.
+    """
+    result: dict[str, str] = {}
+    by_lot: dict[str, dict[str, None]] = defaultdict(dict)
+    by_code: dict[str, dict[str, None]] = defaultdict(dict)
+    for delta in facts.replay.deltas:
+        event, code = delta.event, facts.lots[delta.lot].code
+        if event.kind is Kind.EXIT_CONFIRM:
+            by_lot[delta.lot][event.line] = by_code[code][event.line] = None
+        elif event.kind is Kind.FG_RETURN:
+            line = facts.lines.get(event.line)
+            if line is not None and line.purpose != LineRole.EXPORT:
+                line = facts.lines.get(line.original)
+            if line is not None and line.purpose == LineRole.EXPORT:
+                result[event.id] = line.key
+            else:
+                only = [found for found in (by_lot[delta.lot], by_code[code]) if len(found) == 1]
+                result[event.id] = next(iter(only[0])) if only else event.line
+    return result
 
 
 def away(facts: Facts) -> Away:
@@ -69,7 +92,8 @@ class _CameBack:
         before: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         for delta in facts.replay.deltas:
             event, lot = delta.event, delta.lot
-            gone = before[event.line, facts.lots[lot].code] if event.kind in CROSSES else {}
+            line = facts.came_from.get(event.id, event.line)
+            gone = before[line, facts.lots[lot].code] if event.kind in CROSSES else {}
             if event.kind is Kind.EXIT_CONFIRM:
                 self.left[event.line, lot] -= delta.change
                 gone[lot] = self.left[event.line, lot]
@@ -78,9 +102,9 @@ class _CameBack:
             else:
                 continue
             if facts.inside(event):
-                self.crossed[event.line].append(delta)
+                self.crossed[line].append(delta)
             else:
-                self.at_other_times.add(event.line)
+                self.at_other_times.add(line)
         self.placed: dict[tuple[str, str], list[Portion]] = {
             (at.line, at.lot): portions
             for at, portions in facts.lineage.placed.items() if at.state == "exported"}
@@ -90,7 +114,7 @@ class _CameBack:
         result.held, result.quantity = dict(result.held), dict(result.quantity)
         for about in self.sources.values():
             if of := self.came_of.get((about.event, about.lot)):
-                result.came_back[about.id] = self.of_one(about.name, of, frozenset())
+                result.came_back[about.id] = self.of_one(self.line_of(about), of, frozenset())
         for line, deltas in self.crossed.items():
             again = any(source.kind == "returned" for parts in result.held.get(line, {}).values()
                         for source, _ in parts)
@@ -108,6 +132,10 @@ class _CameBack:
             if any(quantity.values()):
                 result.held[line] = self.by_code(net)
                 result.quantity.update({(line, code): q for code, q in quantity.items()})
+
+    def line_of(self, returned: Source) -> str:
+        """The export line that goods came back from."""
+        return self.facts.came_from.get(returned.event, returned.name)
 
     def by_code(self, mixture: Mixture) -> dict[str, list[tuple[Source, Ratio]]]:
         """Sources by their code."""
@@ -136,7 +164,7 @@ class _CameBack:
         for source, q in fractions_of(together(self.placed.get((line, lot), []))).items():
             about = self.sources[source]
             of = self.came_of.get((about.event, about.lot), {})
-            inside = self.of_one(about.name, of, asked)
+            inside = self.of_one(self.line_of(about), of, asked)
             if of and not inside:
                 whole -= q
             for other, share in (inside or {source: Fraction(1)}).items():

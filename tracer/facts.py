@@ -16,7 +16,7 @@ from ledger.vocabulary import Kind, LineRole, Origin, Thing
 from tracer.balance import Accounts, accounts
 from tracer.blend import Parts, Portion, Ratio, fractions_of, together
 from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
-from tracer.came_back import CROSSES, Away, away
+from tracer.came_back import CROSSES, Away, away, came_from
 from tracer.currency import common, line_value, named
 from tracer.graph import Lineage, Mixture, Source, lineage
 from tracer.moment import DAY_MS
@@ -219,14 +219,20 @@ class Facts:
             event = delta.event
             if event.kind not in CROSSES or not self.inside(event):
                 continue
-            line = self.lines.get(event.line)
-            if line is not None and (line.cleared is None or line.cancelled is not None):
+            line = self.lines.get(self.came_from.get(event.id, event.line))
+            if line is not None and line.purpose == LineRole.EXPORT \
+                    and (line.cleared is None or line.cancelled is not None):
                 continue
             left = event.kind == Kind.EXIT_CONFIRM and not (line and line.purpose == LineRole.RE_EXPORT)
             if left or event.kind == Kind.FG_RETURN:
                 code = self.lots[delta.lot].code if delta.lot in self.lots else ""
-                result[event.line, code] -= delta.change
+                result[self.came_from.get(event.id, event.line), code] -= delta.change
         return dict(result)
+
+    @cached_property
+    def came_from(self) -> dict[str, str]:
+        """The export line that goods came back from, by return."""
+        return came_from(self) if self.of_kinds(Kind.FG_RETURN) else {}
 
     @cached_property
     def exit_events(self) -> dict[str, list[Event]]:

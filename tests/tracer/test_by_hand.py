@@ -622,6 +622,24 @@ def test_goods_that_came_back__made_of_domestic_material__free_no_duty_when_they
     assert by_export(settle(told)) == expected
 
 
+@pytest.mark.parametrize(("returned", "line", "expected"), [
+    ("R", "R1,1", {("I1/1", "E1/1"): "80", ("I2/1", "E1/1"): "80"}),  # the re-import says what it changes
+    ("P2", "R1,1", {("I1/1", "E1/1"): "100", ("I2/1", "E1/1"): "60"}),
+    ("P2", "R2,1", {("I1/1", "E1/1"): "100", ("I2/1", "E1/1"): "60"}),  # it does not: that lot left on one line alone
+    ("R", ",", {("I1/1", "E1/1"): "80", ("I2/1", "E1/1"): "80"}),  # and so did the product
+])
+def test_goods_that_came_back__on_a_line_of_re_import_or_none__are_off_the_export_line(
+        tmp_path: Path, returned: str, line: str, expected: dict[tuple[str, str], str]) -> None:
+    back(tmp_path / "b", returned, again=False)
+    for name, old, new in (("movements", f"{returned},20,C62,E1,1", f"{returned},20,C62,{line}"),
+                           ("declarations", "duty_rate\n", "duty_rate,original_declaration,original_line\n")):
+        table = tmp_path / "b" / f"{name}.csv"
+        table.write_text(table.read_text().replace(old, new) + ("" if name == "movements" else
+                         "R1,1,import,A31,2026-05-01,2026-05-01,,P,20,C62,9000,USD,0,E1,1\n"
+                         "R2,1,import,A31,2026-05-01,2026-05-01,,P,20,C62,9000,USD,0,,\n"))
+    assert by_export(settle(read_book(tmp_path / "b").book)) == expected
+
+
 @pytest.mark.parametrize(("returned", "first", "second"), [("R", 20, 20), ("P2", 0, 40)])
 def test_goods_that_came_back__and_were_sold_inland__are_released_from_the_lines_that_they_are_of(
         tmp_path: Path, returned: str, first: int, second: int) -> None:

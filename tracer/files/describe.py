@@ -97,7 +97,7 @@ stands in form 15a (9) |
 `exit_confirmed_at` of `declarations` says the same for a whole line. An on-spot export (#&XKTC) has none: \
 it counts when both it and its import in `on_spot` are cleared |
 | FG_RETURN | goods of the export line named come back: of its lot, if that left on the line, else a part of \
-all that left |
+all that left. A line of re-import names it as its `original_declaration` |
 | REPURPOSE, SELL_INLAND | change of purpose or sale under the A42 line named; domestic material needs none |
 | SCRAP_OUT, DESTROY | scrap leaves; goods are destroyed |
 | TRANSFER | between contracts: `side` in or out of this book |

@@ -101,8 +101,8 @@ OPENING = Table(
         Column(
             "origin",
             "choice",
-            "where the goods come from; empty: a material with norm flag X, or only ever bought "
-            "inland, is domestic, any other imported",
+            "where the goods come from; empty: a material with norm flag X, or in no norm and only "
+            "ever bought inland, is domestic, any other imported",
             choices=("", "imported", "domestic", "own"),
         ),
     ),
