@@ -161,7 +161,7 @@ def test_release_study__of_the_story__as_json_and_drawn(folder: Path, tmp_path: 
 def test_check__findings_or_none_or_no_book__exit_code_says_which(folder: Path, tmp_path: Path) -> None:
     assert as_json("check", "garment-book", home=folder)["findings"] == []
     again = {**world.STORY[6][1], "eventID": world.uri("garment") + "events/issue-again"}
-    again["quantityList"] = [{**again["quantityList"][0], "quantity": 9007199254741}]  # more than was ever received
+    again["quantityList"] = [{**again["quantityList"][0], "quantity": 9100000000000}]  # more than was ever received
     refused = as_json("post", write(tmp_path / "again.json", again), "--as", "garment", home=folder, code=1)
     assert refused["refused"] == {"NOT_ENOUGH": 1}
     found = as_json("check", "garment-book", home=folder, code=1)

@@ -147,7 +147,7 @@ def test_explanation__from_the_finding_on_the_books_page__the_figure_the_event_a
     sign_in: Callable[[str], TestClient], home: Home,
 ) -> None:
     again = {**world.STORY[6][1], "eventID": world.uri("garment") + "events/issue-of-the-page"}
-    again["quantityList"] = [{**again["quantityList"][0], "quantity": 9007199254741}]
+    again["quantityList"] = [{**again["quantityList"][0], "quantity": 9100000000000}]
     home.post_document(world.document(again), "garment")
     home.settle_outbox()
     browser = sign_in("garment")
