@@ -25,6 +25,8 @@ NO_LINE = ""
 _RECORDED = Outcome.RECORDED
 HELD = (Balance.RAW, Balance.WIP, Balance.FINISHED, Balance.SCRAP, Balance.SHORT, Balance.LOADED)
 """Balances that the ledger keeps of a lot."""
+BOXES = (Thing.CONTAINER, Thing.CARGO)
+"""Things that goods travel in, or as."""
 
 
 @quick
@@ -123,6 +125,21 @@ class Event:
     broken_seals: tuple[str, ...] = ()
     weighing: Weighing | None = None
     more: More = NOTHING_MORE
+
+    @property
+    def boxes(self) -> list[Leg]:
+        """Its containers and cargoes."""
+        return [leg for leg in self.legs if leg.thing in BOXES]
+
+    @property
+    def names(self) -> set[str]:
+        """The containers, cargoes and declaration lines that it is about or cites."""
+        return {self.line, *self.cited, *(leg.unit for leg in self.legs if leg.thing != Thing.LOT)} - {""}
+
+    @property
+    def of_several_boxes(self) -> bool:
+        """Whether it is about more than one: what it read or weighed is then of none of them alone."""
+        return len({leg.unit for leg in self.boxes}) > 1
 
     @property
     def recorded(self) -> bool:

@@ -12,10 +12,10 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 
-from ledger.vocabulary import Kind, LineRole, Origin, Thing
+from ledger.vocabulary import Kind, LineRole, Origin
 from tracer.balance import Accounts, accounts
 from tracer.blend import Parts, Portion, Ratio, fractions_of, together
-from tracer.book import BookData, Count, DeclarationLine, Event, Lot, Norm
+from tracer.book import BOXES, BookData, Count, DeclarationLine, Event, Lot, Norm
 from tracer.came_back import CROSSES, Away, away, came_from
 from tracer.currency import common, line_value, named
 from tracer.graph import Lineage, Mixture, Source, lineage
@@ -84,7 +84,7 @@ class Facts:
     def boxed(self) -> list[Event]:
         """Recorded events about containers or cargo, in the ledger's order."""
         return [event for event in self.events if event.recorded
-                and any(leg.thing in (Thing.CONTAINER, Thing.CARGO) for leg in event.legs)]
+                and any(leg.thing in BOXES for leg in event.legs)]
 
     @cached_property
     def weighed(self) -> list[Event]:

@@ -27,7 +27,7 @@ from ledger.quick import quick
 from ledger.vocabulary import Balance, Kind, LineRole, Origin
 from tracer.blend import Portion, fractions_of, lowest, part, together
 from tracer.book import BookData, Event, Lot
-from tracer.network import SINKS, UNITS, Drawing, draw
+from tracer.network import SINKS, Drawing, draw
 from tracer.norms import NormTable
 from tracer.replay import Delta, Replay, replay
 from tracer.usage import MADE, lot_legs, shares_of
@@ -350,7 +350,7 @@ class _Flow:
         key = f"{kind}:{name}:{event.id}:{lot}" if event is not None else f"{kind}:{lot}"
         about = self.lots[lot]
         if event is not None and event.id not in self.units:
-            self.units[event.id] = tuple(leg.unit for leg in event.legs if leg.thing in UNITS)
+            self.units[event.id] = tuple(leg.unit for leg in event.boxes)
         origin = Origin.NONE if kind == "unexplained" else about.origin
         self.result.sources.setdefault(key, Source(
             key, kind, name, lot, about.code, about.uom, origin, event.id if event else "",

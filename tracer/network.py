@@ -11,10 +11,9 @@ import networkx as nx
 from ledger.errors import TooLargeError
 from ledger.limits import DEFAULT_LIMITS
 from ledger.vocabulary import Kind, LineRole, Thing
-from tracer.book import BookData, Event, Leg
+from tracer.book import BOXES, BookData, Event, Leg
 
 Direction = Literal["backward", "forward"]
-UNITS = (Thing.CONTAINER, Thing.CARGO)
 SINKS = {
     Kind.REPURPOSE: "repurposed", Kind.SELL_INLAND: "sold_inland", Kind.SCRAP_OUT: "scrapped_out",
     Kind.DESTROY: "destroyed", Kind.TRANSFER: "transferred", Kind.ADJUST: "adjusted",
@@ -103,7 +102,7 @@ def draw(book: BookData) -> Drawing:
             for leg in legs:
                 edge(line(event.line), lot(leg.unit), event, leg)
                 for other in event.legs:
-                    if other.thing in UNITS:
+                    if other.thing in BOXES:
                         nodes[f"unit:{other.unit}"] = {
                             "type": other.thing.name.lower(), "label": other.unit, "code": "", "uom": ""}
                         edge(f"unit:{other.unit}", lot(leg.unit), event)

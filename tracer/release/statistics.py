@@ -90,12 +90,13 @@ def _still_there(hours: Sequence[float], still_open: Sequence[float], limit: flo
 def _product_limit(
     hours: Sequence[float], still_open: Sequence[float]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Kaplan-Meier: times at which cases finished, and the share of all that is not through after each."""
-    values = np.asarray(hours, dtype=float)
-    times, counts = np.unique(values, return_counts=True)
-    every = np.sort(np.asarray([*hours, *still_open], dtype=float))
-    at_risk = len(every) - np.searchsorted(every, times, side="left")
-    return times, np.asarray(np.cumprod(1 - counts / at_risk), dtype=float)
+    """Kaplan-Meier: times, and the share of all that is not through after each."""
+    from scipy.stats import CensoredData, ecdf  # slow to import
+
+    left = ecdf(
+        CensoredData.right_censored([*hours, *still_open], [False] * len(hours) + [True] * len(still_open))
+    ).sf
+    return left.quantiles, left.probabilities
 
 
 def two(value: Any) -> Decimal:

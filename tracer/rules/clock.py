@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ledger.vocabulary import Kind, LineRole, Step, Thing
-from tracer.book import DeclarationLine, Event
+from tracer.book import BOXES, DeclarationLine, Event
 from tracer.facts import Facts
 from tracer.finding import Severity
 from tracer.moment import DAY_MS, iso_day, parse_span, zone_of
-from tracer.network import UNITS
 from tracer.rules.core import HOME, Law, Rule, Subject, Tally, circular_38
 
 
@@ -208,13 +207,13 @@ class _Run:
         stood: dict[str, list[Event]] = defaultdict(list)
         for event in sorted(self.facts.of_kinds(*_WALKED), key=lambda e: (e.occurred.start_ms, e.seq)):
             for leg in event.legs:
-                if leg.thing in UNITS and event.kind == Kind.ARRIVE:
+                if leg.thing in BOXES and event.kind == Kind.ARRIVE:
                     arrived.setdefault(leg.unit, event)
-                elif leg.thing in UNITS and event.place and _moves(event):
+                elif leg.thing in BOXES and event.place and _moves(event):
                     stood[leg.unit].append(event)
         first: dict[str, tuple[Event, str]] = {}
         for receipt in self.facts.of_kinds(Kind.RECEIVE_FACTORY):
-            for unit in (leg.unit for leg in receipt.legs if leg.thing in UNITS and leg.unit in arrived):
+            for unit in (leg.unit for leg in receipt.legs if leg.thing in BOXES and leg.unit in arrived):
                 before = first.get(receipt.line)
                 if before is None or arrived[unit].occurred.start_ms < before[0].occurred.start_ms:
                     first[receipt.line] = arrived[unit], unit

@@ -61,9 +61,8 @@ def c1(facts: Facts, tally: Tally) -> None:
     """
     by_unit: dict[str, list[Event]] = defaultdict(list)
     for event in facts.events:
-        for leg in event.legs:
-            if leg.thing in (Thing.CONTAINER, Thing.CARGO):
-                by_unit[leg.unit].append(event)
+        for leg in event.boxes:
+            by_unit[leg.unit].append(event)
     related = _Related(facts)
     for unit, own in sorted(by_unit.items()):
         events = related.events(unit, own)

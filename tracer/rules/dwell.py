@@ -15,8 +15,6 @@ from tracer.quantity import nearest
 from tracer.rules.core import Law, Param, Rule, Subject, Tally
 from tracer.rules.spread import deviation, median
 
-_BOXES = (Thing.CONTAINER, Thing.CARGO)
-
 
 @dataclass(slots=True)
 class _Stay:
@@ -47,9 +45,7 @@ def t5(facts: Facts, tally: Tally) -> None:
     for event in facts.boxed:
         instant = event.occurred.start_ms == event.occurred.end_ms
         discharge = event.kind == Kind.OBSERVE and event.step == Step.DISCHARGE
-        for leg in event.legs:
-            if leg.thing not in _BOXES:
-                continue
+        for leg in event.boxes:
             key = leg.unit, leg.thing
             if (event.kind == Kind.ARRIVE or discharge) and instant:
                 stays.setdefault(key, _Stay(Subject(leg.thing.name.lower(), leg.unit), event))

@@ -10,8 +10,6 @@ from tracer.book import Event
 from tracer.facts import Facts
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
 
-_BOXES = (Thing.CONTAINER, Thing.CARGO)
-
 
 def c8(facts: Facts, tally: Tally) -> None:
     """What a ship lands is what its manifest says.
@@ -33,9 +31,7 @@ def c8(facts: Facts, tally: Tally) -> None:
     for event in facts.boxed:
         manifest = event.kind == Kind.OBSERVE and event.step == Step.MANIFEST
         discharge = event.kind == Kind.OBSERVE and event.step == Step.DISCHARGE
-        for leg in event.legs:
-            if leg.thing not in _BOXES:
-                continue
+        for leg in event.boxes:
             thing[leg.unit] = leg.thing
             behind[leg.unit].append(event)
             if manifest:

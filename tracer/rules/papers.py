@@ -77,7 +77,7 @@ def _uses(facts: Facts) -> Iterator[_Use]:
 
     def of_event(paper: Document, event: Event) -> _Use:
         line = event.line or next(iter(event.cited), "")
-        boxes = [x.unit.rpartition("/")[0] for x in event.legs if x.thing in (Thing.CONTAINER, Thing.CARGO)]
+        boxes = [x.unit.rpartition("/")[0] for x in event.boxes]
         lots = sorted({x.unit for x in event.legs if x.thing == Thing.LOT})
         lines = [x.unit for x in event.legs if x.thing == Thing.NONE]
         line = line or (lines[0] if lines else "")

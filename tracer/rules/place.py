@@ -10,7 +10,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 from ledger.vocabulary import MICRO, Kind, Step, Thing
-from tracer.book import Event, Leg, Place
+from tracer.book import Event, Place
 from tracer.facts import Facts
 from tracer.moment import HOUR_MS, zone_of
 from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_38
@@ -93,18 +93,18 @@ def c6(facts: Facts, tally: Tally) -> None:
     seen: dict[str, list[Event]] = defaultdict(list)
     for event in facts.boxed:
         if event.kind in _CAME or (event.kind == Kind.OBSERVE and event.step in _CAME_STEPS):
-            for leg in _boxes(event):
+            for leg in event.boxes:
                 there[leg.unit, leg.thing].append(event)
         inspected = event.kind == Kind.OBSERVE and event.step == Step.INSPECT
         if inspected and (event.actor in facts.book.customs or not facts.book.customs):
-            for name in _named(event):
+            for name in event.names:
                 seen[name].append(event)
     red = {line.key for line in facts.book.lines if line.channel == "red"}
     for event in sorted(facts.boxed, key=lambda e: (e.occurred.start_ms, e.seq)):
         if event.more.channel:
-            red = red | _named(event) if event.more.channel == "red" else red - _named(event)
+            red = red | event.names if event.more.channel == "red" else red - event.names
         lines = {event.line, *event.cited} - {""}
-        for leg in _boxes(event):
+        for leg in event.boxes:
             subject = Subject(leg.thing.name.lower(), leg.unit)
             if event.kind == Kind.ELIGIBLE and red & (lines | {leg.unit}):
                 looks = [x for name in sorted(lines | {leg.unit}) for x in seen.get(name, ())]
@@ -120,15 +120,6 @@ def c6(facts: Facts, tally: Tally) -> None:
                 else:
                     tally.amount(subject, "medium", MICRO, 0, PIECE, evidence=[event, *came[:1]],
                                  explanation="It left the gate, and nobody ever saw it arrive before.")
-
-
-def _boxes(event: Event) -> list[Leg]:
-    return [leg for leg in event.legs if leg.thing in (Thing.CONTAINER, Thing.CARGO)]
-
-
-def _named(event: Event) -> set[str]:
-    """Units and declaration lines that an event is about."""
-    return {event.line, *event.cited, *(leg.unit for leg in _boxes(event))} - {""}
 
 
 def check_digit(number: str) -> int:

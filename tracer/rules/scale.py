@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import isqrt
 
 from ledger.vocabulary import MICRO, Kind, Step, Thing
-from tracer.book import Event
+from tracer.book import BOXES, Event
 from tracer.facts import Facts
 from tracer.quantity import nearest, ratio_text
 from tracer.rules.conservation import MASS
@@ -18,7 +18,6 @@ from tracer.seal_numbers import seal_key, seal_keys
 from tracer.tolerance import Tolerance
 
 _KILOGRAM = "KGM"
-_BOXES = (Thing.CONTAINER, Thing.CARGO)
 _STEPS = (50, 20, 10, 5, 2, 1)
 """Divisions of weighbridges, in kilograms, the widest first."""
 _CHI_SQUARE_9 = Fraction(27877, 1000)
@@ -211,7 +210,7 @@ def s3(facts: Facts, tally: Tally) -> None:
     broken: dict[str, Event] = {}
     failed: set[str] = set()
     for event in sorted(facts.boxed, key=lambda e: (e.occurred.start_ms, e.seq)):
-        boxes = [leg for leg in event.legs if leg.thing in _BOXES]
+        boxes = event.boxes
         units = {leg.unit for leg in boxes}
         subject = Subject(boxes[0].thing.name.lower(), boxes[0].unit)
         opened = event.kind == Kind.OBSERVE and event.step == Step.SEAL_BREAK
@@ -242,7 +241,7 @@ def s6(facts: Facts, tally: Tally) -> None:
     Every unit of which W1 says that its weight changed, and whose seals were the same, and whole, at both
     weighings: one degree graver than W1 (they cut round the seal).
     """
-    things = [thing.name.lower() for thing in _BOXES]
+    things = [thing.name.lower() for thing in BOXES]
     for finding in evaluate(_WEIGHTS[0], facts, {}).findings:
         if finding.verdict != "found" or finding.subject_type not in things:
             continue

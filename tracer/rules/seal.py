@@ -41,9 +41,8 @@ def s1(facts: Facts, tally: Tally) -> None:
         breaks = event.kind == Kind.OBSERVE and event.step == Step.SEAL_BREAK
         if event.kind not in _READS or not (event.seals or breaks) or event.outcome == Outcome.PENDING:
             continue
-        for leg in event.legs:
-            if leg.thing in (Thing.CONTAINER, Thing.CARGO):
-                by_unit[leg.unit, leg.thing].append(event)
+        for leg in event.boxes:
+            by_unit[leg.unit, leg.thing].append(event)
     for (unit, thing), events in sorted(by_unit.items()):
         _same(facts, tally, Subject(thing.name.lower(), unit),
               sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)))
@@ -62,7 +61,7 @@ def _same(facts: Facts, tally: Tally, subject: Subject, events: list[Event]) -> 
         if _changes(event):
             past.append((event, known))
             known, doubt = _changed(known, event), None
-        elif _several(event):
+        elif event.of_several_boxes:
             possible = _possible(facts, event, known, past, events[i + 1:])
             if last is not None and not any(may <= read for may in possible):
                 _became(tally, subject, (last, event), (known, read & known), written)
@@ -81,10 +80,6 @@ def _same(facts: Facts, tally: Tally, subject: Subject, events: list[Event]) -> 
 
 def _changes(event: Event) -> bool:
     return event.kind == Kind.OBSERVE and event.step in (Step.SEAL_BREAK, Step.SEAL_APPLY)
-
-
-def _several(event: Event) -> bool:
-    return len({leg.unit for leg in event.legs if leg.thing in (Thing.CONTAINER, Thing.CARGO)}) > 1
 
 
 def _changed(known: frozenset[str], event: Event) -> frozenset[str]:
@@ -134,9 +129,8 @@ def s2(facts: Facts, tally: Tally) -> None:
     """
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
     for event in facts.events:
-        for leg in event.legs:
-            if event.recorded and leg.thing in (Thing.CONTAINER, Thing.CARGO):
-                by_unit[leg.unit, leg.thing].append(event)
+        for leg in event.boxes if event.recorded else ():
+            by_unit[leg.unit, leg.thing].append(event)
     for (unit, thing), events in sorted(by_unit.items()):
         if any(e.seals or e.broken_seals or e.step == Step.SEAL_BREAK for e in events):
             _intact(facts, tally, Subject(thing.name.lower(), unit),

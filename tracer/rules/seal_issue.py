@@ -16,7 +16,6 @@ from tracer.rules.core import PIECE, Law, Param, Rule, Subject, Tally, circular_
 from tracer.rules.place import distance
 from tracer.seal_numbers import seal_key, seal_keys, split_number
 
-_BOXES = (Thing.CONTAINER, Thing.CARGO)
 _LAWS = (Law("Law 54/2014/QH13 Art. 64.4, 65", valid_from="2015-01-01"), *circular_38("50.2"),
          Law("Decree 169/2026/ND-CP Art. 13.3", valid_from="2026-07-01"))
 
@@ -31,7 +30,7 @@ def s4(facts: Facts, tally: Tally) -> None:
     """
     seen: dict[tuple[str, bool], tuple[Event, str, str, Thing]] = {}
     for event in facts.boxed:
-        box = next((leg for leg in event.legs if leg.thing in _BOXES), None)
+        box = next(iter(event.boxes), None)
         for seal in event.seals:
             if box is not None:
                 customs = seal_key(seal) in seal_keys(event.customs_seals)
@@ -125,9 +124,8 @@ def s5(facts: Facts, tally: Tally) -> None:
     for event in facts.boxed:
         for seal in event.seals:
             key = seal_key(seal)
-            for leg in event.legs:
-                if leg.thing in _BOXES:
-                    boxes.setdefault(key, (leg.unit, leg.thing))
+            for leg in event.boxes:
+                boxes.setdefault(key, (leg.unit, leg.thing))
             if event.kind == Kind.OBSERVE and event.step == Step.SENSOR:
                 status = "tampered" if event.more.alarm else "closed"
                 reports[key].append((SealReading(seal, event.occurred, status, event.place), event))

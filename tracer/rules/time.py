@@ -168,9 +168,8 @@ def _units(facts: Facts, tally: Tally) -> None:
     clocks = 2 * facts.book.clock_uncertainty_ms
     by_unit: dict[tuple[str, Thing], list[Event]] = defaultdict(list)
     for event in facts.boxed:
-        for leg in event.legs:
-            if leg.thing in (Thing.CONTAINER, Thing.CARGO):
-                by_unit[leg.unit, leg.thing].append(event)
+        for leg in event.boxes:
+            by_unit[leg.unit, leg.thing].append(event)
     for (unit, thing), events in sorted(by_unit.items()):
         subject = Subject(thing.name.lower(), unit)
         arrival = next((e for e in events if e.kind == Kind.ARRIVE), None)
@@ -202,14 +201,14 @@ def _inspections(facts: Facts, tally: Tally) -> None:
     """What left is not inspected any more: by the unit, or by the line it left on."""
     exits: dict[str, Event] = {}
     for event in facts.of_kinds(Kind.EXIT_CONFIRM):
-        for name in _names(event):
+        for name in event.names:
             if name not in exits or event.occurred.end_ms > exits[name].occurred.end_ms:
                 exits[name] = event
     clocks = 2 * facts.book.clock_uncertainty_ms
     for event in facts.of_kinds(Kind.OBSERVE):
         if event.step != Step.INSPECT:
             continue
-        left = [exits[name] for name in sorted(_names(event) & exits.keys())]
+        left = [exits[name] for name in sorted(event.names & exits.keys())]
         late = next((e for e in left if e.occurred.before(event.occurred, clocks)), None)
         if late is not None:
             leg = event.legs[0]
@@ -218,12 +217,6 @@ def _inspections(facts: Facts, tally: Tally) -> None:
                         explanation="An inspection is dated after the exit was confirmed.")
         elif left:
             tally.clean()
-
-
-def _names(event: Event) -> set[str]:
-    """Containers, cargo and declaration lines that an event is about."""
-    boxes = {leg.unit for leg in event.legs if leg.thing != Thing.LOT}
-    return {event.line, *event.cited, *boxes} - {""}
 
 
 def _papers(facts: Facts, tally: Tally) -> None:

@@ -49,7 +49,7 @@ def w1(facts: Facts, tally: Tally) -> None:
         holder = ""
         others = [e for e in events if e.kind in _OTHER_CONTENT]
         for event in sorted(events, key=lambda e: (e.occurred.start_ms, e.seq)):
-            if event.weighing is not None and _several(event):
+            if event.weighing is not None and event.of_several_boxes:
                 tally.missing(subject, f"weight of each unit at {event.place or event.actor}")
             elif _net(event.weighing) is not None:
                 if last is None and bare is not None:
@@ -72,11 +72,6 @@ def w1(facts: Facts, tally: Tally) -> None:
         pairs = [loss for lane, losses in own.items() if lane not in found for loss in losses]
         if holder and len(own.keys() - found) > 1:
             _skimming(facts, tally, f"on {len(own.keys() - found)} lanes while {holder} had the goods", pairs)
-
-
-def _several(event: Event) -> bool:
-    """Whether a scale showed what several containers or cargoes weigh together."""
-    return len({leg.unit for leg in event.legs if leg.thing in (Thing.CONTAINER, Thing.CARGO)}) > 1
 
 
 def _bare(tally: Tally, subject: Subject, event: Event) -> None:
