@@ -175,7 +175,7 @@ def _traffic(view: dict[str, Any]) -> list[RenderableType]:
         f"Congestion: more came than left on {congestion['days']} days, {congestion['longest']} in a row at "
         f"most. Median of those that found more than {congestion['usual']} units there: "
         f"{_said(congestion['crowded'], 'median')}; of the others: {_said(congestion['free'], 'median')}.",
-        *(f"Peak, {name}: {found['weekday']} ({found['on_weekday']}), from {found['hour']}:00 "
+        *(f"Peak, {name}: {found['weekday'].title()} ({found['on_weekday']}), from {found['hour']}:00 "
           f"({found['in_hour']})." for name, found in peak.items() if found),
     ]
     return [Text(line) for line in lines]
