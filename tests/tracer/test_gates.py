@@ -65,6 +65,13 @@ def test_c6__inspection_by_the_party_itself__is_none() -> None:
     assert clean(nobody, "C6")
 
 
+def test_c6__inspection_that_names_the_declaration_line__is_one_of_what_is_released_on_it() -> None:
+    released = replace(RELEASED, cited=("D/1",))
+    for line, seen in (("D/1", True), ("D/2", False)):
+        look = _event(Kind.OBSERVE, 4, "customs", 3, Leg(line, Thing.NONE, LineRole.RECEIVE), step=Step.INSPECT)
+        assert clean(custody(ARRIVED, RED, look, released), "C6") is seen
+
+
 def test_c7__calibrated_again_or_moved__one_row_has_to_be_good() -> None:
     def measured(*rows: Device) -> BookData:
         return beside(custody(replace(_seen(1, Kind.OBSERVE, place="port"), more=More(device="S"))), devices=rows)

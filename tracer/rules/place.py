@@ -95,12 +95,14 @@ def c6(facts: Facts, tally: Tally) -> None:
         if event.kind in _CAME or (event.kind == Kind.OBSERVE and event.step in _CAME_STEPS):
             for leg in event.boxes:
                 there[leg.unit, leg.thing].append(event)
-        inspected = event.kind == Kind.OBSERVE and event.step == Step.INSPECT
-        if inspected and (event.actor in facts.book.customs or not facts.book.customs):
+    observed = facts.of_kinds(Kind.OBSERVE)  # of a unit, or of a declaration line alone
+    for event in observed:
+        if event.step == Step.INSPECT and (event.actor in facts.book.customs or not facts.book.customs):
             for name in event.names:
                 seen[name].append(event)
     red = {line.key for line in facts.book.lines if line.channel == "red"}
-    for event in sorted(facts.boxed, key=lambda e: (e.occurred.start_ms, e.seq)):
+    of_lines = [event for event in observed if event.step == Step.CHANNEL and not event.boxes]
+    for event in sorted([*facts.boxed, *of_lines], key=lambda e: (e.occurred.start_ms, e.seq)):
         if event.more.channel:
             red = red | event.names if event.more.channel == "red" else red - event.names
         lines = {event.line, *event.cited} - {""}
@@ -347,7 +349,7 @@ RULES = (
         c4,
         ("places",),
     ),
-    Rule("C6", "3", "custody", "Step left out", "custody", circular_38("52"), (), {}, c6),
+    Rule("C6", "4", "custody", "Step left out", "custody", circular_38("52"), (), {}, c6),
     Rule("C9", "2", "custody", "Number that no container has", "custody", circular_38("52b"),
          (Param("payload", "36000", "kg", "of goods: ISO 668 allows a container no more with them"),), {},
          c9),
